@@ -1,0 +1,66 @@
+# From image-quality datasets to paper figures: `snakemake --cores all` makes the study of config.yaml,
+# `snakemake --cores all --configfile studies/NAME.yaml` another one.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# A study stands alone: the default is read only when no other is given, for Snakemake would merge the two.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/datasets.smk"
+include: "rules/patches.smk"
+include: "rules/embeddings.smk"
+include: "rules/selection.smk"
+include: "rules/students.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.render_report.output,
+    message:
+        "The report is {input}."
+
+
+# Word targets, stage by stage.
+rule datasets:
+    input:
+        expand("results/split_dataset/{dataset}.parquet", dataset=scored_datasets()),
+
+
+rule patches:
+    input:
+        cell_files("results/sample_patches/{dataset}/{sampler}.parquet"),
+
+
+rule embeddings:
+    input:
+        cell_files("results/embed_patches/{dataset}/{sampler}/{encoder}.parquet"),
+
+
+rule selection:
+    input:
+        all_selections(),
+
+
+rule students:
+    input:
+        sweep_files(
+            "results/train_student/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors"
+        ),
+
+
+rule evaluation:
+    input:
+        rules.compare.output,
+
+
+rule report:
+    input:
+        rules.render_report.output,

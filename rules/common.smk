@@ -1,0 +1,186 @@
+# Read top to bottom: check the study, name the environment, constrain the wildcards, say what each experiment needs.
+import json
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from iqadistill import provenance
+from iqadistill.config import check_study, grid
+from iqadistill.errors import InputError
+
+try:
+    STUDY = check_study(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+FOLDER = f"results/studies/{STUDY.name}"
+# Unset, not 0, on a CPU study: some executors demand more settings wherever gpu is given at all.
+GPU = None if STUDY.device == "cpu" else 1
+SWEEPS = grid.study_sweeps(STUDY)
+EXPERIMENTS = {experiment.name: experiment for experiment in STUDY.experiments}
+
+
+wildcard_constraints:
+    dataset=r"[A-Za-z][\w.-]*",
+    sampler=r"[A-Za-z][\w.-]*",
+    encoder=r"[A-Za-z][\w.-]*",
+    selector=r"[A-Za-z][\w.-]*",
+    student=r"[A-Za-z][\w.-]*",
+    experiment=r"[A-Za-z][\w.-]*",
+
+
+def code_digest(stage):
+    """Digest of the package code behind a stage: Snakemake itself does not see edits in imported modules."""
+    return provenance.code_digest(
+        Path(workflow.basedir) / "workflow_scripts" / f"{stage}.py"
+    )
+
+
+def settings(section, wildcard):
+    """Params function: the settings of the entry a wildcard names, as stable text."""
+    return lambda w: getattr(STUDY, section)[getattr(w, wildcard)].model_dump_json()
+
+
+def all_cells():
+    return sorted(
+        {cell for e in STUDY.experiments for cell in grid.experiment_cells(STUDY, e)}
+    )
+
+
+def scored_datasets():
+    return sorted({sweep.dataset for sweep in SWEEPS})
+
+
+def cell_files(pattern, cells=None):
+    """Files of a pattern, one a cell (dataset, sampler, encoder)."""
+    made = [
+        pattern.format(**vars(cell))
+        for cell in (all_cells() if cells is None else cells)
+    ]
+    return list(dict.fromkeys(made))
+
+
+def sweep_files(pattern):
+    """Files of a pattern, one a training job of the study."""
+    return [pattern.format(study=STUDY.name, **vars(sweep)) for sweep in SWEEPS]
+
+
+def selection_files(cell, selectors):
+    pattern = "results/select_patches/{dataset}/{sampler}/{encoder}/{selector}.parquet"
+    chosen = [name for name in selectors if name != grid.ALL_PATCHES[0]]
+    return [pattern.format(**vars(cell), selector=name) for name in chosen]
+
+
+def sweep_selectors(sweep):
+    return sorted({selector for selector, _ in SWEEPS[sweep]} - {grid.ALL_PATCHES[0]})
+
+
+def all_selections():
+    trained = [
+        file
+        for sweep in SWEEPS
+        for file in selection_files(grid.sweep_cell(sweep), sweep_selectors(sweep))
+    ]
+    drawn = [file for e in STUDY.experiments for file in experiment_selections(e)]
+    return sorted({*trained, *drawn})
+
+
+def experiment_selections(experiment):
+    """Selections an experiment draws; experiments on metrics draw none."""
+    if experiment.figure in grid.METRIC_FIGURES:
+        return []
+    selectors = grid.experiment_selectors(STUDY, experiment)
+    return [
+        file
+        for cell in grid.experiment_cells(STUDY, experiment)
+        for file in selection_files(cell, selectors)
+    ]
+
+
+# Datasets
+RENDERED = ("gallery360", "gallery2d", "panoramas", "noise360")
+
+
+def picture_folder(name):
+    """Where a dataset's pictures and images.csv lie."""
+    entry = STUDY.datasets[name]
+    return f"results/render_dataset/{name}" if entry.source in RENDERED else entry.root
+
+
+def label_file(w):
+    """The dataset's images.csv; a folder of the user's own is declared once it exists, so that its absence is told
+    in one sentence by the job instead of as a missing input."""
+    file = Path(picture_folder(w.dataset)) / "images.csv"
+    rendered = STUDY.datasets[w.dataset].source in RENDERED
+    return [file.as_posix()] if rendered or file.is_file() else []
+
+
+def smallest_picture(name):
+    """Side in pixels a flat picture must have to hold a patch of every sampler used on it."""
+    if grid.dataset_kind(STUDY, name) == "sphere":
+        return 1
+    sizes = [
+        STUDY.samplers[cell.sampler].size
+        for cell in all_cells()
+        if cell.dataset == name
+    ]
+    return max(sizes, default=1)
+
+
+def pristine_pictures(w):
+    """The user's own panoramas that a study distorts."""
+    root = STUDY.datasets[w.dataset].root
+    return (
+        sorted(p.as_posix() for p in Path(root).iterdir() if p.is_file())
+        if root and Path(root).is_dir()
+        else []
+    )
+
+
+# Students
+def this_sweep(w):
+    return grid.Sweep(w.dataset, w.sampler, w.encoder, w.student)
+
+
+def this_sweep_selections(w):
+    return selection_files(
+        grid.sweep_cell(this_sweep(w)), sweep_selectors(this_sweep(w))
+    )
+
+
+# Report
+METRIC_EXPERIMENTS = [
+    name for name, e in EXPERIMENTS.items() if e.figure in grid.METRIC_FIGURES
+]
+SELECTION_EXPERIMENTS = [name for name in EXPERIMENTS if name not in METRIC_EXPERIMENTS]
+
+
+def experiment_cell_files(pattern):
+    """Input function: files of a pattern for every cell of the experiment."""
+    return lambda w: cell_files(
+        pattern, grid.experiment_cells(STUDY, EXPERIMENTS[w.experiment])
+    )
+
+
+def experiment_traces(w):
+    return [
+        file.replace(".parquet", ".trace.parquet")
+        for file in experiment_selections(EXPERIMENTS[w.experiment])
+    ]
+
+
+def experiment_params(w):
+    """The experiment with its names spread out and its selectors' settings, as stable text."""
+    e = EXPERIMENTS[w.experiment]
+    selectors = grid.experiment_selectors(STUDY, e)
+    return json.dumps(
+        {
+            **e.model_dump(),
+            "cells": [vars(cell) for cell in grid.experiment_cells(STUDY, e)],
+            "selectors": {
+                name: STUDY.selectors[name].model_dump() for name in selectors
+            },
+            "keep": e.keep or STUDY.keep,
+            "students": e.students or list(STUDY.students),
+        }
+    )

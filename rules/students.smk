@@ -1,0 +1,62 @@
+# All splits, selectors and keep rates of a sweep train together, as one batched model.
+rule train_student:
+    input:
+        images="results/index_dataset/{dataset}.parquet",
+        splits="results/split_dataset/{dataset}.parquet",
+        embeddings="results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
+        selections=this_sweep_selections,
+    output:
+        weights=f"results/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.safetensors",
+        sidecar=f"results/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.json",
+        history=f"results/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.history.parquet",
+    log:
+        f"results/logs/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.log",
+    benchmark:
+        f"results/benchmarks/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.tsv"
+    conda:
+        "../envs/iqadistill.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=720,
+    params:
+        student=settings("students", "student"),
+        variants=lambda w: json.dumps(SWEEPS[this_sweep(w)]),
+        seed=STUDY.seed,
+        device=STUDY.device,
+        code=code_digest("train_student"),
+    message:
+        "Training {wildcards.student} on kept {wildcards.sampler} patches of {wildcards.dataset} ({wildcards.encoder})."
+    script:
+        "../workflow_scripts/train_student.py"
+
+
+rule predict:
+    input:
+        images="results/index_dataset/{dataset}.parquet",
+        embeddings="results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
+        selections=this_sweep_selections,
+        weights=rules.train_student.output.weights,
+    output:
+        predictions=f"results/predict/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.parquet",
+    log:
+        f"results/logs/predict/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.log",
+    benchmark:
+        f"results/benchmarks/predict/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.tsv"
+    conda:
+        "../envs/iqadistill.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=120,
+    params:
+        pooling=STUDY.evaluation.pooling,
+        test_patches=STUDY.evaluation.test_patches,
+        device=STUDY.device,
+        code=code_digest("predict"),
+    message:
+        "Scoring {wildcards.dataset} with every {wildcards.student} trained on {wildcards.sampler} patches."
+    script:
+        "../workflow_scripts/predict.py"

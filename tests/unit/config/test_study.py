@@ -1,0 +1,158 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from iqadistill.config import check_study, grid
+from iqadistill.config.__main__ import schema
+from iqadistill.errors import InputError
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def raw():
+    return {
+        "name": "small",
+        "datasets": {"gallery2d": {}, "gallery360": {}, "noise360": {}},
+        "samplers": {"random_crops": {"count": 8, "size": 32}, "erp": {"count": 8, "size": 32}},
+        "encoders": {"tiny": {"model": "test_resnet", "weights": "none"}},
+        "selectors": {
+            "residual": {"n_components": 4},
+            "residual_ab": {"n_components": 2, "alpha": [0.1, 1.0], "beta": [0.1, 1.0]},
+        },
+        "keep": [0.5, 1.0],
+        "students": {"mlp": {}},
+        "experiments": [{"figure": "rate_sweep"}],
+    }
+
+
+def refused(raw, *parts):
+    with pytest.raises(InputError) as caught:
+        check_study(raw)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for part in parts:
+        assert part in sentence, sentence
+
+
+def test_every_shipped_study_is_valid():
+    for file in [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))]:
+        assert check_study(yaml.safe_load(file.read_text())).name
+
+
+def test_committed_schema_is_that_of_the_models():
+    assert json.loads((REPOSITORY / "schemas/study.schema.json").read_text()) == schema()
+
+
+def test_every_setting_says_what_it_is():
+    for name, model in schema()["$defs"].items():
+        if name != "ExperimentSettings":
+            for key, entry in model.get("properties", {}).items():
+                assert entry.get("description"), f"{name}.{key}"
+
+
+@pytest.mark.parametrize(
+    ("where", "key", "nearest"),
+    [
+        ((), "experimnts", "experiments"),
+        (("evaluation",), "split", "splits"),
+        (("samplers", "erp"), "counts", "count"),
+        (("selectors", "residual"), "aplha", "alpha"),
+        (("students", "mlp"), "epoch", "epochs"),
+        (("experiments", 0), "dataset", "datasets"),
+    ],
+)
+def test_unknown_key_is_named_with_the_nearest_valid_one(raw, where, key, nearest):
+    raw["evaluation"] = {}
+    place = raw
+    for part in where:
+        place = place[part]
+    place[key] = 1
+    refused(raw, key, f"did you mean '{nearest}'?")
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, 1.01, 2])
+def test_keep_rate_outside_zero_to_one_is_refused(raw, rate):
+    raw["keep"] = [0.5, rate]
+    refused(raw, "keep.1", str(rate))
+
+
+def test_h_above_the_patches_of_an_image_is_refused_before_any_work(raw):
+    raw["selectors"]["residual"]["n_components"] = 9
+    refused(raw, "selectors.residual.n_components", "h = 9", "8 patches")
+
+
+def test_unknown_method_names_the_nearest(raw):
+    raw["selectors"]["mine"] = {"method": "residal"}
+    refused(raw, "selectors.mine.method", "did you mean 'residual'?")
+
+
+def test_entry_without_method_lists_the_methods(raw):
+    raw["samplers"]["mine"] = {"count": 3}
+    refused(raw, "samplers.mine", "random_crops")
+
+
+def test_experiment_naming_something_undefined_is_refused(raw):
+    raw["experiments"][0]["selectors"] = ["residul"]
+    refused(raw, "experiments[0]", "'residul'", "did you mean 'residual'?")
+
+
+def test_experiment_whose_samplers_do_not_fit_its_datasets_is_refused(raw):
+    raw["experiments"][0] |= {"datasets": ["gallery2d"], "samplers": ["erp"]}
+    refused(raw, "experiments[0]", "no sampler fits")
+
+
+def test_unscored_dataset_cannot_train(raw):
+    raw["experiments"][0] |= {"datasets": ["noise360"]}
+    refused(raw, "noise360", "no scores")
+
+
+def test_two_experiments_of_one_name_are_refused(raw):
+    raw["experiments"] *= 2
+    refused(raw, "'rate_sweep' is given twice")
+
+
+def test_missing_section_is_named(raw):
+    del raw["encoders"]
+    refused(raw, "encoders")
+
+
+def test_unknown_source_names_the_nearest(raw):
+    raw["datasets"]["gallery36"] = {}
+    refused(raw, "datasets.gallery36.source", "did you mean 'gallery360'?")
+
+
+def test_list_value_makes_a_grid_of_selectors(raw):
+    study = check_study(raw)
+    assert study.grids["residual_ab"] == (
+        "residual_ab.alpha-0.1.beta-0.1",
+        "residual_ab.alpha-0.1.beta-1.0",
+        "residual_ab.alpha-1.0.beta-0.1",
+        "residual_ab.alpha-1.0.beta-1.0",
+    )
+    chosen = study.selectors["residual_ab.alpha-1.0.beta-0.1"]
+    assert (chosen.alpha, chosen.beta, chosen.method) == (1.0, 0.1, "residual")
+
+
+def test_grids_join_an_experiment_only_by_name(raw):
+    study = check_study(raw)
+    assert grid.experiment_selectors(study, study.experiments[0]) == ["residual", "random"]
+    raw["experiments"][0]["selectors"] = ["residual_ab"]
+    study = check_study(raw)
+    assert len(grid.experiment_selectors(study, study.experiments[0])) == 4
+
+
+def test_random_and_all_patches_are_always_trained_as_controls(raw):
+    raw["experiments"][0] |= {"selectors": ["residual"], "datasets": ["gallery2d"]}
+    sweeps = grid.study_sweeps(check_study(raw))
+    assert sweeps == {
+        grid.Sweep("gallery2d", "random_crops", "tiny", "mlp"): [("all", 1.0), ("random", 0.5), ("residual", 0.5)]
+    }
+
+
+def test_samplers_meet_only_datasets_of_their_kind(raw):
+    study = check_study(raw)
+    cells = {(c.dataset, c.sampler) for c in grid.experiment_cells(study, study.experiments[0])}
+    assert cells == {("gallery2d", "random_crops"), ("gallery360", "erp")}

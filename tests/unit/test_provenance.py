@@ -1,0 +1,84 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from iqadistill import provenance
+from iqadistill.provenance import code_digest, file_digest, write_sidecar
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A small copy of the package with one script, digested in a process of its own as files change."""
+    for name in ("__init__", "errors", "tables", "provenance"):
+        (tmp_path / "iqadistill").mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / f"iqadistill/{name}.py", tmp_path / f"iqadistill/{name}.py")
+    (tmp_path / "iqadistill/stage").mkdir()
+    (tmp_path / "iqadistill/stage/__init__.py").write_text("from iqadistill.stage.deep import f\n")
+    (tmp_path / "iqadistill/stage/deep.py").write_text('def f(x):\n    """Add."""\n    return x + 1  # one\n')
+    (tmp_path / "iqadistill/other.py").write_text("y = 1\n")
+    (tmp_path / "script.py").write_text("from iqadistill.stage import f\n")
+    return tmp_path
+
+
+def digest(folder):
+    code = "from iqadistill.provenance import code_digest; print(code_digest('script.py'))"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.strip()
+
+
+def test_edited_function_changes_the_digest_of_its_stage(package):
+    before = digest(package)
+    (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    """Add."""\n    return x + 2  # one\n')
+    assert digest(package) != before
+
+
+def test_edited_comment_docstring_and_layout_do_not(package):
+    before = digest(package)
+    (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    """Sum."""\n\n    # two\n    return (x + 1)\n')
+    assert digest(package) == before
+
+
+def test_edit_in_a_module_the_stage_does_not_import_does_not(package):
+    before = digest(package)
+    (package / "iqadistill/other.py").write_text("y = 2\n")
+    assert digest(package) == before
+
+
+def test_module_imported_inside_a_function_counts(package):
+    (package / "script.py").write_text("def main():\n    from iqadistill import other\n    return other.y\n")
+    before = digest(package)
+    (package / "iqadistill/other.py").write_text("y = 2\n")
+    assert digest(package) != before
+
+
+def test_every_stage_has_a_digest_of_its_own_modules():
+    scripts = sorted((REPOSITORY / "workflow_scripts").glob("*.py"))
+    digests = [code_digest(script) for script in scripts]
+    assert len(scripts) > 10 and all(len(d) == 16 for d in digests)
+
+
+def test_sidecar_holds_facts_versions_and_digests_of_inputs(tmp_path):
+    (tmp_path / "in.txt").write_text("abc")
+    write_sidecar(tmp_path / "out.json", {"seed": 3}, [tmp_path / "in.txt"])
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["seed"] == 3
+    assert record["versions"]["torch"]
+    assert record["inputs"] == {(tmp_path / "in.txt").as_posix(): file_digest(tmp_path / "in.txt")}
+    assert file_digest(tmp_path / "in.txt").startswith("ba7816bf")
+
+
+def test_commit_outside_git_is_empty(tmp_path):
+    assert provenance.git_commit(tmp_path) == ""
