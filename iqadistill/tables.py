@@ -83,6 +83,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("loss", pa.float64()),
             ("lr", pa.float64()),
             ("val_srcc", pa.float64()),
+            ("num_patches", pa.int64()),
             ("seconds", pa.float64()),
             ("peak_memory", pa.float64()),
         ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from iqadistill import provenance
-from iqadistill.config import check_study, grid
+from iqadistill.config import check_study, grid, sources
 from iqadistill.errors import InputError
 
 try:
@@ -98,20 +98,23 @@ def experiment_selections(experiment):
 
 
 # Datasets
-RENDERED = ("gallery360", "gallery2d", "panoramas", "noise360")
 
 
 def picture_folder(name):
     """Where a dataset's pictures and images.csv lie."""
     entry = STUDY.datasets[name]
-    return f"results/render_dataset/{name}" if entry.source in RENDERED else entry.root
+    return (
+        f"results/render_dataset/{name}"
+        if entry.source in sources.RENDERED
+        else entry.root
+    )
 
 
 def label_file(w):
     """The dataset's images.csv; a folder of the user's own is declared once it exists, so that its absence is told
     in one sentence by the job instead of as a missing input."""
     file = Path(picture_folder(w.dataset)) / "images.csv"
-    rendered = STUDY.datasets[w.dataset].source in RENDERED
+    rendered = STUDY.datasets[w.dataset].source in sources.RENDERED
     return [file.as_posix()] if rendered or file.is_file() else []
 
 
@@ -169,18 +172,15 @@ def experiment_traces(w):
     ]
 
 
-def experiment_params(w):
-    """The experiment with its names spread out and its selectors' settings, as stable text."""
-    e = EXPERIMENTS[w.experiment]
-    selectors = grid.experiment_selectors(STUDY, e)
-    return json.dumps(
-        {
-            **e.model_dump(),
-            "cells": [vars(cell) for cell in grid.experiment_cells(STUDY, e)],
-            "selectors": {
-                name: STUDY.selectors[name].model_dump() for name in selectors
-            },
-            "keep": e.keep or STUDY.keep,
-            "students": e.students or list(STUDY.students),
-        }
-    )
+def experiment_facts(e):
+    """An experiment with its names spread out and its selectors' settings."""
+    return {
+        **e.model_dump(),
+        "cells": [vars(cell) for cell in grid.experiment_cells(STUDY, e)],
+        "selectors": {
+            name: STUDY.selectors[name].model_dump()
+            for name in grid.experiment_selectors(STUDY, e)
+        },
+        "keep": e.keep or STUDY.keep,
+        "students": e.students or list(STUDY.students),
+    }

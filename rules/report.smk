@@ -25,7 +25,7 @@ rule plot_metrics:
         mem_mb=2000,
         runtime=15,
     params:
-        experiment=experiment_params,
+        experiment=lambda w: json.dumps(experiment_facts(EXPERIMENTS[w.experiment])),
         code=code_digest("plot_metrics"),
     message:
         "Drawing {wildcards.experiment}."
@@ -60,7 +60,7 @@ rule plot_selection:
         mem_mb=3000,
         runtime=30,
     params:
-        experiment=experiment_params,
+        experiment=lambda w: json.dumps(experiment_facts(EXPERIMENTS[w.experiment])),
         seed=STUDY.seed,
         code=code_digest("plot_selection"),
     message:
@@ -93,6 +93,7 @@ rule render_report:
         runtime=15,
     params:
         study=STUDY.model_dump_json(),
+        experiments=json.dumps([experiment_facts(e) for e in STUDY.experiments]),
         code=code_digest("render_report"),
     message:
         "Writing the report {output.page}."

@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from iqadistill.config import sources
 from iqadistill.config.nearest import nearest
 from iqadistill.config.study import METRIC_FIGURES, SPHERE_METHODS, ExperimentSettings, Study
 from iqadistill.errors import InputError
 
-SPHERE_SOURCES = ("gallery360", "panoramas", "noise360", "cviq", "oiqa", "mvaqd")
-UNSCORED_SOURCES = ("noise360",)
 ALL_PATCHES = ("all", 1.0)
 
 
@@ -34,7 +33,7 @@ class Cell:
 def dataset_kind(study: Study, dataset: str) -> str:
     """Whether a dataset holds panoramas ("sphere") or photographs ("flat")."""
     settings = study.datasets[dataset]
-    return settings.kind or ("sphere" if settings.source in SPHERE_SOURCES else "flat")
+    return settings.kind or sources.KINDS[settings.source]
 
 
 def sampler_kind(study: Study, sampler: str) -> str:
@@ -52,7 +51,7 @@ def experiment_selectors(study: Study, experiment: ExperimentSettings) -> list[s
 
 def experiment_cells(study: Study, experiment: ExperimentSettings) -> list[Cell]:
     """Embedding tables of an experiment: its datasets x the samplers that fit their kind x its encoders."""
-    scored = [name for name, entry in study.datasets.items() if entry.source not in UNSCORED_SOURCES]
+    scored = [name for name, entry in study.datasets.items() if entry.source not in sources.UNSCORED]
     return [
         Cell(dataset, sampler, encoder)
         for dataset in experiment.datasets or scored
@@ -99,6 +98,12 @@ def check_experiments(study: Study) -> None:
     Raises:
         InputError: With the experiment, the name and the nearest known one.
     """
+    for name, entry in study.datasets.items():
+        if entry.source not in sources.KINDS:
+            hint = nearest(entry.source, sources.KINDS)
+            raise InputError(f"datasets.{name}.source: unknown source {entry.source!r} (own pictures: images); {hint}")
+        if entry.source in sources.NEEDS_ROOT and not entry.root:
+            raise InputError(f"datasets.{name}.root: missing; give the folder of the pictures.")
     for position, experiment in enumerate(study.experiments):
         where = f"experiments[{position}] ({experiment.name})"
         for axis in ("datasets", "samplers", "encoders", "selectors", "students"):
@@ -113,7 +118,7 @@ def check_experiments(study: Study) -> None:
             )
         for cell in cells:
             _check_components(study, where, cell, experiment_selectors(study, experiment))
-        unscored = [c.dataset for c in cells if study.datasets[c.dataset].source in UNSCORED_SOURCES]
+        unscored = [c.dataset for c in cells if study.datasets[c.dataset].source in sources.UNSCORED]
         if unscored and experiment.figure in METRIC_FIGURES:
             raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; leave it out.")
     if not study_sweeps(study):

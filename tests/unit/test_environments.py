@@ -1,0 +1,36 @@
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def requirements(lines):
+    """Package name to version requirement."""
+    found = (re.match(r"([A-Za-z0-9_.-]+)(?:\[.*\])?\s*(.*)", line) for line in lines)
+    return {m[1].lower().replace("_", "-"): m[2] for m in found}
+
+
+def test_environments_agree_with_the_project():
+    files = sorted((REPOSITORY / "envs").glob("*.yaml"))
+    assert files
+    for file in files:
+        *conda, last = yaml.safe_load(file.read_text())["dependencies"]
+        assert f"python{PROJECT['requires-python']}" in conda
+        assert requirements(last["pip"]) == requirements(PROJECT["dependencies"])
+
+
+def test_every_dependency_is_pinned_by_the_constraints():
+    pins = requirements((REPOSITORY / "constraints.txt").read_text().splitlines())
+    extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+    for name in requirements(PROJECT["dependencies"] + extras):
+        assert name == "iqadistill" or re.fullmatch(r"==[\w.]+", pins[name]), name
+
+
+def test_every_rule_names_an_environment_that_exists():
+    rules = "\n".join(file.read_text() for file in (REPOSITORY / "rules").glob("*.smk"))
+    named = set(re.findall(r'"\.\./(envs/.*?)"', rules))
+    assert named and all((REPOSITORY / name).is_file() for name in named)

@@ -1,0 +1,50 @@
+"""Whatever the user gets wrong ends in one clear sentence, early, with nothing half-made left behind."""
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("bad")
+
+
+def test_unknown_config_key_stops_at_once_with_the_nearest_one(workflow):
+    study = workflow.study(experimints=[])
+    done = workflow.run("-n", "--cores", "1", "--configfile", study, check=False)
+    assert done.returncode != 0
+    assert "experimints: unknown key; did you mean 'experiments'?" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_h_above_the_patches_of_an_image_stops_at_once(workflow):
+    study = workflow.study(selectors={"residual": {"n_components": 7}})
+    done = workflow.run("-n", "--cores", "1", "--configfile", study, check=False)
+    assert done.returncode != 0 and "h = 7 exceeds the 6 patches" in done.stdout
+
+
+def test_missing_folder_is_told_in_one_sentence(workflow):
+    done = workflow.run("--cores", "1", "--configfile", workflow.study(), "datasets", check=False)
+    assert done.returncode != 0
+    assert "error: data/images.csv" in done.stdout
+    assert not (workflow.folder / "results/index_dataset/own.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: (data / "03.png").unlink(), "03.png"),
+        (lambda data: (data / "03.png").write_bytes((data / "03.png").read_bytes()[:200]), "03.png"),
+    ],
+    ids=["missing", "truncated"],
+)
+def test_bad_picture_stops_before_long_work(workflow, change, told):
+    workflow.pictures()
+    change(workflow.folder / "data")
+    done = workflow.run("--cores", "2", "--configfile", workflow.study(), check=False)
+    assert done.returncode != 0 and told in done.stdout
+    results = {path.parent.name for path in workflow.folder.glob("results/*/*.parquet")}
+    assert not results & {"index_dataset", "split_dataset", "sample_patches"}
+
+
+def test_picture_smaller_than_the_patch_is_named(workflow):
+    workflow.pictures()
+    study = workflow.study(samplers={"grid_crops": {"count": 6, "size": 90}})
+    done = workflow.run("--cores", "2", "--configfile", study, check=False)
+    assert done.returncode != 0 and "00.png" in done.stdout and "90" in done.stdout

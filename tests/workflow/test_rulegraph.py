@@ -1,0 +1,28 @@
+import re
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_picture_of_the_rule_graph_shows_every_rule():
+    rules = "\n".join(file.read_text() for file in (REPOSITORY / "rules").glob("*.smk"))
+    drawn = re.findall(r"<text[^>]*>(\w+)</text>", (REPOSITORY / "docs/rulegraph.svg").read_text())
+    assert sorted(drawn) == sorted(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
+
+
+def test_every_rule_has_log_benchmark_message_threads_resources_and_environment():
+    for file in (REPOSITORY / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+            for directive in (
+                "log:",
+                "benchmark:",
+                "message:",
+                "threads:",
+                "mem_mb=",
+                "runtime=",
+                "conda:",
+                "code=code_digest(",
+            ):
+                assert directive in rule, f"{file.name}: {rule.splitlines()[0]} {directive}"
+            name = rule.split(":")[0]
+            assert f"results/logs/{name}/" in rule and f"results/benchmarks/{name}/" in rule and f"/{name}.py" in rule

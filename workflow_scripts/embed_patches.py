@@ -1,0 +1,22 @@
+"""Embed every patch of a dataset with a frozen network."""
+
+import json
+
+import torch
+from job import granted_device
+
+from iqadistill.console import job_log
+from iqadistill.encoders import create_encoder, embed_patches
+from iqadistill.tables import read_table, write_table
+
+with job_log(snakemake.log[0]), granted_device(snakemake) as device:
+    torch.set_num_threads(snakemake.threads)
+    settings = json.loads(snakemake.params.encoder)
+    dtype = settings.pop("dtype")
+    embeddings = embed_patches(
+        read_table(snakemake.input.images, "images"),
+        read_table(snakemake.input.patches, "patches"),
+        create_encoder(**settings, seed=snakemake.params.seed, device=device),
+        dtype=dtype,
+    )
+    write_table(embeddings, snakemake.output.embeddings, "embeddings")

@@ -1,0 +1,21 @@
+"""Measure every variant on its test images: predictions of the whole study, metrics a split, summary over splits."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from iqadistill.console import job_log
+from iqadistill.evaluation import evaluate_predictions, predict_label_only, summarise
+from iqadistill.tables import read_table, write_table
+
+with job_log(snakemake.log[0]):
+    images = {Path(file).stem: read_table(file, "images") for file in snakemake.input.images}
+    splits = {Path(file).stem: read_table(file, "splits") for file in snakemake.input.splits}
+    students = [read_table(file, "predictions") for file in snakemake.input.predictions]
+    controls = [predict_label_only(images[name], splits[name]) for name in images]
+    predictions = pa.concat_tables([t.replace_schema_metadata() for t in (*students, *controls)])
+    metrics = evaluate_predictions(predictions, splits, logistic=snakemake.params.logistic)
+    summary = summarise(metrics, predictions, splits, draws=snakemake.params.draws, seed=snakemake.params.seed)
+    write_table(predictions, snakemake.output.predictions, "predictions")
+    write_table(metrics, snakemake.output.metrics, "metrics")
+    write_table(summary, snakemake.output.summary, "summary")

@@ -1,0 +1,46 @@
+"""Draw one experiment on metrics: the figure and the table of its numbers."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from iqadistill.console import job_log
+from iqadistill.figures.controls import plot_controls
+from iqadistill.figures.cost import plot_cost
+from iqadistill.figures.dimension import plot_dimension
+from iqadistill.figures.experiment import experiment_rows, training_costs
+from iqadistill.figures.pooling import plot_pooling
+from iqadistill.figures.rate_sweep import plot_rate_sweep
+from iqadistill.figures.sampler_metric import plot_sampler_metric
+from iqadistill.figures.saving import save_figure
+from iqadistill.figures.sensitivity import plot_sensitivity
+from iqadistill.figures.style import dataset_note
+from iqadistill.tables import read_metadata, read_table
+
+PLOTS = {
+    "rate_sweep": lambda: plot_rate_sweep(summary, comparisons, notes, ceilings),
+    "controls": lambda: plot_controls(summary, keep, notes, ceilings),
+    "pooling": lambda: plot_pooling(summary, comparisons, None, notes),
+    "sampler_metric": lambda: plot_sampler_metric(summary, comparisons, experiment["selectors"], keep, notes),
+    "dimension": lambda: plot_dimension(summary, comparisons, experiment["selectors"], keep, notes),
+    "sensitivity": lambda: plot_sensitivity(summary, comparisons, experiment["selectors"], keep, notes),
+    "cost": lambda: plot_cost(training_costs(histories, costs), summary, notes),
+}
+
+with job_log(snakemake.log[0]):
+    experiment = json.loads(snakemake.params.experiment)
+    keep = experiment["keep"][0]
+    facts = {Path(file).stem: read_metadata(read_table(file, "images")) for file in snakemake.input.images}
+    notes = {dataset: dataset_note(metadata) for dataset, metadata in facts.items()}
+    ceilings = {
+        name: float(metadata["noise_ceiling"]) for name, metadata in facts.items() if "noise_ceiling" in metadata
+    }
+    summary = experiment_rows(read_table(snakemake.input.summary, "summary").to_pandas(), experiment)
+    comparisons = read_table(snakemake.input.comparisons, "comparisons").to_pandas()
+    costs = read_table(snakemake.input.costs, "costs").to_pandas()
+    histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
+    histories = experiment_rows(histories.assign(dataset=histories.train_dataset), experiment)
+    figure, table = PLOTS[experiment["figure"]]()
+    stems = (Path(snakemake.output[file]).with_suffix("") for file in ("svg", "csv"))
+    save_figure(figure, table, *stems)

@@ -1,0 +1,15 @@
+"""Render a gallery, distort pristine panoramas, or draw noise: pictures first, images.csv last."""
+
+from pathlib import Path
+
+from iqadistill.console import job_log
+from iqadistill.datasets import render_dataset
+
+with job_log(snakemake.log[0]):
+    render_dataset(
+        snakemake.params.source,
+        Path(snakemake.output.labels).parent,
+        seed=snakemake.params.seed,
+        root=Path(snakemake.params.root) if snakemake.params.root else None,
+        workers=snakemake.threads,
+    )

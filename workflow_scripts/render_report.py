@@ -1,0 +1,43 @@
+"""Write the study's report: one page that opens from disk."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from iqadistill.console import job_log
+from iqadistill.figures.convergence import stagnation_warnings
+from iqadistill.figures.published import published_for
+from iqadistill.figures.report import Report, ReportFigure, dataset_facts, render_report
+from iqadistill.provenance import git_commit, package_versions
+from iqadistill.tables import read_table
+
+with job_log(snakemake.log[0]):
+    study = json.loads(snakemake.params.study)
+    folder = Path(snakemake.output.page).parent.parent
+    tables = {Path(file).stem: pq.read_table(file).to_pandas() for file in snakemake.input.tables}
+    figures = tuple(
+        ReportFigure(
+            name=experiment["name"],
+            kind=experiment["figure"],
+            figure_stem=folder / "figures" / experiment["name"],
+            table_stem=folder / "tables" / experiment["name"],
+            datasets=tuple(sorted({cell["dataset"] for cell in experiment["cells"]})),
+            settings={**experiment, "keep": experiment["keep"][0], **quoted(experiment, tables[experiment["name"]])},
+        )
+        for experiment in json.loads(snakemake.params.experiments)
+    )
+    warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    report = Report(
+        title=study["title"] or study["name"],
+        study=study,
+        datasets=tuple(dataset_facts(read_table(file, "images")) for file in snakemake.input.images),
+        figures=figures,
+        summary=read_table(snakemake.input.summary, "summary").to_pandas(),
+        comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
+        costs=read_table(snakemake.input.costs, "costs").to_pandas(),
+        published=published_for(),
+        provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **package_versions()},
+        warnings=tuple(warnings),
+    )
+    render_report(report, Path(snakemake.output.page))

@@ -1,0 +1,14 @@
+"""Place patches on every picture of a dataset: coordinates, never pixels."""
+
+import json
+import math
+
+from iqadistill.console import job_log
+from iqadistill.sampling import create_sampler
+from iqadistill.tables import read_table, write_table
+
+with job_log(snakemake.log[0]):
+    settings = json.loads(snakemake.params.sampler)
+    settings["fov"] = math.radians(settings["fov"])
+    sampler = create_sampler(**settings, seed=snakemake.params.seed)
+    write_table(sampler(read_table(snakemake.input.images, "images")), snakemake.output.patches, "patches")
