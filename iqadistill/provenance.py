@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -19,7 +20,8 @@ PACKAGES = ("snakemake", "torch", "torchvision", "timm", "numpy", "scipy", "pand
 def code_digest(script: str | Path) -> str:
     """Digest of the package code a script runs: the syntax trees of every module it imports, directly or not.
 
-    Comments, docstrings and layout do not count; any other edit does. Imports of the package are followed wherever they
+    Comments, docstrings and layout do not count; any other edit does, also of a data file beside a module that names it.
+    Imports of the package are followed wherever they
     stand in a module; other packages are covered by their pinned versions.
 
     Args:
@@ -72,7 +74,15 @@ def _tree(file: Path) -> str:
             node, clean=False
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    digest = hashlib.sha256(ast.dump(tree).encode())
+    constants = {
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    for name in sorted(constant for constant in constants if re.fullmatch(r"[\w.-]+\.\w+", constant)):
+        data = file.with_name(name)
+        if data.is_file():
+            digest.update(data.read_bytes())
+    return digest.hexdigest()
 
 
 def file_digest(path: str | Path) -> str:

@@ -38,7 +38,10 @@ def code_digest(stage):
 
 def settings(section, wildcard):
     """Params function: the settings of the entry a wildcard names, as stable text."""
-    return lambda w: getattr(STUDY, section)[getattr(w, wildcard)].model_dump_json()
+    entries = getattr(STUDY, section)
+    if section in ("samplers", "selectors"):
+        return lambda w: json.dumps(entries[getattr(w, wildcard)].call())
+    return lambda w: entries[getattr(w, wildcard)].model_dump_json()
 
 
 def all_cells():

@@ -17,7 +17,6 @@ rule embed_patches:
         runtime=480,
     params:
         encoder=settings("encoders", "encoder"),
-        seed=STUDY.seed,
         device=STUDY.device,
         code=code_digest("embed_patches"),
     message:

@@ -16,7 +16,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     embeddings = embed_patches(
         read_table(snakemake.input.images, "images"),
         read_table(snakemake.input.patches, "patches"),
-        create_encoder(**settings, seed=snakemake.params.seed, device=device),
+        create_encoder(**settings, device=device),
         dtype=dtype,
     )
     write_table(embeddings, snakemake.output.embeddings, "embeddings")

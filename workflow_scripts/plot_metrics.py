@@ -25,7 +25,7 @@ PLOTS = {
     "sampler_metric": lambda: plot_sampler_metric(summary, comparisons, experiment["selectors"], keep, notes),
     "dimension": lambda: plot_dimension(summary, comparisons, experiment["selectors"], keep, notes),
     "sensitivity": lambda: plot_sensitivity(summary, comparisons, experiment["selectors"], keep, notes),
-    "cost": lambda: plot_cost(training_costs(histories, costs), summary, notes),
+    "cost": lambda: plot_cost(training_costs(histories, costs), comparisons, notes),
 }
 
 with job_log(snakemake.log[0]):

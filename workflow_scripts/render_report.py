@@ -15,7 +15,9 @@ from iqadistill.tables import read_table
 with job_log(snakemake.log[0]):
     study = json.loads(snakemake.params.study)
     folder = Path(snakemake.output.page).parent.parent
-    tables = {Path(file).stem: pq.read_table(file).to_pandas() for file in snakemake.input.tables}
+    tables = {
+        Path(file).name.removesuffix(".parquet"): pq.read_table(file).to_pandas() for file in snakemake.input.tables
+    }
     figures = tuple(
         ReportFigure(
             name=experiment["name"],
@@ -23,7 +25,7 @@ with job_log(snakemake.log[0]):
             figure_stem=folder / "figures" / experiment["name"],
             table_stem=folder / "tables" / experiment["name"],
             datasets=tuple(sorted({cell["dataset"] for cell in experiment["cells"]})),
-            settings={**experiment, "keep": experiment["keep"][0], **quoted(experiment, tables[experiment["name"]])},
+            settings={**experiment, "keep": experiment["keep"][0]},
         )
         for experiment in json.loads(snakemake.params.experiments)
     )

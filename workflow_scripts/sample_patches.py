@@ -9,6 +9,7 @@ from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
     settings = json.loads(snakemake.params.sampler)
-    settings["fov"] = math.radians(settings["fov"])
-    sampler = create_sampler(**settings, seed=snakemake.params.seed)
+    if "fov" in settings:  # a study gives degrees
+        settings["fov"] = math.radians(settings["fov"])
+    sampler = create_sampler(settings.pop("method"), **settings, seed=snakemake.params.seed)
     write_table(sampler(read_table(snakemake.input.images, "images")), snakemake.output.patches, "patches")

@@ -12,7 +12,7 @@ from iqadistill.tables import read_table, write_table
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     torch.set_num_threads(snakemake.threads)
     settings = json.loads(snakemake.params.selector)
-    selector = create_selector(**settings, device=device)
+    selector = create_selector(settings.pop("method"), **settings, device=device)
     embeddings = read_table(snakemake.input.embeddings, "embeddings")
     selection, trace = rank_patches(embeddings, selector, seed=snakemake.params.seed)
     write_table(trace, snakemake.output.trace, "selection_trace")

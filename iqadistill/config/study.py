@@ -1,8 +1,8 @@
 """The settings of a study as models: names, types, ranges, defaults and a sentence for each."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
@@ -16,10 +16,40 @@ METRIC_FIGURES = ("rate_sweep", "sampler_metric", "dimension", "sensitivity", "p
 SELECTION_FIGURES = ("convergence", "noise_failure", "duplicates", "overlap", "kept_patches")
 
 
+_ON_SPHERE = ("count", "size", "fov")
+_RESIDUAL = ("n_components", "alpha", "beta", "metric", "gamma", "similarity", "solver", "max_iter", "tol")
+# the settings each method takes; others are refused, since they would do nothing
+TAKES = {
+    "erp": (*_ON_SPHERE, "projection"),
+    "lat": (*_ON_SPHERE, "projection"),
+    "sp": (*_ON_SPHERE, "scanpaths"),
+    "sphere": _ON_SPHERE,
+    "random_crops": ("count", "size"),
+    "grid_crops": ("count", "size"),
+    "residual": _RESIDUAL,
+    "highest_residual": _RESIDUAL,
+}
+
+
 class Settings(BaseModel):
     """Base of every settings model: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MethodSettings(Settings):
+    """Settings of an entry with a method; only those the method takes may be given."""
+
+    @model_validator(mode="after")
+    def _refuse_idle_settings(self) -> "MethodSettings":
+        idle = self.model_fields_set - {"method", *TAKES.get(self.method, ())}
+        if idle:
+            raise ValueError(f"method {self.method} takes no {', '.join(sorted(idle))}")
+        return self
+
+    def call(self) -> dict[str, Any]:
+        """Method and the settings it takes, for its factory."""
+        return self.model_dump(include={"method", *TAKES.get(self.method, ())}, mode="json")
 
 
 class DatasetSettings(Settings):
@@ -42,7 +72,7 @@ class DatasetSettings(Settings):
     )
 
 
-class SamplerSettings(Settings):
+class SamplerSettings(MethodSettings):
     """How patches are placed."""
 
     method: Literal[SPHERE_METHODS + FLAT_METHODS] = Field(
@@ -50,9 +80,7 @@ class SamplerSettings(Settings):
     )
     count: int = Field(180, ge=1, description="patches an image at most")
     size: int = Field(224, ge=8, description="patch side in pixels")
-    fov: float = Field(
-        60.0, gt=0, lt=180, description="viewport's full horizontal angle in degrees; flat crops ignore it"
-    )
+    fov: float = Field(60.0, gt=0, lt=180, description="viewport's full horizontal angle in degrees (panoramas)")
     projection: Literal["viewport", "crop"] = Field(
         "viewport", description="rectilinear viewport, or plain crop of the equirectangular plane (erp and lat)"
     )
@@ -81,7 +109,7 @@ class EncoderSettings(Settings):
     dtype: Literal["float32", "float16"] = Field("float32", description="type of the stored embeddings")
 
 
-class SelectorSettings(Settings):
+class SelectorSettings(MethodSettings):
     """How the patches of an image are ranked; a list as a value makes a grid of selectors."""
 
     method: Literal[SELECTOR_METHODS] = Field(

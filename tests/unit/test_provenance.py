@@ -64,6 +64,14 @@ def test_module_imported_inside_a_function_counts(package):
     assert digest(package) != before
 
 
+def test_data_file_that_a_module_names_counts(package):
+    (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    return "levels.csv"\n')
+    (package / "iqadistill/stage/levels.csv").write_text("1\n")
+    before = digest(package)
+    (package / "iqadistill/stage/levels.csv").write_text("2\n")
+    assert digest(package) != before
+
+
 def test_every_stage_has_a_digest_of_its_own_modules():
     scripts = sorted((REPOSITORY / "workflow_scripts").glob("*.py"))
     digests = [code_digest(script) for script in scripts]

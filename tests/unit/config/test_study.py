@@ -114,6 +114,17 @@ def test_two_experiments_of_one_name_are_refused(raw):
     refused(raw, "'rate_sweep' is given twice")
 
 
+def test_setting_that_the_method_does_not_take_is_refused(raw):
+    raw["selectors"]["kcenter"] = {"alpha": 0.3}
+    refused(raw, "selectors.kcenter", "method kcenter takes no alpha")
+
+
+def test_method_is_called_with_the_settings_it_takes(raw):
+    study = check_study(raw)
+    assert study.samplers["random_crops"].call() == {"method": "random_crops", "count": 8, "size": 32}
+    assert study.selectors["random"].call() == {"method": "random"}
+
+
 def test_missing_section_is_named(raw):
     del raw["encoders"]
     refused(raw, "encoders")
@@ -156,3 +167,8 @@ def test_samplers_meet_only_datasets_of_their_kind(raw):
     study = check_study(raw)
     cells = {(c.dataset, c.sampler) for c in grid.experiment_cells(study, study.experiments[0])}
     assert cells == {("gallery2d", "random_crops"), ("gallery360", "erp")}
+
+
+def test_own_pictures_need_their_folder(raw):
+    raw["datasets"]["mine"] = {"source": "images"}
+    refused(raw, "datasets.mine.root", "folder")

@@ -1,0 +1,80 @@
+"""Content-disjoint splits: images of one reference never stand on two sides."""
+
+from math import comb
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from iqadistill.errors import InputError
+from iqadistill.tables import as_table
+
+
+def split_dataset(images: pa.Table, *, splits: int, test_fraction: float, val_fraction: float, seed: int) -> pa.Table:
+    """Draw splits into train, val and test by reference; no two splits are the same.
+
+    Args:
+        images: Table "images"; only sound, scored images that are no references take part.
+        splits: Number of splits. The first ones stay the same when more are asked for.
+        test_fraction: Fraction of the references to test on, in [0, 1); rounded, one at least where it is positive.
+        val_fraction: The same for validation.
+        seed: Seed of the draw.
+
+    Returns:
+        Table "splits": every image once a split.
+
+    Raises:
+        InputError: No image takes part, a fraction is out of range, or there are too few references for the fractions or for
+            that many different splits.
+    """
+    taking_part = images.filter(
+        pc.and_(
+            pc.and_(pc.equal(images["status"], "ok"), pc.is_valid(images["score"])),
+            pc.invert(pc.fill_null(images["is_reference"], False)),
+        )
+    )
+    names = taking_part["reference_id"].to_pylist()
+    references = sorted(set(names))
+    num_test, num_val = (
+        _count(key, fraction, len(references))
+        for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction))
+    )
+    _check(references, splits, num_test, num_val)
+    image_ids, roles = taking_part["image_id"].to_pylist(), []
+    for drawn in _different_draws(len(references), splits, num_test, num_val, np.random.default_rng(seed)):
+        role_of = dict(zip(references, drawn, strict=True))
+        roles.extend(role_of[name] for name in names)
+    table = {"split": np.repeat(np.arange(splits), len(names)), "image_id": image_ids * splits, "role": roles}
+    return as_table(pa.table(table), "splits")
+
+
+def _count(key: str, fraction: float, references: int) -> int:
+    if not 0 <= fraction < 1:
+        raise InputError(f"{key} is {fraction:g}, expected a fraction from 0 to below 1.")
+    return max(1, round(fraction * references)) if fraction > 0 else 0
+
+
+def _check(references: list[str], splits: int, num_test: int, num_val: int) -> None:
+    total = len(references)
+    if total == 0:
+        raise InputError("no sound image has a score, so there is nothing to split; give scores in images.csv.")
+    if num_test + num_val >= total:
+        raise InputError(
+            f"{total} references are too few for {num_test} test, {num_val} validation and a training one; add references "
+            "(column reference of images.csv) or lower the fractions."
+        )
+    possible = comb(total, num_test) * comb(total - num_test, num_val)
+    if splits > possible:
+        raise InputError(
+            f"{total} references allow only {possible} different splits, not {splits}; lower evaluation.splits."
+        )
+
+
+def _different_draws(
+    total: int, splits: int, num_test: int, num_val: int, rng: np.random.Generator
+) -> list[tuple[str, ...]]:
+    roles = np.array(["test"] * num_test + ["val"] * num_val + ["train"] * (total - num_test - num_val))
+    drawn: dict[tuple[str, ...], None] = {}
+    while len(drawn) < splits:
+        drawn.setdefault(tuple(rng.permutation(roles).tolist()))
+    return list(drawn)

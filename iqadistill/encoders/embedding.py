@@ -1,0 +1,84 @@
+"""From patch table to embeddings table."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from iqadistill.console import progress
+from iqadistill.encoders.ahead import map_ahead, one_thread_an_operation
+from iqadistill.encoders.encoder import Encoder
+from iqadistill.encoders.reading import read_patches
+from iqadistill.errors import InputError
+from iqadistill.tables import embeddings_table
+
+_CPU_BATCH = 16  # the feature maps of so few patches still fit into the caches
+_GPU_BATCH = 256
+
+
+def embed_patches(
+    images: pa.Table,
+    patches: pa.Table,
+    encoder: Encoder,
+    *,
+    batch_size: int | None = None,
+    workers: int = 2,
+    dtype: str = "float32",
+) -> pa.Table:
+    """Embed every patch of a patch table.
+
+    Images are decoded and cut by threads while the network works, and batches run across images, so that images with few patches
+    keep it as busy as those with many. On CPU as many batches run side by side as PyTorch has threads.
+
+    Args:
+        images: Table images.
+        patches: Table patches, the patches of an image next to each other.
+        encoder: What embeds.
+        batch_size: Patches a forward pass; None for 16 on CPU and 256 on a GPU.
+        workers: Images decoded and cut ahead.
+        dtype: Of the vectors in the table, "float32" or "float16".
+
+    Returns:
+        Table embeddings, rows in the order of the patches.
+
+    Raises:
+        InputError: A picture cannot be read, or an embedding is not finite; the image is named.
+    """
+    names = patches["image_id"].to_pylist()
+    vectors = np.empty((len(names), encoder.width), dtype=dtype)
+    on_cpu = encoder.device.type == "cpu"
+    with one_thread_an_operation() as threads:
+        pieces = read_patches(images, patches, device=encoder.device, workers=workers)
+        pieces = progress(pieces, "embed patches (images)", total=len(set(names)))
+        batches = _rebatch(pieces, batch_size or (_CPU_BATCH if on_cpu else _GPU_BATCH))
+        done = 0
+        for found in map_ahead(lambda batch: encoder.embed(batch).cpu().numpy(), batches, threads if on_cpu else 1):
+            rows = slice(done, done + len(found))
+            with np.errstate(over="ignore"):  # what float16 cannot hold is reported below, with the image's name
+                vectors[rows] = found
+            finite = np.isfinite(vectors[rows]).all(axis=1)
+            if not finite.all():
+                raise InputError(
+                    f"{names[done + int(np.argmin(finite))]}: an embedding holds NaN or infinite numbers; use precision and "
+                    "dtype float32, or other weights."
+                )
+            done += len(found)
+    return embeddings_table(patches["patch_id"].to_numpy(), names, vectors)
+
+
+def _rebatch(pieces: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    """The same patches in the same order in batches of `size`, the last one smaller."""
+    held: list[Tensor] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(map(len, held)) >= size:
+            *full, rest = torch.cat(held).split(size)
+            if len(rest) == size:
+                full, rest = [*full, rest], rest[:0]
+            yield from full
+            held = [rest]
+    rest = [piece for piece in held if len(piece)]
+    if rest:
+        yield torch.cat(rest)

@@ -1,0 +1,138 @@
+"""Percentile intervals from resampling splits and images."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iqadistill.errors import InputError
+from iqadistill.evaluation.correlation import ROUNDING, as_pair, krcc, plcc, rmse, srcc
+
+
+class Interval(NamedTuple):
+    """Median over the splits and its bootstrap interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    predictions: Sequence[ArrayLike] | ArrayLike,
+    scores: Sequence[ArrayLike] | ArrayLike,
+    metric: str = "srcc",
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Interval of a metric's median over splits, by a hierarchical bootstrap.
+
+    A draw takes as many splits as there are, with replacement, resamples the test images within each one taken, and notes
+    the median of the metric. The same draws serve every variant with the same test set sizes. A resample on which the
+    metric is undefined (all its images tied) is left out of its draw.
+
+    Args:
+        predictions: A vector of test predictions for each split, or one vector.
+        scores: Likewise.
+        metric: "srcc", "plcc", "krcc" or "rmse".
+        draws: Bootstrap draws.
+        level: Coverage aimed at.
+        seed: Of the draws.
+
+    Returns:
+        Median, low and high; all NaN where the metric is undefined on some split itself.
+
+    Raises:
+        InputError: Unknown metric, no splits, or vectors that do not match.
+    """
+    if metric not in _METRICS:
+        raise InputError(f"metric {metric!r}: no such metric; use one of {', '.join(_METRICS)}.")
+    if np.ndim(predictions[0]) == 0:
+        predictions, scores = [predictions], [scores]
+    pairs = [as_pair(*pair) for pair in zip(predictions, scores, strict=True)]
+    plain, resampled = _METRICS[metric]
+    observed = np.array([plain(*pair) for pair in pairs])
+    if np.isnan(observed).any():
+        return Interval(np.nan, np.nan, np.nan)
+    taken, counts = resamples(tuple(len(pair[0]) for pair in pairs), draws, seed)
+    values = np.full(taken.shape, np.nan)
+    for split, (pair, weights) in enumerate(zip(pairs, counts, strict=True)):
+        values[taken == split] = resampled(weights, *pair)
+    medians = np.nanmedian(values[~np.isnan(values).all(1)], axis=1)
+    if not len(medians):
+        return Interval(float(np.median(observed)), np.nan, np.nan)
+    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(np.median(observed)), float(low), float(high))
+
+
+@lru_cache(maxsize=4)
+def resamples(sizes: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Draws of a hierarchical bootstrap.
+
+    Returns:
+        taken: (draws, S), the splits of each draw.
+        counts: For each split, how often each of its images was drawn, (number of times it was taken, images), in the
+            order of `taken == split`.
+    """
+    generator = np.random.default_rng(seed)
+    taken = generator.integers(len(sizes), size=(draws, len(sizes)))
+    times = np.bincount(taken.ravel(), minlength=len(sizes))
+    counts = [
+        generator.multinomial(size, np.full(size, 1 / size), size=number).astype(np.float64)
+        for size, number in zip(sizes, times, strict=True)
+    ]
+    return taken, counts
+
+
+# Below, row r of `weights` (R, n) says how often each image occurs in resample r: the metric of the resample follows
+# from the counts without ever writing the resample out.
+
+
+def _weighted_pearson(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(R,); x and y are (n,) or (R, n)."""
+    total = weights.sum(1, keepdims=True)
+    limit = (ROUNDING * np.abs(x).max()) * (ROUNDING * np.abs(y).max()) * total[:, 0]
+    x = x - (weights * x).sum(1, keepdims=True) / total
+    y = y - (weights * y).sum(1, keepdims=True) / total
+    weighted = weights * x
+    covariance = (weighted * y).sum(1)
+    spread = np.sqrt((weighted * x).sum(1) * (weights * y * y).sum(1))
+    return np.divide(covariance, spread, out=np.full(len(spread), np.nan), where=spread > limit)
+
+
+def _weighted_ranks(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Mean rank (R, n) of each image's copies among all copies, ties shared: copies below, and half of those level."""
+    values, place = np.unique(x, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    begins = np.searchsorted(place[order], np.arange(len(values)))
+    level = np.add.reduceat(weights[:, order], begins, axis=1)
+    return (np.cumsum(level, 1) - 0.5 * (level - 1))[:, place]
+
+
+def _resampled_srcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _weighted_pearson(weights, _weighted_ranks(weights, x), _weighted_ranks(weights, y))
+
+
+def _resampled_krcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Tau-b: pairs in order less pairs out of order, over the geometric mean of the pairs untied in x and in y."""
+    sign_x, sign_y = (np.sign(values[:, None] - values) for values in (x, y))
+    concordance, untied_x, untied_y = (
+        ((weights @ pairs) * weights).sum(1) for pairs in (sign_x * sign_y, sign_x**2, sign_y**2)
+    )
+    untied = np.sqrt(untied_x * untied_y)
+    return np.divide(concordance, untied, out=np.full(len(untied), np.nan), where=untied > 0)
+
+
+def _resampled_rmse(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.sqrt(weights @ (x - y) ** 2 / weights.sum(1))
+
+
+_METRICS: dict[str, tuple[Callable, Callable]] = {
+    "srcc": (srcc, _resampled_srcc),
+    "plcc": (plcc, _weighted_pearson),
+    "krcc": (krcc, _resampled_krcc),
+    "rmse": (rmse, _resampled_rmse),
+}

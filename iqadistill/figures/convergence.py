@@ -1,0 +1,115 @@
+"""How the solvers of residual selection converge."""
+
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+from iqadistill.figures.style import new_figure, shared_legend, styled
+
+LINES = {"irls": "-", "published": (0, (4, 2))}
+WINDOW = 5
+STILL = 1e-6
+FLOOR = 1e-7  # the best iterate lies exactly at zero excess, which a log axis cannot show
+
+
+@styled
+def plot_convergence(
+    traces: Mapping[tuple[int, str], pd.DataFrame], tolerance: float = 1e-3
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw objective and duality gap against the iteration, median and quartiles over images, a line an (h, solver).
+
+    The objective is shown as excess over the best value that any solver of the same h reached on the same image. An image
+    that stopped keeps its last value. It *stagnates* when the objective changed by less than 1e-6 over the last five
+    iterations although no gap within the tolerance certifies the optimum.
+
+    Args:
+        traces: (h, solver) -> table "selection_trace"; a gap may be null where it was not computed.
+        tolerance: Relative duality gap that counts as converged.
+
+    Returns:
+        The figure, and a row for each (h, solver, iteration): median and quartiles of excess and gap, with `tolerance` and the
+        shares of images `converged` and `stagnated` at the end and the median `last_iteration`.
+    """
+    best = {h: _best(traces, h) for h in sorted({h for h, _ in traces})}
+    colors = dict(zip(best, matplotlib.colormaps["viridis"](np.linspace(0.05, 0.8, len(best))), strict=True))
+    figure = new_figure(8.6, 4.0)
+    excess_axes, gap_axes = figure.subplots(1, 2, sharex=True)
+    tables = []
+    for (h, solver), trace in sorted(traces.items(), key=lambda item: item[0]):
+        table = _quartiles(trace, best[h], tolerance).assign(h=h, solver=solver)
+        end = table.iloc[-1]
+        label = f"h = {h}, {solver}: {end.converged:.0%} converged"
+        if end.stagnated > 0:
+            label += f", {end.stagnated:.0%} stagnated"
+        for axes, quantity in [(excess_axes, "excess"), (gap_axes, "gap")]:
+            _draw(axes, table, quantity, colors[h], LINES.get(solver, ":"), label)
+        tables.append(table)
+    gap_axes.axhline(tolerance, color="#222222", linewidth=1, linestyle=":")
+    gap_axes.annotate(
+        f"tolerance {tolerance:g}", (0.02, tolerance), xycoords=("axes fraction", "data"), fontsize=8, va="bottom"
+    )
+    excess_axes.set(ylabel="objective / best reached - 1", title="Objective", xlabel="iteration")
+    gap_axes.set(ylabel="relative duality gap", title="Duality gap", xlabel="iteration")
+    shared_legend(figure, columns=2)
+    table = pd.concat(tables, ignore_index=True)
+    return figure, table[["h", "solver", *table.columns.drop(["h", "solver"])]]
+
+
+def stagnation_warnings(table: pd.DataFrame) -> list[str]:
+    """One sentence for each (h, solver) of the convergence table that left images without a certified optimum."""
+    sentences = []
+    for (h, solver), rows in table.groupby(["h", "solver"], sort=True):
+        end = rows.iloc[-1]
+        if end.converged < 1:
+            sentences.append(
+                f"Selection with h = {h}, solver {solver}: {1 - end.converged:.0%} of {end.images:.0f} images ended without"
+                f" a duality gap within the tolerance, and {end.stagnated:.0%} stagnated (objective still over the last"
+                f" {WINDOW} iterations) after a median of {end.last_iteration:.0f} iterations."
+            )
+    return sentences
+
+
+def _best(traces: Mapping[tuple[int, str], pd.DataFrame], h: int) -> pd.Series:
+    same = pd.concat([trace for (size, _), trace in traces.items() if size == h])
+    return same.groupby("image_id").objective.min()
+
+
+def _quartiles(trace: pd.DataFrame, best: pd.Series, tolerance: float) -> pd.DataFrame:
+    objective = trace.pivot(index="iteration", columns="image_id", values="objective")
+    gap = trace.pivot(index="iteration", columns="image_id", values="gap").ffill()
+    final_gap = gap.iloc[-1]
+    tails = {image: values.dropna().tail(WINDOW + 1) for image, values in objective.items()}
+    still = np.array(
+        [abs(tail.iloc[0] - tail.iloc[-1]) < STILL * max(1.0, abs(tail.iloc[-1])) for tail in tails.values()]
+    )
+    converged = (final_gap <= tolerance).to_numpy()
+    excess = (objective.ffill() / best[objective.columns] - 1).clip(lower=FLOOR)
+    columns = {"iteration": objective.index}
+    for name, values in [("excess", excess), ("gap", gap)]:
+        for part, level in [("median", 0.5), ("q1", 0.25), ("q3", 0.75)]:
+            columns[f"{name}_{part}"] = values.quantile(level, axis=1).to_numpy()
+    return pd.DataFrame(columns).assign(
+        images=objective.shape[1],
+        tolerance=tolerance,
+        converged=converged.mean(),
+        stagnated=(still & ~converged).mean(),
+        last_iteration=trace.groupby("image_id").iteration.max().median(),
+    )
+
+
+def _draw(axes: Axes, table: pd.DataFrame, quantity: str, color: np.ndarray, line: object, label: str) -> None:
+    at, middle = table.iteration, table[f"{quantity}_median"]
+    axes.fill_between(at, table[f"{quantity}_q1"], table[f"{quantity}_q3"], color=color, alpha=0.15, linewidth=0)
+    # a gap known only at the end is a point, not a line
+    marker = "o" if middle.notna().sum() == 1 else ""
+    axes.plot(at, middle, color=color, linestyle=line, marker=marker, label=label)
+    axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_yscale("log")
+    axes.set_xlim(left=min(float(at.min()), 1.0))
+    axes.grid(axis="y")

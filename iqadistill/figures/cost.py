@@ -1,0 +1,110 @@
+"""What a keep rate saves and what it costs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from iqadistill.errors import InputError
+from iqadistill.figures.style import BAND, GREY, INK, new_figure, panel_title, selector_styles, shared_legend, styled
+from iqadistill.figures.variants import ALL, PANEL, RANDOM, against_all, in_panel, one, panels
+
+KEY = [*PANEL, "selector", "keep"]
+
+
+@styled
+def plot_cost(
+    costs: pd.DataFrame, comparisons: pd.DataFrame, notes: Mapping[str, str] | None = None
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw patches kept, seconds saved and spent, and SRCC lost against the keep rate; a row a dataset x sampler x encoder.
+
+    Args:
+        costs: A row a variant: dataset, sampler, encoder, selector, keep, `patches` (kept, all images), `train_seconds` (a
+            split) and `select_seconds` (ranking every image, once for all rates); `all` at keep 1 is the reference.
+        comparisons: Table "comparisons"; pairs against all patches give the SRCC lost and its interval.
+        notes: Dataset -> words that stand beside its name.
+
+    Returns:
+        The figure, and a row a variant: `patches_share`, `seconds_saved` (training of a split, against all patches),
+        `srcc_lost` with `lost_low` and `lost_high`.
+
+    Raises:
+        InputError: A panel has no row for all patches.
+    """
+    notes = notes or {}
+    shown = panels(costs)
+    table = pd.concat([_against_all(in_panel(costs, panel), panel) for panel in shown], ignore_index=True)
+    table = table.merge(_lost(comparisons), on=KEY, how="left")
+    styles = selector_styles(set(table.selector) - {ALL, RANDOM})
+    figure = new_figure(10.2, 0.7 + 2.9 * len(shown))
+    for (patches, seconds, lost), panel in zip(figure.subplots(len(shown), 3, squeeze=False), shown, strict=True):
+        here = in_panel(table, panel).sort_values("keep")
+        _draw_patches(patches, here)
+        _draw_seconds(seconds, here, styles)
+        _draw_lost(lost, here, styles)
+        patches.set_title(panel_title(panel, notes))
+        for axes in (patches, seconds, lost):
+            axes.grid(axis="y")
+            axes.set(xlabel="keep rate", xlim=(0.04, 1.04))
+    shared_legend(figure)
+    return figure, table
+
+
+def _against_all(rows: pd.DataFrame, panel: tuple[str, str, str]) -> pd.DataFrame:
+    """Shares and differences relative to the panel's row for all patches."""
+    everything = one(rows, selector=ALL)
+    if everything is None:
+        raise InputError(
+            f"costs: no row for all patches of {'/'.join(panel)}; the saving has nothing to be measured against."
+        )
+    return rows.assign(
+        patches_share=rows.patches / everything.patches, seconds_saved=everything.train_seconds - rows.train_seconds
+    )
+
+
+def _lost(comparisons: pd.DataFrame) -> pd.DataFrame:
+    pairs = against_all(comparisons)
+    pairs = pairs[pairs.metric == "srcc"]
+    lost = pairs[KEY].assign(srcc_lost=-pairs.delta, lost_low=-pairs.high, lost_high=-pairs.low)
+    return lost.drop_duplicates(KEY)
+
+
+def _draw_patches(axes: Axes, rows: pd.DataFrame) -> None:
+    """Every selector keeps the same number, so one line stands for all."""
+    share = rows.groupby("keep").patches_share.mean()
+    axes.plot(share.index, share, color=INK, marker="h")
+    axes.set(ylabel="patches trained on", ylim=(0, 1.05))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _draw_seconds(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str, str, str]]) -> None:
+    """Training seconds saved, averaged over selectors: a step costs the same whoever chose its patches."""
+    saved = rows[rows.keep < 1].groupby("keep").seconds_saved.mean()
+    axes.plot(saved.index, saved, color=INK, marker="h", label="training saved, a split")
+    spent = {name: rows.select_seconds[rows.selector == name].max() for name in styles if name in set(rows.selector)}
+    # markers stand at different rates so that selectors of equal cost stay apart
+    for at, (name, value) in zip(np.linspace(0.15, 0.95, max(1, len(spent))), spent.items(), strict=True):
+        _, color, marker = styles[name]
+        axes.axhline(value, color=color, linestyle=(0, (1, 1.5)), linewidth=1.2)
+        axes.plot([at], [value], color=color, marker=marker, linestyle="none", markersize=6)
+    positive = [value for value in [*spent.values(), saved.max()] if value > 0]
+    if positive and max(positive) > 20 * min(positive):
+        axes.set_yscale("symlog", linthresh=min(positive) / 2)
+    axes.set(ylabel="seconds", title="solid: training saved\ndotted: spent on ranking all images, once")
+
+
+def _draw_lost(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str, str, str]]) -> None:
+    control = rows[rows.selector == RANDOM]
+    axes.fill_between(control.keep, control.lost_low, control.lost_high, color=BAND, alpha=0.75, linewidth=0)
+    axes.plot(control.keep, control.srcc_lost, color=GREY, linewidth=1.8, label="random (band: 95 % interval)")
+    dodge = (np.arange(len(styles)) - (len(styles) - 1) / 2) * 0.009
+    for shift, (selector, (label, color, marker)) in zip(dodge, styles.items(), strict=True):
+        line = rows[(rows.selector == selector) & (rows.keep < 1)]
+        reach = np.vstack([line.srcc_lost - line.lost_low, line.lost_high - line.srcc_lost])
+        axes.errorbar(line.keep + shift, line.srcc_lost, reach, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
+        axes.plot(line.keep + shift, line.srcc_lost, color=color, marker=marker, label=label, linewidth=1.3, mew=0)
+    axes.axhline(0, color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches")
+    axes.set(ylabel="SRCC lost against all patches")

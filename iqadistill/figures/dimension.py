@@ -1,0 +1,72 @@
+"""Accuracy against the target size h of residual selection."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from iqadistill.figures.dots import all_patches_line, random_band
+from iqadistill.figures.style import METRIC_LABELS, SELECTORS, panel_grid, panel_title, shared_legend, styled
+from iqadistill.figures.variants import (
+    ALL,
+    PANEL,
+    RANDOM,
+    by_setting,
+    in_panel,
+    one,
+    panels,
+    trained,
+    with_random_delta,
+)
+
+
+@styled
+def plot_dimension(
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    settings: Mapping[str, Mapping[str, Any]],
+    keep: float,
+    notes: Mapping[str, str] | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw SRCC against h at one keep rate, a panel a dataset x sampler x encoder.
+
+    Args:
+        summary: Table "summary".
+        comparisons: Table "comparisons".
+        settings: Selector -> its settings, with `n_components`.
+        keep: Keep rate shown.
+        notes: Dataset -> words that stand beside its name.
+
+    Returns:
+        The figure, and a row for each h with its difference to random.
+
+    Raises:
+        InputError: A selector has no `n_components`, or nothing was evaluated.
+    """
+    notes = notes or {}
+    rows = trained(summary)
+    rows = rows[rows.metric == "srcc"]
+    at_rate = rows[np.isclose(rows.keep, keep)]
+    shown = by_setting(at_rate, settings, ["n_components"])
+    label, color, marker = SELECTORS["residual"]
+    figure, grid = panel_grid(len(panels(shown)), 3.0, 2.8)
+    for axes, panel in zip(grid, panels(shown), strict=True):
+        line = in_panel(shown, panel)
+        axes.grid(axis="y")
+        random_band(axes, one(in_panel(at_rate, panel, selector=RANDOM)))
+        all_patches_line(axes, one(in_panel(rows, panel, selector=ALL)))
+        reach = np.vstack([line["median"] - line.low, line.high - line["median"]])
+        axes.errorbar(
+            line.n_components, line["median"], reach, color=color, marker=marker, capsize=2, elinewidth=1, label=label
+        )
+        axes.set_xscale("log")
+        axes.set_xticks(sorted(set(line.n_components)), [f"{h:g}" for h in sorted(set(line.n_components))])
+        axes.minorticks_off()
+        axes.margins(x=0.12)
+        axes.set_xlabel("target size h")
+        axes.set_ylabel(f"{METRIC_LABELS['srcc']} at keep {keep:g}")
+        axes.set_title(panel_title(panel, notes))
+    shared_legend(figure)
+    return figure, with_random_delta(shown, comparisons).sort_values([*PANEL, "n_components"], ignore_index=True)

@@ -1,0 +1,43 @@
+"""The dot with its interval, and the grey band behind it."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from iqadistill.figures.style import BAND, GREY, INK
+
+
+def dot(
+    axes: Axes, position: float, row: pd.Series, color: str, marker: str, label: str = "", upright: bool = True
+) -> None:
+    """Draw a median with its 95 % interval at a categorical position, along y (upright) or along x."""
+    reach = [[row["median"] - row.low], [row.high - row["median"]]]
+    style = {"color": color, "marker": marker, "linestyle": "none", "elinewidth": 1.2, "capsize": 2, "label": label}
+    if upright:
+        axes.errorbar([position], [row["median"]], yerr=reach, **style)
+    else:
+        axes.errorbar([row["median"]], [position], xerr=reach, **style)
+
+
+def random_band(axes: Axes, row: pd.Series | None, span: tuple[float, float] | None = None) -> None:
+    """Grey band of random's interval with its median, across the axes or over `span` of x (data units)."""
+    if row is None:
+        return
+    label = "random (band: 95 % interval)"
+    if span is None:
+        axes.axhspan(row.low, row.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
+        axes.axhline(row["median"], color=GREY, linewidth=1.6, label=label, zorder=1)
+        return
+    axes.fill_between(span, row.low, row.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
+    axes.plot(span, np.full(2, row["median"]), color=GREY, linewidth=1.6, label=label, zorder=1)
+
+
+def all_patches_line(axes: Axes, row: pd.Series | None, span: tuple[float, float] | None = None) -> None:
+    """Dashed line at the median of all patches."""
+    if row is None:
+        return
+    style = {"color": INK, "linestyle": (0, (5, 3)), "linewidth": 1.1, "label": "all patches", "zorder": 2}
+    if span is None:
+        axes.axhline(row["median"], **style)
+    else:
+        axes.plot(span, np.full(2, row["median"]), **style)

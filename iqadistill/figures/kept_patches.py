@@ -1,0 +1,111 @@
+"""Kept and dropped patches drawn on the picture."""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+from iqadistill.figures.style import new_figure, selector_styles, styled
+from iqadistill.panorama import viewport_outline
+from iqadistill.selection import keep_count
+
+KEPT = "#ffd400"
+DROPPED = "#ffffff"
+LONGER_SIDE = 600
+
+
+@styled
+def plot_kept_patches(
+    pictures: Mapping[str, np.ndarray], patches: pd.DataFrame, selections: Mapping[str, pd.DataFrame], keep: float
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw each picture once a selector with its kept patches outlined and the dropped ones faint.
+
+    Args:
+        pictures: image_id -> picture (H, W, 3), uint8; two or three of them.
+        patches: Table "patches" with the patches of these images: crops where x and y are given, viewports elsewhere.
+        selections: Selector -> table "selection".
+        keep: Keep rate.
+
+    Returns:
+        The figure, and a row for each image x selector x patch with its place, rank, residual and whether it is `kept`.
+    """
+    styles = selector_styles(selections)
+    shapes = [picture.shape[1] / picture.shape[0] for picture in pictures.values()]
+    width = 4.0 if max(shapes) > 1.7 else 3.0
+    figure = new_figure(0.3 + width * len(styles), 0.1 + sum(width / shape + 0.3 for shape in shapes))
+    grid = figure.subplots(len(pictures), len(styles), squeeze=False, height_ratios=[1 / shape for shape in shapes])
+    drawn = []
+    for line, (image_id, picture) in zip(grid, pictures.items(), strict=True):
+        small = _shrunk(picture)
+        for axes, (selector, (label, _, _)) in zip(line, styles.items(), strict=True):
+            rows = patches[patches.image_id == image_id].merge(
+                selections[selector][["patch_id", "rank", "residual"]], on="patch_id", validate="one_to_one"
+            )
+            rows["kept"] = rows["rank"] < keep_count(len(rows), keep)
+            _draw(axes, small, picture.shape, rows)
+            axes.set_title(f"{label}: {rows.kept.sum()} of {len(rows)} kept", fontsize=8.5)
+            drawn.append(rows.assign(selector=selector))
+        line[0].set_ylabel(image_id if len(image_id) <= 28 else f"...{image_id[-25:]}", fontsize=8)
+    columns = ["image_id", "selector", "patch_id", "x", "y", "yaw", "pitch", "size", "rank", "residual", "kept"]
+    return figure, pd.concat(drawn, ignore_index=True)[columns]
+
+
+def _draw(axes: Axes, small: np.ndarray, shape: tuple[int, ...], rows: pd.DataFrame) -> None:
+    height, width = shape[:2]
+    axes.imshow(0.75 * small / 255, extent=(0, width, height, 0), aspect="equal", interpolation="bilinear")
+    for kept, color, line_width, alpha in [(False, DROPPED, 0.5, 0.35), (True, KEPT, 1.1, 0.95)]:
+        outlines = [piece for _, patch in rows[rows.kept == kept].iterrows() for piece in outline(patch, width, height)]
+        axes.add_collection(LineCollection(outlines, colors=color, linewidths=line_width, alpha=alpha))
+        if kept:
+            centres = np.array([_centre(patch, width, height) for _, patch in rows[rows.kept].iterrows()])
+            axes.plot(*centres.T, linestyle="none", marker="o", markersize=2.6, color=color, mec="black", mew=0.4)
+    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def outline(patch: pd.Series, width: int, height: int) -> list[np.ndarray]:
+    """Outline of a patch in pixels: pieces (k, 2) of x, y, cut where the patch crosses the panorama's seam."""
+    if pd.isna(patch.x):
+        yaw, pitch = (np.asarray(part) for part in viewport_outline(patch.yaw, patch.pitch, patch.fov, points=16))
+        x, y = (yaw / (2 * np.pi) + 0.5) * width, (0.5 - pitch / np.pi) * height
+    else:
+        x = patch.x + patch["size"] * np.array([0, 1, 1, 0, 0])
+        x = np.where(x > width, x - width, x)
+        y = patch.y + patch["size"] * np.array([0, 0, 1, 1, 0])
+    points = np.column_stack([x, y])
+    points = points if np.allclose(points[0], points[-1]) else np.vstack([points, points[0]])
+    return _cut_at_seam(points, width)
+
+
+def _cut_at_seam(points: np.ndarray, width: int) -> list[np.ndarray]:
+    """Split a closed line wherever it jumps from one edge to the other, and lead both ends to their edge."""
+    pieces, piece = [], [points[0]]
+    for before, after in itertools.pairwise(points):
+        jump = after[0] - before[0]
+        if abs(jump) > width / 2:
+            edge = 0.0 if jump > 0 else float(width)
+            shifted = after[0] - np.sign(jump) * width
+            share = (edge - before[0]) / (shifted - before[0]) if shifted != before[0] else 0.0
+            crossing = before[1] + share * (after[1] - before[1])
+            pieces.append(np.array([*piece, (edge, crossing)]))
+            piece = [np.array([width - edge, crossing])]
+        piece.append(after)
+    return [*pieces, np.array(piece)]
+
+
+def _centre(patch: pd.Series, width: int, height: int) -> tuple[float, float]:
+    if pd.isna(patch.x):
+        return (patch.yaw / (2 * np.pi) + 0.5) * width, (0.5 - patch.pitch / np.pi) * height
+    return (patch.x + patch["size"] / 2) % width, patch.y + patch["size"] / 2
+
+
+def _shrunk(picture: np.ndarray) -> np.ndarray:
+    """The picture at the size it is shown, so that the SVG stays small."""
+    scale = min(1.0, LONGER_SIDE / max(picture.shape[:2]))
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))

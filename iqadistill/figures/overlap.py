@@ -1,0 +1,74 @@
+"""How far selectors choose the same patches."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import hypergeom
+
+from iqadistill.figures.style import new_figure, selector_styles, styled
+from iqadistill.selection import keep_count
+
+
+@styled
+def plot_overlap(selections: Mapping[str, pd.DataFrame], keep: float) -> tuple[Figure, pd.DataFrame]:
+    """Draw the Jaccard overlap of every two selectors' choices at one keep rate, averaged over images.
+
+    Args:
+        selections: Selector -> table "selection" over the same patches.
+        keep: Keep rate.
+
+    Returns:
+        The figure, and a row for each pair: mean and standard deviation of the overlap over images, and the mean that
+        two independent uniform choices of the same size would have (`expected`).
+    """
+    chosen = {name: _chosen(frame, keep) for name, frame in selections.items()}
+    styles = selector_styles(selections)
+    names = list(styles)
+    counts = next(iter(selections.values())).groupby("image_id").size()
+    expected = float(np.mean([expected_overlap(int(n), keep_count(int(n), keep)) for n in counts]))
+    rows = []
+    for first in names:
+        for second in names:
+            shares = [_jaccard(chosen[first][image], chosen[second][image]) for image in counts.index]
+            rows.append((first, second, keep, np.mean(shares), np.std(shares), expected))
+    table = pd.DataFrame(rows, columns=["selector", "other_selector", "keep", "overlap", "overlap_std", "expected"])
+    values = table.overlap.to_numpy().reshape(len(names), len(names))
+    labels = [styles[name][0] for name in names]
+    figure = new_figure(2.6 + 0.62 * len(names), 1.9 + 0.52 * len(names))
+    axes = figure.subplots()
+    picture = axes.imshow(np.where(np.eye(len(names), dtype=bool), np.nan, values), cmap="cividis", vmin=0, vmax=1)
+    for row in range(len(names)):
+        for column in range(len(names)):
+            if row != column:
+                ink = "white" if values[row, column] < 0.5 else "black"
+                axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", color=ink, fontsize=8)
+    axes.set_xticks(range(len(names)), labels, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), labels)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(
+        f"Choices at keep {keep:g}, mean over {len(counts)} images\ntwo random choices overlap {expected:.2f}"
+    )
+    bar = figure.colorbar(picture, ax=axes, label="Jaccard overlap", shrink=0.85)
+    bar.ax.axhline(expected, color="white", linewidth=2)
+    bar.outline.set_visible(False)
+    return figure, table
+
+
+def expected_overlap(patches: int, kept: int) -> float:
+    """Mean Jaccard overlap of two independent uniform choices of `kept` among `patches`."""
+    shared = np.arange(max(0, 2 * kept - patches), kept + 1)
+    return float(np.sum(hypergeom.pmf(shared, patches, kept, kept) * shared / (2 * kept - shared)))
+
+
+def _chosen(selection: pd.DataFrame, keep: float) -> dict[str, set[int]]:
+    return {
+        image: set(rows.patch_id[rows["rank"] < keep_count(len(rows), keep)])
+        for image, rows in selection.groupby("image_id")
+    }
+
+
+def _jaccard(first: set[int], second: set[int]) -> float:
+    return len(first & second) / len(first | second)

@@ -1,0 +1,121 @@
+"""Accuracy against keep rate."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from iqadistill.figures.style import (
+    BAND,
+    GREY,
+    INK,
+    METRIC_LABELS,
+    draw_ceiling,
+    new_figure,
+    panel_title,
+    selector_styles,
+    shared_legend,
+    styled,
+)
+from iqadistill.figures.variants import ALL, PANEL, RANDOM, in_panel, one, panels, trained, with_random_delta
+
+SHOWN = ("srcc", "plcc")
+COLUMNS = 3
+
+
+@styled
+def plot_rate_sweep(
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    notes: Mapping[str, str] | None = None,
+    ceilings: Mapping[str, float] | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw SRCC and PLCC against the keep rate, a column a dataset x sampler x encoder.
+
+    Lines are medians over splits with 95 % bootstrap intervals, random the grey band, all patches the dashed line and the
+    point every selector reaches at keep 1.
+
+    Args:
+        summary: Table "summary" with the selectors of the sweep, `random` and `all`.
+        comparisons: Table "comparisons"; pairs against random at the same rate enter the returned table.
+        notes: Dataset -> words that stand beside its name.
+        ceilings: Dataset -> SRCC that noise in its scores allows.
+
+    Returns:
+        The figure, and a row for each variant and metric: median, interval, difference to random with p and p_holm.
+
+    Raises:
+        InputError: No row belongs to a trained student.
+    """
+    notes, ceilings = notes or {}, ceilings or {}
+    rows = trained(summary)
+    rows = rows[rows.metric.isin(SHOWN)]
+    shown = panels(rows)
+    styles = selector_styles(set(rows.selector) - {ALL, RANDOM})
+    columns = min(COLUMNS, len(shown))
+    bands = -(-len(shown) // columns)
+    figure = new_figure(max(5.8, 1.2 + 3.0 * columns), 0.7 + 4.6 * bands)
+    grid = figure.subplots(len(SHOWN) * bands, columns, squeeze=False, sharex=True)
+    for position, panel in enumerate(shown):
+        band, column = divmod(position, columns)
+        for offset, metric in enumerate(SHOWN):
+            axes = grid[len(SHOWN) * band + offset, column]
+            _draw_panel(axes, in_panel(rows, panel, metric=metric), styles)
+            axes.set_ylabel(METRIC_LABELS[metric])
+            if metric == "srcc":
+                axes.set_title(panel_title(panel, notes))
+                if panel[0] in ceilings:
+                    draw_ceiling(axes, ceilings[panel[0]])
+            else:
+                axes.set_xlabel("keep rate")
+                axes.tick_params(labelbottom=True)
+    for unused in range(len(shown), bands * columns):
+        for offset in range(len(SHOWN)):
+            grid[len(SHOWN) * (unused // columns) + offset, unused % columns].remove()
+    shared_legend(figure)
+    table = with_random_delta(rows, comparisons)
+    return figure, table.sort_values([*PANEL, "metric", "selector", "keep"], kind="stable", ignore_index=True)
+
+
+def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str, str, str]]) -> None:
+    axes.grid(axis="y")
+    everything = one(rows, selector=ALL)
+    if everything is not None:
+        axes.axhline(
+            everything["median"], color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2
+        )
+    control = _with_end(rows[rows.selector == RANDOM], everything)
+    if not control.empty:
+        axes.fill_between(control.keep, control.low, control.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
+        axes.plot(
+            control.keep, control["median"], color=GREY, linewidth=1.8, label="random (band: 95 % interval)", zorder=1
+        )
+    dodge = (np.arange(len(styles)) - (len(styles) - 1) / 2) * 0.009  # intervals side by side, not on top of each other
+    for shift, (selector, (label, color, marker)) in zip(dodge, styles.items(), strict=True):
+        line = rows[rows.selector == selector].sort_values("keep")
+        if line.empty:
+            continue
+        reach = np.vstack([line["median"] - line.low, line.high - line["median"]])
+        axes.errorbar(line.keep + shift, line["median"], reach, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
+        ended = _with_end(line, everything)
+        at = ended.keep + np.where(ended.keep < 1, shift, 0)
+        axes.plot(
+            at, ended["median"], color=color, marker=marker, label=label, linewidth=1.3, markeredgewidth=0, zorder=3
+        )
+    if everything is not None:
+        reach = [[everything["median"] - everything.low], [everything.high - everything["median"]]]
+        axes.errorbar([1.0], [everything["median"]], reach, fmt="h", color=INK, elinewidth=1, markersize=5, zorder=4)
+    axes.set_xlim(0.04, 1.04)
+    axes.set_xticks(np.arange(0.2, 1.01, 0.2))
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def _with_end(line: pd.DataFrame, everything: pd.Series | None) -> pd.DataFrame:
+    """A selector's line continued to keep 1, where it keeps what all others keep."""
+    line = line.sort_values("keep")
+    if everything is None or line.empty or (line.keep >= 1).any():
+        return line
+    return pd.concat([line, everything.to_frame().T.astype(line.dtypes.to_dict())])

@@ -1,0 +1,69 @@
+"""Accuracy over the two sparsity weights alpha and beta."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from iqadistill.figures.style import panel_grid, panel_title, styled
+from iqadistill.figures.variants import PANEL, by_setting, in_panel, panels, trained, with_random_delta
+
+NARROWEST = 0.02  # colour span in SRCC below which differences would only look large
+
+
+@styled
+def plot_sensitivity(
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    settings: Mapping[str, Mapping[str, Any]],
+    keep: float,
+    notes: Mapping[str, str] | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw SRCC over alpha x beta at one keep rate, a heat map a dataset x sampler x encoder.
+
+    Args:
+        summary: Table "summary".
+        comparisons: Table "comparisons".
+        settings: Selector -> its settings, with `alpha` and `beta`.
+        keep: Keep rate shown.
+        notes: Dataset -> words that stand beside its name.
+
+    Returns:
+        The figure, and a row for each cell: median, interval, distance to the panel's best cell (`below_best`) and
+        difference to random.
+
+    Raises:
+        InputError: A selector has no `alpha` or `beta`, or nothing was evaluated.
+    """
+    notes = notes or {}
+    rows = trained(summary)
+    shown = by_setting(rows[(rows.metric == "srcc") & np.isclose(rows.keep, keep)], settings, ["alpha", "beta"])
+    shown["below_best"] = shown.groupby(PANEL)["median"].transform("max") - shown["median"]
+    figure, grid = panel_grid(len(panels(shown)), 3.9, 3.3)
+    for axes, panel in zip(grid, panels(shown), strict=True):
+        cells = in_panel(shown, panel).pivot(index="beta", columns="alpha", values="median")
+        values = cells.to_numpy()
+        spread = float(np.nanmax(values) - np.nanmin(values))
+        middle, half = float(np.nanmax(values) + np.nanmin(values)) / 2, max(spread, NARROWEST) / 2
+        picture = axes.imshow(
+            values, origin="lower", cmap="cividis", vmin=middle - half, vmax=middle + half, aspect="auto"
+        )
+        for row, column in np.argwhere(np.isfinite(values)):
+            ink = "white" if values[row, column] < middle else "black"
+            axes.text(column, row, f"{values[row, column]:.3f}", ha="center", va="center", color=ink, fontsize=8)
+        axes.set_xticks(range(len(cells.columns)), [f"{alpha:g}" for alpha in cells.columns])
+        axes.set_yticks(range(len(cells.index)), [f"{beta:g}" for beta in cells.index])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("alpha (row sparsity of W)")
+        axes.set_ylabel("beta (sparsity of R)")
+        half_width = float((in_panel(shown, panel).high - in_panel(shown, panel).low).median() / 2)
+        axes.set_title(f"{panel_title(panel, notes)}\nrange {spread:.3f}, typical 95 % interval ±{half_width:.3f}")
+        scale = figure.colorbar(
+            picture, ax=axes, label=f"SRCC at keep {keep:g}", shrink=0.9, format="%.3f", ticks=MaxNLocator(5)
+        )
+        scale.outline.set_visible(False)
+    return figure, with_random_delta(shown, comparisons).sort_values([*PANEL, "alpha", "beta"], ignore_index=True)

@@ -1,0 +1,34 @@
+"""The names under which models are created."""
+
+import inspect
+from typing import Any
+
+from torch import nn
+
+from iqadistill.config.nearest import nearest
+from iqadistill.errors import InputError
+from iqadistill.models.mlp import MLP
+
+MODELS: dict[str, type[nn.Module]] = {"mlp": MLP}
+
+
+def create_model(name: str, **settings: Any) -> nn.Module:
+    """Create a model; in eval mode its forward gives scores of shape (B,).
+
+    Args:
+        name: A key of `MODELS`.
+        **settings: What that model's class takes, e.g. `width` for "mlp".
+
+    Raises:
+        InputError: Unknown name or setting, or a setting that is missing.
+    """
+    if name not in MODELS:
+        raise InputError(f"model {name!r}: no such model; {nearest(name, MODELS)}")
+    model, accepted = MODELS[name], inspect.signature(MODELS[name]).parameters
+    unknown = sorted(set(settings) - set(accepted))
+    if unknown:
+        raise InputError(f"model {name!r}: unknown setting {unknown[0]!r}; {nearest(unknown[0], accepted)}")
+    for key, parameter in accepted.items():
+        if parameter.default is parameter.empty and key not in settings:
+            raise InputError(f"model {name!r}: the setting {key!r} is missing; give it.")
+    return model(**settings)

@@ -1,0 +1,103 @@
+"""Rectilinear viewports: what a camera inside the panorama sees."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from iqadistill.errors import InputError
+from iqadistill.panorama.sphere import wrap_yaw
+
+Angles = Tensor | np.ndarray | float
+
+
+def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles, size: int) -> Tensor:
+    """Cut upright, square, rectilinear viewports out of an equirectangular panorama.
+
+    Samples are bilinear between pixel centres, also across the seam and over the poles. There is no low-pass filter: detail
+    finer than the viewport's pixels aliases, as a blur here would hide the very distortions that are to be judged.
+
+    Args:
+        panorama: (3, H, W), W even; any floating type, or uint8.
+        yaw: (n,) viewing directions, radians.
+        pitch: (n,) viewing directions, radians.
+        fov: Full horizontal angle in radians, inside (0, pi): one number, or (n,).
+        size: Side of a viewport in pixels.
+
+    Returns:
+        (n, 3, size, size) on the panorama's device; the panorama's type, or float32 with values 0..255 for uint8.
+
+    Raises:
+        InputError: The panorama has no three dimensions or an odd width, or a field of view is outside (0, pi).
+    """
+    if panorama.ndim != 3 or panorama.shape[-1] % 2:
+        raise InputError(
+            f"panorama of shape {tuple(panorama.shape)}: expected (channels, height, width) with an even width, because "
+            "beyond a pole a row goes on half a turn away; crop or resize it."
+        )
+    kind = torch.float64 if panorama.dtype == torch.float64 else torch.float32
+    yaw, pitch, fov = (_tensor(angle).to(panorama.device, kind) for angle in (yaw, pitch, fov))
+    if not bool(((fov > 0) & (fov < math.pi)).all()):
+        raise InputError("viewport: fov outside (0, pi) radians; a rectilinear view spans less than half a turn.")
+
+    offset = (torch.arange(size, dtype=kind, device=panorama.device) + 0.5) / size * 2 - 1
+    reach = torch.tan(fov / 2).expand(yaw.shape).reshape(-1, 1, 1)
+    yaw, pitch = _directions(reach * offset, -reach * offset[:, None], yaw.reshape(-1, 1, 1), pitch.reshape(-1, 1, 1))
+
+    # In the padded panorama the original spans [1, W + 1] x [1, H + 1]; grid_sample counts from -1 to 1 over all of it.
+    _, height, width = panorama.shape
+    column = torch.remainder(yaw / (2 * math.pi) + 0.5, 1) * width + 1
+    row = (0.5 - pitch / math.pi) * height + 1
+    grid = torch.stack([column / (width + 2) * 2 - 1, row / (height + 2) * 2 - 1], dim=-1)
+    padded = _continue_over_edges(panorama, kind).expand(len(grid), -1, -1, -1)
+    viewports = functional.grid_sample(padded, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return viewports.to(panorama.dtype) if panorama.is_floating_point() else viewports
+
+
+def viewport_outline(yaw: Angles, pitch: Angles, fov: Angles, points: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Border of viewports as closed polygons on the sphere, for drawing on a panorama.
+
+    Args:
+        yaw: Viewing directions, radians, one number or (n,).
+        pitch: Viewing directions, radians, one number or (n,).
+        fov: Full horizontal angle, radians, one number or (n,).
+        points: Points on each of the four sides.
+
+    Returns:
+        Yaw in [-pi, pi) and pitch, each (..., 4 * points + 1): clockwise from the upper left corner, first point repeated.
+        Neighbours whose yaw differs by more than pi lie on either side of the seam.
+    """
+    yaw, pitch, fov = (_tensor(angle).cpu().double().unsqueeze(-1) for angle in (yaw, pitch, fov))
+    side, edge = torch.linspace(-1, 1, points + 1, dtype=torch.float64)[:-1], torch.ones(points, dtype=torch.float64)
+    right = torch.cat([side, edge, -side, -edge, -edge[:1]])
+    up = torch.cat([edge, -side, -edge, side, edge[:1]])
+    reach = torch.tan(fov / 2)
+    yaw, pitch = _directions(reach * right, reach * up, yaw, pitch)
+    return wrap_yaw(yaw.numpy()), pitch.numpy()
+
+
+def _tensor(angle: Angles) -> Tensor:
+    # a copy, as arrays that come from tables are read-only
+    return angle if isinstance(angle, Tensor) else torch.from_numpy(np.array(angle, dtype=np.float64))
+
+
+def _directions(right: Tensor, up: Tensor, yaw: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor]:
+    """Angles of points (right, up, 1) of a camera's image plane; the camera tilts by pitch, then turns by yaw."""
+    height = up * torch.cos(pitch) + torch.sin(pitch)
+    forward = torch.cos(pitch) - up * torch.sin(pitch)
+    right, forward = torch.broadcast_tensors(right, forward)
+    return yaw + torch.atan2(right, forward), torch.atan2(height, torch.hypot(right, forward))
+
+
+def _continue_over_edges(panorama: Tensor, kind: torch.dtype) -> Tensor:
+    """One more pixel on each side: columns wrap around, beyond a pole the row goes on along the opposite meridian."""
+    channels, height, width = panorama.shape
+    padded = panorama.new_empty((channels, height + 2, width + 2), dtype=kind)
+    padded[:, 1:-1, 1:-1] = panorama
+    padded[:, 0, 1:-1] = panorama[:, 0].roll(width // 2, -1)
+    padded[:, -1, 1:-1] = panorama[:, -1].roll(width // 2, -1)
+    padded[:, :, 0] = padded[:, :, -2]
+    padded[:, :, -1] = padded[:, :, 1]
+    return padded

@@ -1,0 +1,99 @@
+"""From an embeddings table to the selection table: every image's patches ranked by one selector."""
+
+import hashlib
+import inspect
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from iqadistill.errors import InputError
+from iqadistill.selection.base import Selector
+from iqadistill.selection.baselines import FacilityLocationSelector, HerdingSelector, KCenterSelector, RandomSelector
+from iqadistill.selection.residual import HighestResidualSelector, ResidualSelector
+from iqadistill.tables import as_table, embedding_matrix
+
+SELECTORS: dict[str, type[Selector]] = {
+    "residual": ResidualSelector,
+    "random": RandomSelector,
+    "kcenter": KCenterSelector,
+    "herding": HerdingSelector,
+    "facility": FacilityLocationSelector,
+    "highest_residual": HighestResidualSelector,
+}
+
+
+def create_selector(method: str, *, device: str = "cpu", **settings: Any) -> Selector:
+    """A selector by the name studies use.
+
+    Args:
+        method: residual, random, kcenter, herding, facility or highest_residual.
+        device: Torch device, for the selectors that compute on one.
+        **settings: Arguments of the selector's class.
+
+    Raises:
+        InputError: The method or one of its settings is unknown.
+    """
+    if method not in SELECTORS:
+        raise InputError(f"selector method {method!r} is unknown; give one of {', '.join(SELECTORS)}.")
+    known = list(inspect.signature(SELECTORS[method]).parameters)
+    for key in settings:
+        if key not in known:
+            raise InputError(f"selector {method}: setting {key!r} is unknown; it takes {', '.join(known)}.")
+    if "device" in known:
+        settings["device"] = device
+    return SELECTORS[method](**settings)
+
+
+def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Rank the patches of every image of an embeddings table.
+
+    What is random depends on (seed, image_id) alone, not on the other images or their order.
+
+    Args:
+        embeddings: Table of kind embeddings; the rows of an image need not be together.
+        selector: How to rank.
+        seed: Seed of the study.
+
+    Returns:
+        Tables of kind selection (rows in the order of `embeddings`) and selection_trace (no rows for selectors that do
+        not iterate; iterations count from 1; the published solver knows its gap at the end only).
+
+    Raises:
+        InputError: An image's embeddings are not finite or too few; the message names the image.
+    """
+    image_ids = np.array(embeddings["image_id"].to_pylist(), dtype=object)
+    images, group = np.unique(image_ids.astype(str), return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
+    vectors = embedding_matrix(embeddings)
+    matrices = [selector.check(vectors[rows], f"image {image}") for image, rows in zip(images, members, strict=True)]
+    fitted = selector.fit_many(matrices, [_image_seed(seed, image) for image in images])
+
+    rank, residual = np.empty(len(image_ids), dtype=np.int32), np.empty(len(image_ids))
+    trace: dict[str, list] = {"image_id": [], "iteration": [], "objective": [], "gap": []}
+    for image, rows, one in zip(images, members, fitted, strict=True):
+        rank[rows[one.ranking_]] = np.arange(len(rows))
+        residual[rows] = one.residuals_
+        objective = getattr(one, "objective_", [])
+        trace["image_id"] += [str(image)] * len(objective)
+        trace["iteration"] += range(1, len(objective) + 1)
+        trace["objective"] += objective
+        trace["gap"] += one.gaps_ if objective and one.gaps_ else [None] * (len(objective) - 1) + _last_gap(one)
+    selection = pa.table(
+        {
+            "patch_id": embeddings["patch_id"],
+            "image_id": embeddings["image_id"],
+            "residual": pa.array(residual, from_pandas=True),  # a selector without residuals leaves nulls
+            "rank": rank,
+        }
+    )
+    return as_table(selection, "selection"), as_table(pa.table(trace), "selection_trace")
+
+
+def _last_gap(fitted: Selector) -> list[float]:
+    return [fitted.duality_gap_] if isinstance(fitted, ResidualSelector) else []
+
+
+def _image_seed(seed: int, image_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{image_id}".encode()).digest()[:8])

@@ -1,0 +1,81 @@
+"""The hand-written, stacked training against a plain autograd loop over one torch module."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from iqadistill.models import create_model
+from iqadistill.training.stacked import Recipe, Stack, train_stack
+
+
+def plain_loop(model, patches, quality, dropout, recipe, generator):
+    """One model; patches is a list with the (k, d) tensor of each image."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    batches = math.ceil(len(patches) / recipe.batch_images)
+    steps, step = recipe.epochs * batches, 0
+    for _ in range(recipe.epochs):
+        for batch in torch.randperm(batches, generator=generator).tolist():
+            images = range(len(patches) * batch // batches, len(patches) * (batch + 1) // batches)
+            masks = [
+                (torch.rand((len(images), layer.out_features), generator=generator) >= rate) / (1 - rate)
+                for layer, rate in zip(model.layers, dropout, strict=False)
+            ]
+            losses = []
+            for place, image in enumerate(images):
+                state = patches[image]
+                for layer, mask in zip(model.layers, masks, strict=False):
+                    state = F.relu(layer(state)) * mask[place]
+                prediction = model.layers[-1](state).squeeze(-1)
+                target = quality[image].expand_as(prediction)
+                losses.append(
+                    F.l1_loss(prediction, target)
+                    if recipe.loss == "l1"
+                    else F.huber_loss(prediction, target, delta=0.1)
+                )
+            warm_up = max(1, round(0.05 * steps))
+            cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+            optimiser.param_groups[0]["lr"] = recipe.lr * min(1, (step + 1) / warm_up) * cosine
+            optimiser.zero_grad()
+            torch.stack(losses).mean().backward()
+            optimiser.step()
+            step += 1
+    return model
+
+
+@pytest.mark.parametrize("loss", ["l1", "huber"])
+@pytest.mark.parametrize("hidden", [[12], [16, 8]])
+def test_equals_a_plain_loop_over_one_module(loss, hidden):
+    torch.manual_seed(0)
+    images, width, models, dropout = 11, 9, 3, (0.25, 0.5)[: len(hidden)]
+    counts = torch.randint(1, 6, (images,))
+    present = torch.arange(5) < counts[:, None]
+    patches = torch.randn(models, images, 5, width) * present[..., None]
+    quality = torch.rand(images)
+    recipe = Recipe(loss=loss, epochs=6, batch_images=4, lr=5e-3, weight_decay=0.01)
+    start = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
+    stack = Stack.copies(start, models)
+    generator = torch.Generator().manual_seed(5)
+    history = list(
+        train_stack(stack, patches, present, quality, dropout, recipe, generator, lambda: [math.nan] * models)
+    )
+    assert history[-1]["step"] == 6 * 3
+    for model in range(models):
+        alone = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
+        alone.load_state_dict(start.state_dict())
+        own = [patches[model, image, : counts[image]] for image in range(images)]
+        plain_loop(alone, own, quality, dropout, recipe, torch.Generator().manual_seed(5))
+        for layer, weight, bias in zip(alone.layers, stack.weights, stack.biases, strict=True):
+            torch.testing.assert_close(weight[model], layer.weight.T, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(bias[model], layer.bias, atol=1e-4, rtol=1e-4)
+
+
+def test_folding_the_standardisation_is_exact():
+    torch.manual_seed(0)
+    stack = Stack.copies(create_model("mlp", width=7, hidden=[5], dropout=[0.0]), 2)
+    raw, mean, scale = torch.randn(20, 7) * 3 + 10, torch.randn(2, 7) + 10, torch.rand(2, 7) + 0.1
+    folded = stack.folded(mean, scale).scores(raw)
+    for model in range(2):
+        plain = stack[model : model + 1].scores((raw - mean[model]) * scale[model])
+        torch.testing.assert_close(folded[model : model + 1], plain, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,140 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from iqadistill.decoding import read_image
+from iqadistill.encoders import create_encoder, embed_patches, read_patches
+from iqadistill.encoders import embedding as embedding_module
+from iqadistill.errors import InputError
+from iqadistill.panorama import extract_viewports
+from iqadistill.sampling import create_sampler
+from iqadistill.tables import as_table, embedding_matrix, embeddings_schema
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return create_encoder("test_efficientnet", "none", "stages")
+
+
+def sampled(images, method="lat", **settings):
+    return create_sampler(method, **{"count": 9, "size": 32, "seed": 0, **settings})(images)
+
+
+def pixels(images):
+    paths = zip(images["image_id"].to_pylist(), images["path"].to_pylist(), strict=True)
+    return {name: torch.from_numpy(np.array(read_image(path))).permute(2, 0, 1) for name, path in paths}
+
+
+def test_rows_come_in_the_order_of_the_patches(images, encoder):
+    patches = sampled(images)
+    table = embed_patches(images, patches, encoder)
+    assert table.schema == embeddings_schema(encoder.width)
+    assert table["patch_id"].equals(patches["patch_id"]) and table["image_id"].equals(patches["image_id"])
+    pictures = pixels(images)
+    for row, vector in zip(patches.to_pylist(), embedding_matrix(table), strict=True):
+        picture = pictures[row["image_id"]].float() / 255
+        view = extract_viewports(picture, [row["yaw"]], [row["pitch"]], row["fov"], row["size"])
+        np.testing.assert_allclose(vector, encoder.embed(view)[0].numpy(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method, settings", [("random_crops", {}), ("erp", {"projection": "crop", "size": 100})])
+def test_crops_are_the_pixels_of_the_image_and_pass_the_seam(images, method, settings):
+    patches = sampled(images, method, **settings)
+    pieces = torch.cat(list(read_patches(images, patches)))
+    pictures, x = pixels(images), patches["x"].to_numpy()
+    for row, piece in zip(patches.to_pylist(), pieces, strict=True):
+        turned = pictures[row["image_id"]].roll(-row["x"], -1)
+        expected = turned[:, row["y"] : row["y"] + row["size"], : row["size"]] / 255
+        torch.testing.assert_close(piece, expected)
+    assert method == "random_crops" or (x > 256 - 100).any()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 9, 1000])
+def test_batches_and_workers_do_not_change_embeddings(images, encoder, batch_size):
+    patches = sampled(images)
+    expected = embedding_matrix(embed_patches(images, patches, encoder))
+    found = embedding_matrix(embed_patches(images, patches, encoder, batch_size=batch_size, workers=1))
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_embeddings_are_the_same_bits_with_any_number_of_threads(images, encoder):
+    patches = sampled(images)
+    expected = embed_patches(images, patches, encoder, batch_size=4)
+    torch.set_num_threads(3)
+    found = embed_patches(images, patches, encoder, batch_size=4, workers=3)
+    torch.set_num_threads(1)
+    assert found.equals(expected)
+
+
+def test_batches_are_full_across_images(images):
+    pieces = [torch.full((number, 3, 2, 2), float(number)) for number in (3, 1, 5, 0, 3)]
+    batches = list(embedding_module._rebatch(pieces, 4))
+    assert [len(batch) for batch in batches] == [4, 4, 4]
+    assert torch.equal(torch.cat(batches), torch.cat(pieces))
+
+
+def test_every_image_is_decoded_once(images, encoder, monkeypatch):
+    from iqadistill.encoders import reading
+
+    seen = []
+    monkeypatch.setattr(reading, "read_image", lambda path: (seen.append(path), read_image(path))[1])
+    embed_patches(images, sampled(images), encoder, batch_size=2)
+    assert seen == images["path"].to_pylist()
+
+
+def test_float16_vectors_are_the_rounded_ones(images, encoder):
+    patches = sampled(images)
+    half = embed_patches(images, patches, encoder, dtype="float16")
+    assert half.schema == embeddings_schema(encoder.width, "float16")
+    np.testing.assert_allclose(
+        embedding_matrix(half), embedding_matrix(embed_patches(images, patches, encoder)), atol=1e-3, rtol=1e-3
+    )
+
+
+def is_noise(batch):
+    return batch.diff(dim=-1).abs().mean((1, 2, 3)) > 0.1
+
+
+class Broken:
+    """Encoder that fails on noise."""
+
+    width, device = 2, torch.device("cpu")
+
+    def __init__(self, value):
+        self.value = value
+
+    def embed(self, batch):
+        return torch.where(is_noise(batch)[:, None], self.value, 1.0).expand(-1, 2)
+
+
+@pytest.mark.parametrize("value, dtype", [(float("nan"), "float32"), (float("inf"), "float32"), (1e6, "float16")])
+def test_an_embedding_that_is_not_finite_names_its_image(images, value, dtype):
+    patches = sampled(images, "random_crops", size=128, count=1)
+    assert is_noise(torch.cat(list(read_patches(images, patches)))).tolist() == [False, True, False]
+    with pytest.raises(InputError, match=r"^rooms/two: an embedding holds NaN or infinite"):
+        embed_patches(images, patches, Broken(value), dtype=dtype)
+
+
+def test_a_missing_picture_is_named(images, encoder):
+    frame = images.to_pandas()
+    frame.loc[1, "path"] = "nowhere/two.png"
+    with pytest.raises(InputError, match=r"nowhere/two\.png"):
+        embed_patches(as_table(frame, "images"), sampled(images), encoder)
+
+
+def test_patches_of_an_image_that_is_gone_are_refused(images, encoder):
+    with pytest.raises(InputError, match="patches of 'three'"):
+        embed_patches(images.slice(0, 2), sampled(images), encoder)
+
+
+def test_patches_of_two_sizes_are_refused(images, encoder):
+    mixed = pa.concat_tables([sampled(images.slice(0, 1)), sampled(images.slice(0, 1), size=16)])
+    with pytest.raises(InputError, match="patches of rooms/one"):
+        embed_patches(images, mixed, encoder)
+
+
+def test_no_patches_give_an_empty_table(images, encoder):
+    table = embed_patches(images, sampled(images).slice(0, 0), encoder)
+    assert len(table) == 0
+    assert table.schema == embeddings_schema(encoder.width)

@@ -1,0 +1,50 @@
+import torch
+from torch import nn
+
+from iqadistill.encoders.folding import fold_batchnorm
+
+
+def trained(module):
+    """Give every normalisation statistics that matter."""
+    generator = torch.Generator().manual_seed(0)
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            for tensor in (norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var):
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    return module.eval()
+
+
+class Reused(nn.Module):
+    """Uses a convolution's output twice: folding the normalisation into it would change the sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        x = self.convolution(x)
+        return (x + self.norm(x)).flatten(1)
+
+
+def apply(model, batch):
+    return model(batch)
+
+
+def test_folding_keeps_the_function_and_leaves_no_normalisation():
+    layers = [nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4)]
+    model = trained(nn.Sequential(*layers, nn.Flatten()))
+    batch = torch.rand(2, 3, 8, 8)
+    folded = fold_batchnorm(model, apply, batch)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    torch.testing.assert_close(folded(batch), model(batch))
+
+
+def test_a_network_that_would_change_is_left_alone():
+    model = trained(Reused())
+    assert fold_batchnorm(model, apply, torch.rand(2, 3, 8, 8)) is model
+
+
+def test_a_network_without_normalisation_is_left_alone():
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Flatten())
+    assert fold_batchnorm(model, apply, torch.rand(2, 3, 8, 8)) is model

@@ -1,0 +1,60 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from iqadistill.tables import as_table
+
+IMAGES = 40
+
+
+class ToyResults:
+    """Predictions of a few variants on one dataset with four splits, as tables."""
+
+    VARIANTS = (
+        ("erp", "enc", "all", 1.0, "mlp"),
+        ("lat", "enc", "all", 1.0, "mlp"),
+        ("lat", "other", "all", 1.0, "mlp"),
+        *(("lat", "enc", selector, keep, "mlp") for selector in ("residual", "random") for keep in (0.2, 0.5)),
+        ("", "", "", 1.0, "label_only"),
+    )
+
+    def __init__(self, seed=0):
+        generator = np.random.default_rng(seed)
+        names = [f"image{i:02d}" for i in range(IMAGES)]
+        quality = generator.random(IMAGES)
+        self.images = as_table(
+            pd.DataFrame(
+                {
+                    "dataset": "toy",
+                    "image_id": names,
+                    "quality": quality,
+                    "distortion": np.repeat(["blur", "noise"], IMAGES // 2),
+                    "level": np.tile([1, 2, 3, 4], IMAGES // 4),
+                }
+            ),
+            "images",
+        )
+        roles = ["test"] * 10 + ["train"] * 30
+        splits = [pd.DataFrame({"split": s, "image_id": names, "role": generator.permutation(roles)}) for s in range(4)]
+        self.splits = {"toy": as_table(pd.concat(splits), "splits")}
+        rows = [
+            pd.DataFrame(
+                {"image_id": names, "score": quality, "prediction": quality + 0.2 * generator.normal(size=IMAGES)}
+            )
+            .assign(dataset="toy", train_dataset="toy", sampler=sampler, encoder=encoder, selector=selector)
+            .assign(keep=keep, teacher="", student=student, split=split, num_patches=3)
+            for sampler, encoder, selector, keep, student in self.VARIANTS
+            for split in range(4)
+        ]
+        self.predictions = as_table(pd.concat(rows), "predictions")
+
+    def roles(self, split):
+        """Role of each image."""
+        frame = self.splits["toy"].to_pandas()
+        return frame[frame.split == split].set_index("image_id").role
+
+
+@pytest.fixture
+def toy_results():
+    """Class of small results."""
+    return ToyResults

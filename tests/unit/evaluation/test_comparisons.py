@@ -1,0 +1,77 @@
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from iqadistill.errors import InputError
+from iqadistill.evaluation import compare_variants, evaluate_predictions, holm, paired_test
+from iqadistill.tables import SCHEMAS
+
+SIDES = ["sampler", "encoder", "selector", "keep", "student"]
+
+
+@pytest.fixture
+def compared(toy_results):
+    """Metrics and comparisons of the small results."""
+    toy = toy_results()
+    metrics = evaluate_predictions(toy.predictions, toy.splits)
+    return toy, metrics, compare_variants(metrics, toy.splits)
+
+
+def pairs(table, family):
+    rows = table.to_pandas().query("family == @family and metric == 'srcc'")
+    right = rows[[f"other_{name}" for name in SIDES]]
+    return set(
+        zip(rows[SIDES].itertuples(index=False, name=None), right.itertuples(index=False, name=None), strict=True)
+    )
+
+
+def test_families_hold_the_pairs_they_promise(compared):
+    _, _, table = compared
+    assert table.schema.equals(SCHEMAS["comparisons"])
+    erp, lat, other = ((*where, "all", 1.0, "mlp") for where in (("erp", "enc"), ("lat", "enc"), ("lat", "other")))
+
+    def at(selector, keep):
+        return ("lat", "enc", selector, keep, "mlp")
+
+    label = ("", "", "", 1.0, "label_only")
+    assert pairs(table, "against_random") == {(at("residual", keep), at("random", keep)) for keep in (0.2, 0.5)}
+    assert pairs(table, "against_all") == {
+        (at(selector, keep), lat) for selector in ("residual", "random") for keep in (0.2, 0.5)
+    }
+    assert pairs(table, "against_label_only") == {(erp, label), (lat, label), (other, label)}
+    assert pairs(table, "samplers") == {(erp, lat)}
+    assert pairs(table, "encoders") == {(lat, other)}
+    assert set(table["metric"].to_pylist()) == {"srcc", "plcc"}
+
+
+def test_each_pair_is_tested_on_the_same_splits(compared):
+    _, metrics, table = compared
+    row = table.to_pandas().query("family == 'against_random' and keep == 0.5 and metric == 'plcc'").iloc[0]
+    frame = metrics.to_pandas().query("keep == 0.5").sort_values("split")
+    ours, random = (frame[frame.selector == name].plcc for name in ("residual", "random"))
+    expected = paired_test(ours, random, n_train=30, n_test=10)
+    assert (row.delta, row.low, row.high, row.p) == (expected.delta, expected.low, expected.high, expected.p)
+    assert row.test == "corrected_t"
+
+
+def test_holm_runs_within_a_family_and_metric(compared):
+    frame = compared[2].to_pandas()
+    for _, family in frame.groupby(["family", "metric"]):
+        np.testing.assert_allclose(family.p_holm, holm(family.p))
+
+
+def test_different_splits_are_refused(compared):
+    toy, metrics, _ = compared
+    rows = pc.and_(pc.equal(metrics["selector"], "random"), pc.equal(metrics["split"], 3))
+    with pytest.raises(InputError, match="not evaluated on the same splits"):
+        compare_variants(metrics.filter(pc.invert(rows)), toy.splits)
+    with pytest.raises(InputError, match="training dataset 'toy'"):
+        compare_variants(metrics, {})
+
+
+def test_a_lone_variant_has_nothing_to_be_compared_with(compared):
+    toy, metrics, _ = compared
+    alone = metrics.filter(pc.equal(metrics["selector"], "random"))
+    table = compare_variants(alone, toy.splits)
+    assert len(table) == 0
+    assert table.schema.equals(SCHEMAS["comparisons"])

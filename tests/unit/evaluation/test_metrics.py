@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from iqadistill.errors import InputError
+from iqadistill.evaluation import evaluate_predictions, fit_logistic, krcc, plcc, rmse, srcc, summarise
+from iqadistill.tables import METRICS, SCHEMAS, as_table
+
+
+def test_metrics_are_those_of_the_test_images(toy_results):
+    toy = toy_results()
+    table = evaluate_predictions(toy.predictions, toy.splits)
+    assert table.schema.equals(SCHEMAS["metrics"])
+    assert len(table) == 4 * len(toy.VARIANTS)
+    row = table.to_pandas().query("selector == 'residual' and keep == 0.2 and split == 2").iloc[0]
+    frame = toy.predictions.to_pandas().query("selector == 'residual' and keep == 0.2 and split == 2")
+    role = frame.image_id.map(toy.roles(2))
+    test, train = frame[role == "test"], frame[role == "train"]
+    mapped = fit_logistic(train.prediction, train.score)(test.prediction)
+    assert row.n == 10
+    assert row.srcc == srcc(test.prediction, test.score)
+    assert row.krcc == krcc(test.prediction, test.score)
+    assert row.plcc_raw == plcc(test.prediction, test.score)
+    assert row.plcc == plcc(mapped, test.score)
+    assert row.rmse == rmse(mapped, test.score)
+
+
+def test_test_scores_do_not_change_the_logistic(toy_results):
+    toy = toy_results()
+    frame = toy.predictions.to_pandas().query("split == 1")
+    tested = (frame.image_id.map(toy.roles(1)) == "test").to_numpy()
+    before = evaluate_predictions(as_table(frame, "predictions"), toy.splits).to_pandas()
+    # the mapped predictions are the same, so against scores moved by 2 each error moves by 2
+    moved = frame.assign(score=frame.score + 2.0 * tested)
+    after = evaluate_predictions(as_table(moved, "predictions"), toy.splits).to_pandas()
+    np.testing.assert_allclose(after.plcc, before.plcc)
+    for variant, rows in frame[tested].groupby(["sampler", "encoder", "selector", "keep"]):
+        same = (before[["sampler", "encoder", "selector", "keep"]] == variant).all(axis=1)
+        train = frame[~tested & (frame[["sampler", "encoder", "selector", "keep"]] == variant).all(axis=1)]
+        mapped = fit_logistic(train.prediction, train.score)(rows.prediction)
+        assert after[same].rmse.item() == pytest.approx(rmse(mapped, rows.score + 2.0))
+
+
+def test_another_dataset_is_tested_whole_with_the_logistic_of_home(toy_results):
+    toy = toy_results()
+    frame = toy.predictions.to_pandas()
+    away = frame.assign(dataset="away", image_id="away/" + frame.image_id)
+    both = as_table(pd.concat([frame, away]), "predictions")
+    table = evaluate_predictions(both, toy.splits).to_pandas()
+    assert (table[table.dataset == "away"].n == 40).all()
+    pd.testing.assert_frame_equal(
+        table[table.dataset == "toy"].reset_index(drop=True),
+        evaluate_predictions(toy.predictions, toy.splits).to_pandas(),
+    )
+
+
+def test_constant_predictions_have_no_correlation_and_are_announced(toy_results):
+    toy = toy_results()
+    frame = toy.predictions.to_pandas().query("selector == 'all' and sampler == 'erp'").assign(prediction=0.5)
+    with pytest.warns(UserWarning, match="4 of 4 logistic fits were not possible"):
+        table = evaluate_predictions(as_table(frame, "predictions"), toy.splits).to_pandas()
+    assert table[["srcc", "plcc", "plcc_raw", "krcc"]].isna().all(axis=None)
+    assert np.isfinite(table.rmse).all()
+
+
+def test_summary_has_median_spread_and_interval_of_every_metric(toy_results):
+    toy = toy_results()
+    metrics = evaluate_predictions(toy.predictions, toy.splits)
+    table = summarise(metrics, toy.predictions, toy.splits, draws=200)
+    assert table.schema.equals(SCHEMAS["summary"])
+    summary, frame = table.to_pandas(), metrics.to_pandas()
+    assert len(summary) == len(toy.VARIANTS) * len(METRICS)
+    assert (summary.splits == 4).all()
+    assert ((summary.low <= summary["median"]) & (summary["median"] <= summary.high)).all()
+    one = summary.query("selector == 'random' and keep == 0.5 and metric == 'plcc'").iloc[0]
+    values = frame.query("selector == 'random' and keep == 0.5").plcc
+    assert one["median"] == pytest.approx(values.median())
+    assert one["std"] == pytest.approx(values.std(ddof=1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda toy: toy.splits.clear(), "none are given for the training dataset 'toy'"),
+        (lambda toy: toy.splits.update(toy=toy.splits["toy"].slice(1)), "has no role in split 0"),
+    ],
+)
+def test_missing_splits_are_named(toy_results, spoil, sentence):
+    toy = toy_results()
+    spoil(toy)
+    with pytest.raises(InputError, match=sentence):
+        evaluate_predictions(toy.predictions, toy.splits)
+
+
+def test_predictions_on_training_images_are_needed(toy_results):
+    toy = toy_results()
+    frame = toy.predictions.to_pandas().query("split == 0")
+    frame = frame[(frame.image_id.map(toy.roles(0)) == "test").to_numpy()]
+    with pytest.raises(InputError, match="none for its training images"):
+        evaluate_predictions(as_table(frame, "predictions"), toy.splits)

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from iqadistill.errors import InputError
+from iqadistill.evaluation import holm, paired_test
+
+A = np.array([0.91, 0.88, 0.93, 0.90, 0.87, 0.92, 0.89, 0.90, 0.94, 0.86])
+B = np.array([0.89, 0.88, 0.90, 0.91, 0.85, 0.90, 0.88, 0.91, 0.92, 0.85])
+
+
+def test_corrected_t_is_nadeau_and_bengios():
+    difference = A - B
+    variance = (1 / 10 + 60 / 240) * difference.var(ddof=1)
+    t = difference.mean() / np.sqrt(variance)
+    result = paired_test(A, B, n_train=240, n_test=60)
+    assert result.test == "corrected_t"
+    assert result.delta == pytest.approx(difference.mean())
+    assert result.p == pytest.approx(2 * stats.t.sf(abs(t), 9))
+    assert result.high - result.delta == pytest.approx(stats.t.ppf(0.975, 9) * np.sqrt(variance))
+
+
+def test_without_sizes_it_is_the_paired_t_test_and_says_so():
+    result = paired_test(A, B)
+    assert result.test == "paired_t"
+    assert result.p == pytest.approx(stats.ttest_rel(A, B).pvalue)
+    assert result.p < paired_test(A, B, n_train=240, n_test=60).p
+
+
+def test_correction_keeps_false_alarms_near_the_level():
+    generator, alarms, plain = np.random.default_rng(0), 0, 0
+    for _ in range(300):  # splits share a common error, as overlapping training sets do
+        errors = generator.normal(size=(10, 1)) * np.sqrt(0.8) + generator.normal() * np.sqrt(0.2)
+        a, b = errors[:, 0], np.zeros(10)
+        alarms += paired_test(a, b, n_train=80, n_test=20).p < 0.05
+        plain += paired_test(a, b).p < 0.05
+    assert alarms / 300 < 0.09 < plain / 300
+
+
+def test_wilcoxon_is_scipys_with_the_walsh_interval():
+    result = paired_test(A, B, method="wilcoxon")
+    assert result.p == pytest.approx(stats.wilcoxon(A - B).pvalue)
+    difference = A - B
+    walsh = sorted((difference[i] + difference[j]) / 2 for i in range(10) for j in range(i, 10))
+    assert (result.low, result.high) == pytest.approx(
+        (walsh[8], walsh[-9])
+    )  # critical value 8 of the tables for n = 10
+    assert result.delta == pytest.approx(np.median(walsh))
+
+
+@pytest.mark.parametrize("method", ["corrected_t", "wilcoxon"])
+def test_swapping_the_variants_flips_the_sign(method):
+    there, back = paired_test(A, B, method=method), paired_test(B, A, method=method)
+    assert (there.delta, there.low, there.high) == pytest.approx((-back.delta, -back.high, -back.low))
+    assert there.p == pytest.approx(back.p)
+
+
+@pytest.mark.parametrize("method", ["corrected_t", "wilcoxon"])
+def test_identical_variants_do_not_differ(method):
+    result = paired_test(A, A, method=method, n_train=8, n_test=2)
+    assert (result.delta, result.low, result.high, result.p) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("method", ["corrected_t", "wilcoxon"])
+def test_one_split_gives_a_difference_without_a_test(method):
+    result = paired_test([0.9], [0.8], method=method)
+    assert result.delta == pytest.approx(0.1)
+    assert np.isnan([result.low, result.high, result.p]).all()
+
+
+@pytest.mark.parametrize("method", ["corrected_t", "wilcoxon"])
+def test_an_undefined_metric_gives_no_test(method):
+    result = paired_test([0.9, np.nan, 0.8], [0.8, 0.7, 0.6], method=method)
+    assert np.isnan([result.delta, result.low, result.high, result.p]).all()
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InputError, match="same splits"):
+        paired_test(A, B[:3])
+    with pytest.raises(InputError, match="give both"):
+        paired_test(A, B, n_train=10)
+    with pytest.raises(InputError, match="use corrected_t or wilcoxon"):
+        paired_test(A, B, method="anova")
+
+
+def test_holm_known_example():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_leaves_missing_values_out_of_the_count():
+    np.testing.assert_allclose(holm([0.02, np.nan, 0.04]), [0.04, np.nan, 0.04])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_keeps_the_order_and_lies_between_raw_and_bonferroni(pvalues):
+    raw, corrected = np.array(pvalues), holm(pvalues)
+    assert (corrected >= raw).all()
+    assert (corrected <= np.minimum(1, raw * len(raw)) + 1e-12).all()
+    assert (np.diff(corrected[np.argsort(raw, kind="stable")]) >= 0).all()

@@ -1,0 +1,39 @@
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_tables import EvaluationTables, add_sweep
+
+
+@pytest.fixture
+def tables() -> EvaluationTables:
+    """One panel's full sweep with the label-only control."""
+    collected = EvaluationTables()
+    add_sweep(collected, ("gallery360", "erp", "lite0_stages"), 0.87)
+    collected.add(("gallery360", "", ""), "", 1.0, 0.92, student="label_only")
+    return collected
+
+
+@pytest.fixture
+def panel() -> tuple[str, str, str]:
+    return ("gallery360", "erp", "lite0_stages")
+
+
+@pytest.fixture
+def selection_frame():
+    """A function that ranks `n` patches of each image by the given order."""
+
+    def build(orders: dict[str, np.ndarray]) -> pd.DataFrame:
+        frames, first = [], 0
+        for image_id, order in orders.items():
+            n = len(order)
+            rank = np.empty(n, dtype=int)
+            rank[order] = np.arange(n)
+            frames.append(
+                pd.DataFrame(
+                    {"patch_id": first + np.arange(n), "image_id": image_id, "residual": rank / n, "rank": rank}
+                )
+            )
+            first += n
+        return pd.concat(frames, ignore_index=True)
+
+    return build

@@ -1,0 +1,81 @@
+"""Small evaluation tables whose numbers are known."""
+
+import pandas as pd
+
+from iqadistill.tables import SCHEMAS, as_table
+
+SELECTORS = ["residual", "kcenter", "herding", "facility", "highest_residual"]
+RATES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
+class EvaluationTables:
+    """Collects rows of the summary and comparison tables."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict] = []
+        self.pairs: list[dict] = []
+
+    def add(self, panel: tuple[str, str, str], selector: str, keep: float, median: float, **other: object) -> None:
+        """Add SRCC and PLCC (0.01 higher) of one variant, intervals +-0.02."""
+        for metric, shift in [("srcc", 0.0), ("plcc", 0.01)]:
+            middle = median + shift
+            self.rows.append(
+                variant(panel, selector, keep)
+                | {"metric": metric, "median": middle, "std": 0.01, "low": middle - 0.02, "high": middle + 0.02}
+                | {"splits": 10, **other}
+            )
+
+    def compare(
+        self,
+        panel: tuple[str, str, str],
+        left: tuple[str, float],
+        right: tuple[str, float],
+        delta: float,
+        p_holm: float,
+    ) -> None:
+        """Add a paired test of two (selector, keep) of one panel, SRCC and PLCC."""
+        other = {f"other_{name}": value for name, value in variant(panel, *right).items() if name != "dataset"}
+        for metric in ("srcc", "plcc"):
+            self.pairs.append(
+                variant(panel, *left)
+                | other
+                | {"family": f"against_{right[0]}", "metric": metric, "delta": delta, "low": delta - 0.01}
+                | {"high": delta + 0.01, "p": p_holm / 4, "p_holm": p_holm, "test": "corrected_t"}
+            )
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        return as_table(pd.DataFrame(self.rows, columns=SCHEMAS["summary"].names), "summary").to_pandas()
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        return as_table(pd.DataFrame(self.pairs, columns=SCHEMAS["comparisons"].names), "comparisons").to_pandas()
+
+
+def variant(panel: tuple[str, str, str], selector: str, keep: float) -> dict:
+    dataset, sampler, encoder = panel
+    return {
+        "dataset": dataset,
+        "train_dataset": dataset,
+        "sampler": sampler,
+        "encoder": encoder,
+        "selector": selector,
+    } | {
+        "keep": keep,
+        "teacher": "",
+        "student": "mlp",
+    }
+
+
+def add_sweep(tables: EvaluationTables, panel: tuple[str, str, str], top: float) -> None:
+    """A sweep in which residual equals random but for keep 0.1, and highest residual first loses."""
+    tables.add(panel, "all", 1.0, top)
+    for keep in RATES:
+        chance = top - 0.05 * (1 - keep) ** 2
+        tables.add(panel, "random", keep, chance)
+        tables.compare(panel, ("random", keep), ("all", 1.0), chance - top, 0.001 if keep < 0.25 else 0.4)
+        for place, name in enumerate(SELECTORS):
+            delta = (0.02 if keep == 0.1 else 0.002) - 0.004 * place * (1 - keep)
+            tables.add(panel, name, keep, chance + delta)
+            tables.compare(panel, (name, keep), ("random", keep), delta, 0.01 if (place == 0 and keep == 0.1) else 0.6)
+            tables.compare(panel, (name, keep), ("all", 1.0), chance + delta - top, 0.001 if keep < 0.25 else 0.4)

@@ -1,0 +1,53 @@
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iqadistill.errors import InputError
+from iqadistill.sampling import sample_crops
+from iqadistill.tables import as_table
+
+
+def crops(width, height, **options):
+    row = {"image_id": ["photo"], "width": width, "height": height, "status": "ok"}
+    return sample_crops(as_table(pd.DataFrame(row), "images"), seed=3, **options).to_pandas()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    extra=st.tuples(st.integers(0, 90), st.integers(0, 90)),
+    count=st.integers(1, 60),
+    method=st.sampled_from(["random", "grid"]),
+)
+def test_crops_lie_inside_and_are_all_different(extra, count, method):
+    width, height = 32 + extra[0], 32 + extra[1]
+    rows = crops(width, height, count=count, size=32, method=method)
+    assert 1 <= len(rows) <= count
+    assert rows["x"].between(0, width - 32).all() and rows["y"].between(0, height - 32).all()
+    assert not rows.duplicated(["x", "y"]).any()
+    assert rows[["yaw", "pitch", "fov"]].isna().all(axis=None)
+
+
+def test_random_crops_are_as_many_as_asked_for_where_there_is_room():
+    assert len(crops(200, 100, count=40, size=32)) == 40
+    assert len(crops(33, 33, count=40, size=32)) == 4
+
+
+def test_a_grid_reaches_from_border_to_border():
+    rows = crops(200, 116, count=8, size=32, method="grid")
+    assert sorted(set(rows["x"])) == [0, 56, 112, 168]
+    assert sorted(set(rows["y"])) == [0, 84]
+
+
+def test_a_grid_of_one_lies_in_the_middle():
+    assert crops(132, 72, count=1, size=32, method="grid")[["x", "y"]].values.tolist() == [[50, 20]]
+
+
+def test_an_image_smaller_than_the_patch_is_refused_by_name():
+    with pytest.raises(InputError, match="photo: 100 x 31 pixels, expected at least 32 x 32"):
+        crops(100, 31, count=4, size=32)
+
+
+def test_unknown_method_is_refused():
+    with pytest.raises(InputError, match="'random' or 'grid'"):
+        crops(100, 100, count=4, size=32, method="hexagons")

@@ -1,0 +1,85 @@
+"""Where the samplers for panoramas look."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from iqadistill.errors import InputError
+from iqadistill.panorama import angles_to_vectors, pixels_to_angles
+from iqadistill.sampling import sample_erp, sample_latitude, sample_sphere
+from iqadistill.tables import as_table
+
+
+def panoramas(number, width=1024, height=512):
+    rows = {"image_id": [f"image{i}" for i in range(number)], "width": width, "height": height, "status": "ok"}
+    return as_table(pd.DataFrame(rows), "images")
+
+
+def frame(table):
+    return table.to_pandas()
+
+
+def test_erp_is_uniform_on_the_plane():
+    rows = frame(sample_erp(panoramas(50), count=40, size=128, seed=0))
+    assert stats.kstest(rows["yaw"], stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+    assert stats.kstest(rows["pitch"], stats.uniform(-np.pi / 2, np.pi).cdf).pvalue > 1e-3
+
+
+def test_latitude_follows_the_power_of_the_cosine():
+    rows = frame(sample_latitude(panoramas(50), count=40, size=128, seed=0))
+    assert stats.kstest(rows["pitch"], lambda p: 0.5 + p / np.pi + np.sin(2 * p) / (2 * np.pi)).pvalue > 1e-3
+    rows = frame(sample_latitude(panoramas(50), count=40, size=128, seed=0, exponent=1))
+    assert stats.kstest(np.sin(rows["pitch"]), stats.uniform(-1, 2).cdf).pvalue > 1e-3
+    assert stats.kstest(rows["yaw"], stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("projection", ["viewport", "crop"])
+def test_latitude_gives_a_varying_number(projection):
+    rows = frame(sample_latitude(panoramas(200), count=40, size=128, seed=0, projection=projection))
+    numbers = rows.groupby("image_id").size()
+    assert numbers.max() == 40
+    assert 20 < numbers.min() < 40
+    assert 36 < numbers.mean() < 40
+
+
+def test_latitude_never_leaves_an_image_without_patch():
+    numbers = frame(sample_latitude(panoramas(200), count=1, size=128, seed=0)).groupby("image_id").size()
+    assert len(numbers) == 200
+
+
+def test_sphere_is_uniform_and_leaves_no_hole():
+    rows = frame(sample_sphere(panoramas(50), count=40, size=128, seed=0))
+    assert stats.kstest(np.sin(rows["pitch"]), stats.uniform(-1, 2).cdf).pvalue > 1e-3
+    assert stats.kstest(rows["yaw"], stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+    vectors = angles_to_vectors(rows["yaw"], rows["pitch"]).reshape(50, 40, 3)
+    nearest = np.sort(np.einsum("mik,mjk->mij", vectors, vectors), axis=-1)[:, :, -2]
+    spacing = np.sqrt(4 * np.pi / 40)
+    assert np.arccos(nearest).min() > 0.6 * spacing
+    assert np.arccos(nearest).max() < 1.4 * spacing
+
+
+@pytest.mark.parametrize("sample", [sample_erp, sample_latitude])
+def test_crops_lie_on_the_panorama_and_know_their_centre(sample):
+    rows = frame(sample(panoramas(20), count=40, size=128, seed=0, projection="crop"))
+    assert rows["x"].between(0, 1023).all() and rows["y"].between(0, 384).all()
+    assert (rows["x"] > 1024 - 128).any()
+    yaw, pitch = pixels_to_angles(rows["x"] + 63.5, rows["y"] + 63.5, 1024, 512)
+    np.testing.assert_allclose(rows["yaw"], yaw)
+    np.testing.assert_allclose(rows["pitch"], pitch)
+    assert rows["fov"].isna().all()
+
+
+def test_erp_crops_reach_both_borders_evenly():
+    y = frame(sample_erp(panoramas(50), count=40, size=128, seed=0, projection="crop"))["y"]
+    assert stats.kstest(y, stats.uniform(-0.5, 385).cdf).pvalue > 1e-3
+
+
+def test_a_panorama_smaller_than_the_crop_is_refused_by_name():
+    with pytest.raises(InputError, match=r"image0: 1024 x 512 pixels, expected at least 600 x 600"):
+        sample_erp(panoramas(1), count=4, size=600, seed=0, projection="crop")
+
+
+def test_unknown_projection_is_refused():
+    with pytest.raises(InputError, match="projection 'cube'"):
+        sample_erp(panoramas(1), count=4, size=64, seed=0, projection="cube")

@@ -1,0 +1,185 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from iqadistill.errors import InputError
+from iqadistill.selection import HighestResidualSelector, ResidualSelector, spectral_target
+
+SOLVERS = ["irls", "published"]
+pytestmark = pytest.mark.filterwarnings("ignore:solver .* stopped before its tolerance")
+
+
+def features(n=40, d=150, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.maximum(0, 0.5 + 0.4 * rng.standard_normal((n, 6)) @ rng.standard_normal((6, d)) + rng.random((n, d)))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("gamma", ["published", "scale_free"])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
+def test_objective_never_increases_and_ranking_is_a_permutation(solver, gamma, metric):
+    fitted = ResidualSelector(solver=solver, gamma=gamma, metric=metric).fit(features())
+    steps = np.diff(fitted.objective_)
+    assert len(steps) and (steps <= 1e-7 * fitted.objective_[0]).all()
+    assert sorted(fitted.ranking_) == list(range(40))
+    assert fitted.coef_.shape == (150, 10)
+    assert fitted.target_.shape == (40, 10)
+    assert fitted.n_iter_ == len(fitted.objective_)
+
+
+@pytest.mark.parametrize("beta", [0.001, 0.1, 10])
+@pytest.mark.parametrize("alpha", [0.001, 0.1, 10])
+@pytest.mark.parametrize("shape", [(40, 150), (60, 20)], ids=["fewer patches", "fewer features"])
+def test_irls_certifies_its_answer_over_orders_of_magnitude(alpha, beta, shape):
+    fitted = ResidualSelector(alpha=alpha, beta=beta, gamma="scale_free", metric="euclidean").fit(features(*shape))
+    assert fitted.duality_gap_ <= 1e-3
+    assert fitted.n_iter_ < 60
+
+
+def test_irls_needs_few_iterations_for_many_digits():
+    fitted = ResidualSelector(tol=1e-8, gamma="scale_free").fit(features())
+    assert fitted.duality_gap_ <= 1e-8
+    assert fitted.n_iter_ < 40
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_duplicates_get_identical_residuals_and_keep_their_order(solver):
+    X = features(24)
+    fitted = ResidualSelector(solver=solver, beta=0.02).fit(np.concatenate([X, X[::-1]]))
+    np.testing.assert_array_equal(
+        fitted.residuals_, np.concatenate([fitted.residuals_[:24], fitted.residuals_[23::-1]])
+    )
+    position = np.argsort(fitted.ranking_)
+    assert all(position[47 - i] == position[i] + 1 for i in range(24))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"solver": "irls"}, {"solver": "published"}, {"solver": "published", "tol": 1e-3}, {"init": "random"}]
+)
+def test_ragged_batches_equal_one_by_one(settings):
+    images = [features(n, 90, seed) for seed, n in enumerate((40, 12, 33, 40, 25))]
+    selector = ResidualSelector(gamma="scale_free", **settings)
+    together = selector.fit_many(images)
+    assert not hasattr(selector, "ranking_")
+    assert len({one.n_iter_ for one in together}) > 1 or settings == {"solver": "published"}
+    for X, one in zip(images, together, strict=True):
+        alone = ResidualSelector(gamma="scale_free", **settings).fit(X)
+        np.testing.assert_array_equal(one.ranking_, alone.ranking_)
+        np.testing.assert_allclose(one.residuals_, alone.residuals_, atol=1e-8)
+        np.testing.assert_allclose(one.coef_, alone.coef_, atol=1e-8)
+        np.testing.assert_allclose(one.objective_, alone.objective_, rtol=1e-8)
+        assert one.duality_gap_ == pytest.approx(alone.duality_gap_, abs=1e-7)
+
+
+def test_images_of_different_width_fit_together():
+    images = [features(20, 90), features(20, 60), features(15, 90)]
+    for X, one in zip(images, ResidualSelector(n_components=5).fit_many(images), strict=True):
+        np.testing.assert_allclose(one.residuals_, ResidualSelector(n_components=5).fit(X).residuals_, atol=1e-8)
+
+
+def test_published_ranks_vanished_residuals_by_what_they_would_be():
+    fitted = ResidualSelector(solver="published", max_iter=300, beta=0.5, tol=0).fit(features())
+    p = np.linalg.norm(features() @ fitted.coef_ - fitted.target_, axis=1)
+    assert (fitted.residuals_ <= 1e-8).sum() > 20
+    np.testing.assert_array_equal(fitted.ranking_, np.argsort(p))
+
+
+def test_irls_residuals_are_the_rows_of_the_misfit():
+    X = features()
+    fitted = ResidualSelector().fit(X)
+    np.testing.assert_allclose(fitted.residuals_, np.linalg.norm(X @ fitted.coef_ - fitted.target_, axis=1))
+    assert (np.diff(fitted.residuals_[fitted.ranking_]) >= 0).all()
+
+
+def test_keep_one_keeps_all_and_fewer_keep_the_smallest_residuals():
+    fitted = ResidualSelector().fit(features())
+    np.testing.assert_array_equal(fitted.select(1.0), np.arange(40))
+    kept = fitted.select(keep=0.4)
+    assert len(kept) == 16
+    assert fitted.residuals_[kept].max() <= np.delete(fitted.residuals_, kept).min()
+
+
+def test_highest_residual_reverses_the_ranking():
+    best, worst = ResidualSelector().fit(features()), HighestResidualSelector().fit(features())
+    np.testing.assert_array_equal(best.ranking_[::-1], worst.ranking_)
+
+
+def test_same_seed_same_result_and_random_starts_differ_by_seed():
+    one, again, other = (
+        ResidualSelector(init="random", max_iter=2, random_state=seed).fit(features()) for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(one.coef_, again.coef_)
+    assert not np.allclose(one.coef_, other.coef_)
+
+
+def test_float32_finds_the_same_patches():
+    exact, single = (
+        ResidualSelector(dtype=dtype, gamma="scale_free").fit(features()) for dtype in ("float64", "float32")
+    )
+    assert single.coef_.dtype == np.float32
+    assert single.objective_[-1] == pytest.approx(exact.objective_[-1], rel=2e-3)
+
+
+@pytest.mark.parametrize("similarity", ["rbf", "negative_distance"])
+def test_identical_patches_are_ranked_by_index(similarity):
+    fitted = ResidualSelector(n_components=2, similarity=similarity).fit(np.ones((6, 4)))
+    np.testing.assert_array_equal(fitted.ranking_, np.arange(6))
+    assert np.isfinite(fitted.residuals_).all()
+
+
+def test_negative_distance_clips_negative_eigenvalues():
+    S = torch.tensor([[0.0, 2.0], [2.0, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(spectral_target(S, 2) @ spectral_target(S, 2).T, torch.ones_like(S))
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_stopping_before_the_tolerance_warns_with_the_gap(solver):
+    with pytest.warns(UserWarning, match=rf"solver {solver} stopped before its tolerance .* gap of"):
+        ResidualSelector(solver=solver, max_iter=2).fit(features())
+
+
+@pytest.mark.filterwarnings("always")
+def test_stagnation_is_warned_about_long_before_the_iteration_limit():
+    selector = ResidualSelector(tol=1e-30)
+    with pytest.warns(UserWarning, match="stopped before its tolerance"):
+        selector.fit(features())
+    assert selector.n_iter_ < 200
+
+
+def test_convergence_is_silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ResidualSelector().fit(features())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"metric": "cosine"}, "metric.*cosine.*manhattan"),
+        ({"gamma": 3}, "gamma.*scale_free"),
+        ({"similarity": "dot"}, "similarity.*negative_distance"),
+        ({"solver": "newton"}, "solver.*irls"),
+        ({"dtype": "float16"}, "dtype.*float64"),
+        ({"init": "ones"}, "init.*random"),
+        ({"alpha": 0}, "alpha"),
+        ({"beta": -1}, "beta"),
+        ({"n_components": 0}, "n_components"),
+        ({"max_iter": 0}, "max_iter"),
+    ],
+)
+def test_bad_settings_are_named(settings, words):
+    with pytest.raises(InputError, match=words):
+        ResidualSelector(**settings)
+
+
+def test_more_components_than_patches_names_both_numbers():
+    with pytest.raises(InputError, match=r"7 patches are fewer than n_components = 10"):
+        ResidualSelector().fit(features(7))
+
+
+def test_a_start_of_the_wrong_shape_is_refused():
+    with pytest.raises(InputError, match=r"init.*\(3, 3\).*\(150, 10\)"):
+        ResidualSelector(init=np.zeros((3, 3))).fit(features())

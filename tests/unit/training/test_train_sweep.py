@@ -1,0 +1,193 @@
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pytest
+import torch
+
+from iqadistill.errors import InputError
+from iqadistill.tables import as_table, embedding_matrix, embeddings_table
+from iqadistill.training import Variant
+
+RATES = [("one", 0.3), ("two", 0.3), ("one", 0.6), ("all", 1.0)]
+
+
+def weights_of(sweep):
+    return {
+        variant: [tensor[index] for tensor in (*sweep.stack.weights, *sweep.stack.biases)]
+        for index, variant in enumerate(sweep.variants)
+    }
+
+
+def assert_same(first, second, tolerance):
+    for variant in set(first) & set(second):
+        for a, b in zip(first[variant], second[variant], strict=True):
+            torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("ragged", [True, False])
+def test_a_sweep_equals_its_variants_trained_one_by_one(toy_study, ragged):
+    study = toy_study(ragged=ragged)
+    together = weights_of(study.train(RATES))
+    assert len(together) == 2 * len(RATES)
+    for rate in RATES:
+        alone = weights_of(study.train([rate]))
+        assert len(alone) == 2
+        assert_same(together, alone, 1e-4)
+
+
+def test_chunking_by_memory_changes_nothing(toy_study):
+    study = toy_study()
+    assert_same(weights_of(study.train(RATES)), weights_of(study.train(RATES, memory_gb=1e-9)), 1e-4)
+
+
+def test_the_number_of_threads_changes_nothing(toy_study):
+    study, threads = toy_study(), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        single = study.train(RATES)
+        torch.set_num_threads(3)
+        several = study.train(RATES)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert single.variants == several.variants
+    assert_same(weights_of(single), weights_of(several), 0)
+
+
+def test_the_order_of_rows_changes_nothing(toy_study):
+    study = toy_study()
+    first = weights_of(study.train(RATES))
+    study.embeddings = study.embeddings.take(np.random.default_rng(0).permutation(len(study.embeddings)))
+    study.splits = study.splits.take(np.arange(len(study.splits))[::-1])
+    study.images = study.images.take(np.arange(len(study.images))[::-1])
+    assert_same(first, weights_of(study.train(RATES)), 1e-5)
+
+
+def test_test_images_do_not_reach_the_weights(toy_study):
+    study = toy_study(splits=1)
+    before = weights_of(study.train(RATES))
+    tested = pc.is_in(
+        study.embeddings["image_id"], study.splits.filter(pc.equal(study.splits["role"], "test"))["image_id"]
+    ).to_numpy()
+    vectors = embedding_matrix(study.embeddings).copy()
+    vectors[tested] = 1e3
+    study.embeddings = embeddings_table(
+        study.embeddings["patch_id"].to_numpy(), study.embeddings["image_id"].to_pylist(), vectors
+    )
+    assert_same(before, weights_of(study.train(RATES)), 0)
+
+
+def test_dropped_patches_do_not_reach_the_weights(toy_study):
+    study = toy_study(splits=1)
+    before = weights_of(study.train([("one", 0.3)]))
+    ranks = study.selections["one"].to_pandas().set_index("patch_id")["rank"]
+    vectors, patch_id = embedding_matrix(study.embeddings).copy(), study.embeddings["patch_id"].to_numpy()
+    vectors[ranks[patch_id] >= 2] = -50.0  # at keep 0.3 no image of at most 6 patches keeps more than two
+    study.embeddings = embeddings_table(patch_id, study.embeddings["image_id"].to_pylist(), vectors)
+    assert_same(before, weights_of(study.train([("one", 0.3)])), 0)
+
+
+def test_seed_and_split_both_matter(toy_study):
+    study = toy_study()
+    first, second = weights_of(study.train([("one", 0.6)])), weights_of(study.train([("one", 0.6)], seed=1))
+    assert not torch.allclose(first[Variant("one", 0.6, 0)][0], second[Variant("one", 0.6, 0)][0])
+    assert not torch.allclose(first[Variant("one", 0.6, 0)][0], first[Variant("one", 0.6, 1)][0])
+
+
+@pytest.mark.parametrize("loss", ["l1", "huber"])
+def test_training_lowers_the_loss(toy_study, loss):
+    history = toy_study(images=40).train([("all", 1.0)], epochs=20, dropout=[0.0], loss=loss).epochs
+    by_epoch = history.groupby("epoch").loss.mean()
+    assert by_epoch.iloc[-1] < 0.5 * by_epoch.iloc[0]
+
+
+def test_history_holds_every_epoch_of_every_variant(toy_study):
+    study = toy_study(val=5)
+    sweep = study.train(RATES)
+    table = sweep.history(sampler="lat", encoder="lite0", student="mlp").to_pandas()
+    assert len(table) == 3 * len(sweep.variants)
+    assert table.val_srcc.between(-1, 1).all()
+    assert (table.groupby(["selector", "keep", "split"]).step.max() == 3 * 3).all()  # 11 images in batches of 4
+    kept = table[(table.selector == "all") & (table.split == 0) & (table.epoch == 0)].num_patches.item()
+    roles = study.splits.to_pandas()
+    trained = roles[(roles.split == 0) & (roles.role == "train")].image_id
+    assert kept == study.embeddings.to_pandas().image_id.isin(trained).sum()
+
+
+def test_without_validation_images_val_srcc_is_missing(toy_study):
+    assert toy_study().train([("all", 1.0)]).epochs.val_srcc.isna().all()
+
+
+def test_validation_images_do_not_reach_the_weights(toy_study):
+    study = toy_study(val=5)
+    before = weights_of(study.train(RATES))
+    roles = study.splits.to_pandas()
+    roles["role"] = roles.role.replace("val", "test")
+    study.splits = as_table(roles, "splits")
+    assert_same(before, weights_of(study.train(RATES)), 0)
+
+
+def test_a_feature_constant_in_training_is_ignored_at_test(toy_study):
+    study = toy_study()
+    vectors = embedding_matrix(study.embeddings).copy()
+    vectors[:, 4] = 123.4
+    study.embeddings = embeddings_table(
+        study.embeddings["patch_id"].to_numpy(), study.embeddings["image_id"].to_pylist(), vectors
+    )
+    sweep = study.train([("all", 1.0)])
+    x = torch.from_numpy(vectors[:5].copy())
+    before = sweep.stack.scores(x)
+    x[:, 4] = 999.0
+    assert torch.equal(before, sweep.stack.scores(x))
+
+
+def with_bad(study, kind):
+    if kind == "nan":
+        vectors = embedding_matrix(study.embeddings).copy()
+        vectors[3, 1] = np.nan
+        study.embeddings = embeddings_table(
+            study.embeddings["patch_id"].to_numpy(), study.embeddings["image_id"].to_pylist(), vectors
+        )
+    elif kind == "image":
+        study.embeddings = study.embeddings.filter(pc.not_equal(study.embeddings["image_id"], "image03"))
+    elif kind == "patch":
+        study.selections["one"] = study.selections["one"].slice(1)
+    elif kind == "quality":
+        frame = study.images.to_pandas()
+        frame.loc[2, "quality"] = np.nan
+        study.images = as_table(frame, "images")
+    elif kind == "train":
+        study.splits = as_table(pd.DataFrame(study.splits.to_pandas().assign(role="test")), "splits")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("nan", "image 'image0[01]' has a value that is not finite"),
+        ("image", "image 'image03' has none"),
+        ("patch", "selection 'one': patch 0 of image 'image00' is missing"),
+        ("quality", "image 'image02' has no quality"),
+        ("train", "split 0 has no training image"),
+    ],
+)
+def test_incomplete_tables_are_named(toy_study, kind, sentence):
+    study = toy_study()
+    with_bad(study, kind)
+    with pytest.raises(InputError, match=sentence):
+        study.train([("one", 0.5)])
+
+
+@pytest.mark.parametrize(
+    ("rates", "settings", "sentence"),
+    [
+        ([("three", 0.5)], {}, "selector 'three' at keep 0.5: no ranking"),
+        ([("all", 0.5)], {}, "selector 'all' at keep 0.5"),
+        ([("one", 1.5)], {}, "keep rate 1.5"),
+        ([], {}, "nothing to train"),
+        ([("one", 0.5)], {"loss": "l2"}, "unknown loss 'l2'"),
+        ([("one", 0.5)], {"model": "vit"}, "'vit' does not learn from frozen embeddings"),
+    ],
+)
+def test_wrong_settings_stop_before_training(toy_study, rates, settings, sentence):
+    with pytest.raises(InputError, match=sentence):
+        toy_study().train(rates, **settings)
