@@ -15,7 +15,8 @@ with job_log(snakemake.log[0]):
     controls = [predict_label_only(images[name], splits[name]) for name in images]
     predictions = pa.concat_tables([t.replace_schema_metadata() for t in (*students, *controls)])
     metrics = evaluate_predictions(predictions, splits, logistic=snakemake.params.logistic)
-    summary = summarise(metrics, predictions, splits, draws=snakemake.params.draws, seed=snakemake.params.seed)
+    statistics = {"logistic": snakemake.params.logistic, "draws": snakemake.params.draws, "seed": snakemake.params.seed}
+    summary = summarise(metrics, predictions, splits, **statistics)
     write_table(predictions, snakemake.output.predictions, "predictions")
     write_table(metrics, snakemake.output.metrics, "metrics")
     write_table(summary, snakemake.output.summary, "summary")

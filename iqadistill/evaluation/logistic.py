@@ -42,8 +42,8 @@ def fit_logistic(predictions: ArrayLike, scores: ArrayLike, parameters: int = 4)
     With 4 parameters it is the monotone curve of VQEG's FR-TV phase II report, (b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2,
     with 5 the curve of Sheikh, Sabir and Bovik (2006), b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5. Predictions are
     standardised first and the curve starts from the range of the scores. Where the logistic is not determined (at most as
-    many images as parameters, constant predictions) or the bounded iteration does not converge, the map is the
-    least-squares line with its slope held at zero or above, and `form` says "line".
+    many images as parameters, constant predictions) or the bounded iteration ends worse than a straight line, the map is
+    the least-squares line with its slope held at zero or above, and `form` says "line".
 
     Raises:
         InputError: `parameters` is neither 4 nor 5, there are no images, or a value is not finite.
@@ -63,7 +63,7 @@ def fit_logistic(predictions: ArrayLike, scores: ArrayLike, parameters: int = 4)
     form, start = f"logistic{parameters}", _start(t, y, parameters)
     curve, slopes = _FORMS[form], _SLOPES[form]
     fit = least_squares(lambda b: curve(b, t) - y, start, lambda b: slopes(b, t), method="lm", max_nfev=MAX_EVALUATIONS)
-    if fit.status <= 0 or not np.isfinite(fit.x).all():
+    if not np.isfinite(fit.x).all() or 2 * fit.cost > np.sum((_line(np.array(line), t) - y) ** 2):
         return Logistic("line", line, centre, scale)
     return Logistic(form, tuple(fit.x.tolist()), centre, scale)
 

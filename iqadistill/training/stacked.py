@@ -27,7 +27,7 @@ class Stack:
         """`count` copies of one model."""
         weights = [layer.weight.detach().T.to(device) for layer in model.layers]
         biases = [layer.bias.detach().to(device) for layer in model.layers]
-        return cls([w.expand(count, *w.shape).clone() for w in weights], [b.expand(count, -1).clone() for b in biases])
+        return cls([w.repeat(count, 1, 1) for w in weights], [b.repeat(count, 1) for b in biases])
 
     def __len__(self) -> int:
         return len(self.weights[0])

@@ -60,7 +60,7 @@ def test_edited_comment_reruns_nothing(finished, edited):
 
 
 def test_edited_function_reruns_its_stage_and_what_follows(finished, edited):
-    edited("iqadistill/selection/keep.py", "def keep_count(", "MARK = 1\n\n\ndef keep_count(")
+    edited("iqadistill/selection/base.py", "def keep_count(", "MARK = 1\n\n\ndef keep_count(")
     stages = planned(finished)
     assert {"select_patches", "train_student", "predict", "evaluate", "compare", "render_report"} <= stages
     assert not stages & {"index_dataset", "split_dataset", "sample_patches", "embed_patches"}

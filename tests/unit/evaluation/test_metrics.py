@@ -35,8 +35,8 @@ def test_test_scores_do_not_change_the_logistic(toy_results):
     after = evaluate_predictions(as_table(moved, "predictions"), toy.splits).to_pandas()
     np.testing.assert_allclose(after.plcc, before.plcc)
     for variant, rows in frame[tested].groupby(["sampler", "encoder", "selector", "keep"]):
-        same = (before[["sampler", "encoder", "selector", "keep"]] == variant).all(axis=1)
-        train = frame[~tested & (frame[["sampler", "encoder", "selector", "keep"]] == variant).all(axis=1)]
+        same = (before[["sampler", "encoder", "selector", "keep"]] == list(variant)).all(axis=1)
+        train = frame[~tested & (frame[["sampler", "encoder", "selector", "keep"]] == list(variant)).all(axis=1)]
         mapped = fit_logistic(train.prediction, train.score)(rows.prediction)
         assert after[same].rmse.item() == pytest.approx(rmse(mapped, rows.score + 2.0))
 
