@@ -33,13 +33,14 @@ def match_settings(pristine: Sequence[Path], *, workers: int = 1) -> dict[str, t
         workers: Pictures at once.
     """
 
+    pictures = [read_image(path) for path in pristine]
+
     @cache
     def mean_psnr(name: str, setting: float) -> float:
-        def one(path: Path) -> float:
-            picture = read_image(path)
+        def one(picture: np.ndarray) -> float:
             return psnr(DISTORTIONS[name].apply(picture, setting, random_stream(0)), picture)
 
-        return float(np.mean(map_in_threads(one, pristine, workers=workers, label=f"PSNR of {name} at {setting:g}")))
+        return float(np.mean(map_in_threads(one, pictures, workers=workers, label=f"PSNR of {name} at {setting:g}")))
 
     def match(name: str) -> tuple[float, ...]:
         model = DISTORTIONS[DISTORTIONS[name].opinions]

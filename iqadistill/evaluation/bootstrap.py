@@ -91,29 +91,28 @@ def resamples(sizes: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray
 # from the counts without ever writing the resample out.
 
 
-def _weighted_pearson(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(R,); x and y are (n,) or (R, n)."""
-    total = weights.sum(1, keepdims=True)
-    limit = (ROUNDING * np.abs(x).max()) * (ROUNDING * np.abs(y).max()) * total[:, 0]
-    x = x - (weights * x).sum(1, keepdims=True) / total
-    y = y - (weights * y).sum(1, keepdims=True) / total
-    weighted = weights * x
-    covariance = (weighted * y).sum(1)
-    spread = np.sqrt((weighted * x).sum(1) * (weights * y * y).sum(1))
-    return np.divide(covariance, spread, out=np.full(len(spread), np.nan), where=spread > limit)
-
-
-def _weighted_ranks(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Mean rank (R, n) of each image's copies among all copies, ties shared: copies below, and half of those level."""
-    values, place = np.unique(x, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    begins = np.searchsorted(place[order], np.arange(len(values)))
-    level = np.add.reduceat(weights[:, order], begins, axis=1)
-    return (np.cumsum(level, 1) - 0.5 * (level - 1))[:, place]
+def _resampled_plcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x, y = x - x.mean(), y - y.mean()  # near zero, the moments below lose no digits
+    moments = weights @ np.stack([x, y, x * x, y * y, x * y], 1) / weights.sum(1, keepdims=True)
+    mean_x, mean_y, square_x, square_y, product = moments.T
+    spread = np.sqrt(np.maximum(square_x - mean_x**2, 0.0) * np.maximum(square_y - mean_y**2, 0.0))
+    return _ratio(product - mean_x * mean_y, spread, ROUNDING * np.abs(x).max() * np.abs(y).max())
 
 
 def _resampled_srcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return _weighted_pearson(weights, _weighted_ranks(weights, x), _weighted_ranks(weights, y))
+    x, y = _weighted_ranks(weights, x), _weighted_ranks(weights, y)
+    weighted = weights * x
+    covariance, square_x = np.einsum("rn,rn->r", weighted, y), np.einsum("rn,rn->r", weighted, x)
+    return _ratio(covariance, np.sqrt(square_x * np.einsum("rn,rn,rn->r", weights, y, y)), 0.0)
+
+
+def _weighted_ranks(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Rank of each image's copies among all copies less the mean rank, (R, n): copies below, and half of those level."""
+    values, place = np.unique(x, return_inverse=True)
+    begins = np.searchsorted(np.sort(place), np.arange(len(values)))
+    level = np.add.reduceat(weights[:, np.argsort(place, kind="stable")], begins, axis=1)
+    ranks = np.cumsum(level, 1) - 0.5 * level
+    return (ranks - 0.5 * weights.sum(1, keepdims=True))[:, place]
 
 
 def _resampled_krcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -122,17 +121,21 @@ def _resampled_krcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.nda
     concordance, untied_x, untied_y = (
         ((weights @ pairs) * weights).sum(1) for pairs in (sign_x * sign_y, sign_x**2, sign_y**2)
     )
-    untied = np.sqrt(untied_x * untied_y)
-    return np.divide(concordance, untied, out=np.full(len(untied), np.nan), where=untied > 0)
+    return _ratio(concordance, np.sqrt(untied_x * untied_y), 0.0)
 
 
 def _resampled_rmse(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.sqrt(weights @ (x - y) ** 2 / weights.sum(1))
 
 
+def _ratio(covariance: np.ndarray, spread: np.ndarray, limit: float) -> np.ndarray:
+    """Correlations; NaN where the spread is zero up to rounding."""
+    return np.divide(covariance, spread, out=np.full(len(spread), np.nan), where=spread > limit)
+
+
 _METRICS: dict[str, tuple[Callable, Callable]] = {
     "srcc": (srcc, _resampled_srcc),
-    "plcc": (plcc, _weighted_pearson),
+    "plcc": (plcc, _resampled_plcc),
     "krcc": (krcc, _resampled_krcc),
     "rmse": (rmse, _resampled_rmse),
 }

@@ -41,9 +41,9 @@ def fit_logistic(predictions: ArrayLike, scores: ArrayLike, parameters: int = 4)
 
     With 4 parameters it is the monotone curve of VQEG's FR-TV phase II report, (b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2,
     with 5 the curve of Sheikh, Sabir and Bovik (2006), b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5. Predictions are
-    standardised first and the curve starts from the range of the scores. Where the logistic is not determined (at most as
-    many images as parameters, constant predictions) or the bounded iteration ends worse than a straight line, the map is
-    the least-squares line with its slope held at zero or above, and `form` says "line".
+    standardised first and the iteration starts from the least-squares line. Where the logistic is not determined (at most
+    as many images as parameters, constant predictions) or the bounded iteration ends more than 1 % worse than a straight
+    line, the map is the least-squares line with its slope held at zero or above, and `form` says "line".
 
     Raises:
         InputError: `parameters` is neither 4 nor 5, there are no images, or a value is not finite.
@@ -57,32 +57,39 @@ def fit_logistic(predictions: ArrayLike, scores: ArrayLike, parameters: int = 4)
     if is_constant(x):
         return Logistic("line", (0.0, float(y.mean())), centre, 1.0)
     t = (x - centre) / scale
-    line = (max(0.0, float(np.mean(t * (y - y.mean())))), float(y.mean()))
+    slope, mean = float(np.mean(t * (y - y.mean()))), float(y.mean())
+    line = (max(0.0, slope), mean)
     if len(x) <= parameters:
         return Logistic("line", line, centre, scale)
-    form, start = f"logistic{parameters}", _start(t, y, parameters)
+    form, start = f"logistic{parameters}", _start(slope, mean, parameters)
     curve, slopes = _FORMS[form], _SLOPES[form]
     fit = least_squares(lambda b: curve(b, t) - y, start, lambda b: slopes(b, t), method="lm", max_nfev=MAX_EVALUATIONS)
-    if not np.isfinite(fit.x).all() or 2 * fit.cost > np.sum((_line(np.array(line), t) - y) ** 2):
+    worst = 1.01 * np.sum((_line(np.array(line), t) - y) ** 2)
+    if not np.isfinite(fit.x).all() or 2 * fit.cost > worst:
         return Logistic("line", line, centre, scale)
     return Logistic(form, tuple(fit.x.tolist()), centre, scale)
 
 
-def _start(t: np.ndarray, y: np.ndarray, parameters: int) -> list[float]:
-    rising = 1.0 if np.mean(t * (y - y.mean())) >= 0 else -1.0
-    low, high = (y.min(), y.max()) if rising > 0 else (y.max(), y.min())
-    return [low, high, 0.0, 0.0] if parameters == 4 else [high - low, 1.0, 0.0, 0.0, y.mean()]
+def _start(slope: float, mean: float, parameters: int) -> list[float]:
+    """The logistic that touches a straight line at t = 0 and is one deviation wide."""
+    if parameters == 4:
+        return [mean - 2 * slope, mean + 2 * slope, 0.0, 0.0]
+    return [4 * slope, 1.0, 0.0, 0.0, mean]
 
 
 def _logistic4(b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    return b[0] + (b[1] - b[0]) * expit((t - b[2]) * np.exp(-b[3]))
+    return b[0] + (b[1] - b[0]) * expit((t - b[2]) * _steepness(b[3]))
 
 
 def _slopes4(b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    z = (t - b[2]) * np.exp(-b[3])
+    z = (t - b[2]) * _steepness(b[3])
     s = expit(z)
     steep = (b[1] - b[0]) * s * (1 - s)
-    return np.stack([1 - s, s, -steep * np.exp(-b[3]), -steep * z], 1)
+    return np.stack([1 - s, s, -steep * _steepness(b[3]), -steep * z], 1)
+
+
+def _steepness(log_width: float) -> float:
+    return np.exp(np.clip(-log_width, -30.0, 30.0))  # beyond, the curve is a step or flat, and exp would overflow
 
 
 def _logistic5(b: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -118,31 +118,37 @@ def summarise(
 
 def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: int) -> Iterator[HeldOut]:
     """The test images of every variant, dataset and split, mapped by the logistic of its training images."""
-    for values, rows in predictions.to_pandas().groupby(VARIANT_COLUMNS, sort=False):
+    frame = _with_roles(predictions.to_pandas(), splits)
+    prediction, score = frame.prediction.to_numpy(), frame.score.to_numpy()
+    test, train = ((frame.role == role).to_numpy() for role in ("test", "train"))
+    dataset, names = pd.factorize(frame.dataset)
+    for values, rows in frame.groupby(VARIANT_COLUMNS, sort=False).indices.items():
         variant = dict(zip(VARIANT_COLUMNS, values, strict=True))
-        name = variant["train_dataset"]
-        role = _roles(name, int(variant["split"]), splits)
-        at_home = rows.dataset == name
-        roles = rows.image_id.map(role).where(at_home, "test")
-        if roles.isna().any():
+        known = rows[train[rows]]
+        if not len(known):
             raise InputError(
-                f"splits of {name}: image {rows.image_id[roles.isna()].iloc[0]!r} has no role in split "
-                f"{variant['split']}; predict and split the same images."
+                f"predictions: {variant} has none for its training images in {variant['train_dataset']}; "
+                "the logistic needs them."
             )
-        train = rows[at_home & (roles == "train")]
-        if train.empty:
-            raise InputError(
-                f"predictions: {variant} has none for its training images in {name}; the logistic needs them."
-            )
-        curve = fit_logistic(train.prediction, train.score, logistic)
-        for dataset, tested in rows[roles == "test"].groupby("dataset", sort=False):
-            raw = tested.prediction.to_numpy()
-            yield HeldOut(dataset, variant, raw, curve(raw), tested.score.to_numpy(), curve)
+        curve = fit_logistic(prediction[known], score[known], logistic)
+        tested = rows[test[rows]]
+        for code in pd.unique(dataset[tested]):
+            own = tested[dataset[tested] == code]
+            yield HeldOut(names[code], variant, prediction[own], curve(prediction[own]), score[own], curve)
 
 
-def _roles(dataset: str, split: int, splits: Mapping[str, pa.Table]) -> pd.Series:
-    """Role of each image in one split."""
-    if dataset not in splits:
-        raise InputError(f"splits: none are given for the training dataset {dataset!r}; give its table.")
-    frame = splits[dataset].to_pandas()
-    return frame[frame.split == split].set_index("image_id").role
+def _with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """Predictions with the role of each image; every image of a dataset not trained on is for test."""
+    missing = sorted(set(frame.train_dataset) - set(splits))
+    if missing:
+        raise InputError(f"splits: none are given for the training dataset {missing[0]!r}; give its table.")
+    roles = [table.to_pandas().assign(train_dataset=name) for name, table in splits.items()]
+    frame = frame.merge(pd.concat(roles), how="left", on=["train_dataset", "split", "image_id"])
+    frame["role"] = frame.role.where(frame.dataset == frame.train_dataset, "test")
+    if frame.role.isna().any():
+        lost = frame[frame.role.isna()].iloc[0]
+        raise InputError(
+            f"splits of {lost.dataset}: image {lost.image_id!r} has no role in split {lost.split}; "
+            "predict and split the same images."
+        )
+    return frame

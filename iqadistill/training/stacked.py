@@ -164,8 +164,7 @@ def _gradients(
 ) -> torch.Tensor:
     """Leave the gradients of one minibatch in the stack's tensors and return the losses (M,).
 
-    Written by hand because autograd would compute the weight gradients as rows^T grad, for which the transposed
-    product below is about a third faster on a CPU.
+    Written by hand: autograd takes about a fifth longer.
     """
     states = [rows]
     for matrix, bias, mask in zip(stack.weights, stack.biases, [*masks, None], strict=True):
@@ -178,7 +177,7 @@ def _gradients(
     grad = (slope * weight)[..., None]
     for layer in reversed(range(len(stack.weights))):
         matrix, bias, state = stack.weights[layer], stack.biases[layer], states[layer]
-        matrix.grad = torch.bmm(grad.mT, state).mT.contiguous()
+        matrix.grad = torch.bmm(state.mT, grad)
         bias.grad = grad.sum(1)
         if layer:
             grad = torch.bmm(grad, matrix.mT) * (state > 0)

@@ -95,3 +95,12 @@ def test_wrong_pooling_is_named(toy_study, settings):
     study = toy_study()
     with pytest.raises(InputError, match=r"evaluation: "):
         predict(study, study.train(RATES), **settings)
+
+
+def test_last_val_srcc_is_that_of_the_finished_model(toy_study):
+    study = toy_study(val=6)
+    sweep = study.train(RATES)
+    table = predict(study, sweep).merge(study.splits.to_pandas(), on=["split", "image_id"]).query("role == 'val'")
+    last = sweep.epochs.query("epoch == 2").set_index(["selector", "split"]).val_srcc
+    for key, rows in table.groupby(["selector", "split"]):
+        assert np.isclose(last[key], rows.prediction.corr(rows.score, method="spearman"))
