@@ -26,8 +26,7 @@ from iqadistill.selection.objective import (
     weighted_gram,
 )
 
-REWEIGHTINGS = (3, 40)  # least and most plain steps before the first Newton step
-NEWTON_COST = 10  # Newton starts once m^3 for m weights is below this many times d n^2, the cost of a re-weighting
+REWEIGHTINGS = 10  # plain steps before the first Newton step: they are cheap and thin out the weights it must handle
 OVER_RELAXATION = 1.5  # exponent of those steps; below 2 the fixed point stays attractive
 KEEP_RATIO = 0.85  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
 ACTIVE_SET_ROUNDS = 3  # linear solves to find which weights of a Newton step are zero
@@ -62,9 +61,8 @@ def solve_irls(
     batch = len(columns)
     lanes = _Lanes(columns, Z, alpha, beta, start)
     solutions = [Solution(Z[i], Z[i]) for i in range(batch)]
-    warm = True  # the step before this evaluation was a re-weighting
     for iteration in range(max_iter):
-        lanes.evaluate(warm)
+        lanes.evaluate(warm=iteration <= REWEIGHTINGS)
         gap = lanes.gap
         for lane, phi, certificate in zip(lanes.index.tolist(), lanes.best.tolist(), gap.tolist(), strict=True):
             solutions[lane].objective.append(phi)
@@ -82,8 +80,7 @@ def solve_irls(
             if leaving.all():
                 break
             lanes.keep(~leaving)
-        warm = warm and (iteration < REWEIGHTINGS[0] or (iteration < REWEIGHTINGS[1] and lanes.newton_is_costly()))
-        lanes.step(warm)
+        lanes.step(warm=iteration < REWEIGHTINGS)
     return solutions
 
 
@@ -177,22 +174,13 @@ class _Lanes:
         t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
         return torch.cat([t_w * ratio[:, : self.d] ** exponent, ((1 + t_r) * ratio[:, self.d :] - 1).clamp(min=0)], 1)
 
-    def newton_is_costly(self) -> bool:
-        """Whether re-weighting on is cheaper than a Newton step with as many weights as now matter."""
-        m = int(self._wanted().sum(1).max())
-        n = self.columns.shape[-1]
-        return m**3 > NEWTON_COST * self.d * n**2
-
-    def _wanted(self) -> torch.Tensor:
-        """Rows that are not about to vanish (b, d + n)."""
-        ratio = 2 * self.g / self.penalty
-        wanted = (ratio > 1) | ((self.t > 0) & (ratio > KEEP_RATIO))
-        wanted[:, self.d :] |= self.t[:, self.d :] > 0  # their re-weighting is exact already: only the model drops them
-        return wanted
-
     def _newton(self) -> torch.Tensor:
         """Minimise the damped quadratic model of J over non-negative weights; rows left out get weight zero."""
-        index, live = _padded(self._wanted())
+        ratio = 2 * self.g / self.penalty
+        wanted = ratio > 1
+        wanted |= (self.t > 0) & (ratio > KEEP_RATIO)
+        wanted[:, self.d :] |= self.t[:, self.d :] > 0  # their re-weighting is exact already: only the model drops them
+        index, live = _padded(wanted)
         t = self.t.gather(1, index) * live
         G = self.G.gather(1, index[..., None].expand(-1, -1, self.G.shape[-1])) * live[..., None]
         rows = self._design_rows(index)

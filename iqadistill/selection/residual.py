@@ -16,7 +16,7 @@ from iqadistill.selection.similarity import check_options, similarity_matrix, sp
 
 SOLVERS = {"irls": (solve_irls, 1000, 1e-3), "published": (solve_published, 50, 1e-6)}  # with max_iter and tol
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
-BATCH_BYTES = {"cpu": 2**25, "cuda": 2**31}  # embeddings solved side by side: what the cache holds, what the GPU holds
+BATCH_BYTES = {"cpu": 2**21, "cuda": 2**31}  # embeddings solved side by side: what the cache holds, what the GPU holds
 
 
 class ResidualSelector(Selector):
