@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iqadistill.config import sources
-from iqadistill.config.nearest import nearest
 from iqadistill.config.study import METRIC_FIGURES, SPHERE_METHODS, ExperimentSettings, Study
 from iqadistill.errors import InputError
+from iqadistill.nearest import nearest
 
 ALL_PATCHES = ("all", 1.0)
 

@@ -7,9 +7,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from iqadistill.config.grid import check_experiments
-from iqadistill.config.nearest import nearest
 from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, Study
 from iqadistill.errors import InputError
+from iqadistill.nearest import nearest
 
 GRID_SECTION = "selectors"
 

@@ -22,4 +22,4 @@ KINDS = {
 }
 RENDERED = ("gallery360", "gallery2d", "panoramas", "noise360")
 UNSCORED = ("noise360", "div2k")
-NEEDS_ROOT = tuple(name for name in KINDS if name not in RENDERED) + ("panoramas",)
+NEEDS_ROOT = ("panoramas", *(name for name in KINDS if name not in RENDERED))

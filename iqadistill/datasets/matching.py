@@ -32,7 +32,6 @@ def match_settings(pristine: Sequence[Path], *, workers: int = 1) -> dict[str, t
         pristine: The pristine pictures' files.
         workers: Pictures at once.
     """
-
     pictures = [read_image(path) for path in pristine]
 
     @cache

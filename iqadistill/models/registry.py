@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from iqadistill.config.nearest import nearest
 from iqadistill.errors import InputError
 from iqadistill.models.mlp import MLP
+from iqadistill.nearest import nearest
 
 MODELS: dict[str, type[nn.Module]] = {"mlp": MLP}
 

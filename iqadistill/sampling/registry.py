@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from iqadistill.errors import InputError
+from iqadistill.nearest import nearest
 from iqadistill.sampling.crops import sample_crops
 from iqadistill.sampling.lattice import sample_sphere
 from iqadistill.sampling.plane import sample_erp, sample_latitude
@@ -41,9 +41,7 @@ def create_sampler(method: str, /, **settings: Any) -> Callable[[pa.Table], pa.T
         InputError: The method or a setting is unknown, or a setting without default is missing.
     """
     if method not in _SAMPLERS:
-        raise InputError(
-            f"sampler: unknown method {method!r}{_nearest(method, _SAMPLERS)}; choose one of {list(_SAMPLERS)}."
-        )
+        raise InputError(f"sampler: unknown method {method!r}; {nearest(method, _SAMPLERS)}")
     sampler = _SAMPLERS[method]
     # a keyword that the table of samplers has fixed already is none of the user's
     fixed = getattr(sampler, "keywords", {})
@@ -54,15 +52,8 @@ def create_sampler(method: str, /, **settings: Any) -> Callable[[pa.Table], pa.T
     }
     for name in settings:
         if name not in known:
-            raise InputError(
-                f"sampler {method}: unknown setting {name!r}{_nearest(name, known)}; known are {list(known)}."
-            )
+            raise InputError(f"sampler {method}: unknown setting {name!r}; {nearest(name, known)}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in settings:
             raise InputError(f"sampler {method}: setting {name!r} is missing; give it in the sampler's entry.")
     return partial(sampler, **settings)
-
-
-def _nearest(name: str, known: Any) -> str:
-    match = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {match[0]!r}?)" if match else ""

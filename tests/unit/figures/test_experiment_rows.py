@@ -1,0 +1,64 @@
+import pandas as pd
+import pytest
+
+from iqadistill.figures.experiment import experiment_rows, training_costs
+
+EXPERIMENT = {
+    "cells": [{"dataset": "own", "sampler": "erp", "encoder": "tiny"}],
+    "selectors": {"residual": {}},
+    "keep": [0.4],
+    "students": ["mlp"],
+}
+
+
+def row(**changes):
+    plain = {
+        "dataset": "own",
+        "sampler": "erp",
+        "encoder": "tiny",
+        "selector": "residual",
+        "keep": 0.4,
+        "student": "mlp",
+    }
+    return {**plain, **changes}
+
+
+def test_experiment_keeps_its_variants_with_their_controls():
+    wanted = [
+        row(),
+        row(selector="random"),
+        row(selector="all", keep=1.0),
+        row(sampler="", encoder="", selector="", keep=1.0, student="label_only"),
+    ]
+    others = [
+        row(dataset="other"),
+        row(sampler="lat"),
+        row(encoder="big"),
+        row(selector="kcenter"),
+        row(keep=0.5),
+        row(student="adtrs"),
+        row(dataset="other", student="label_only"),
+    ]
+    kept = experiment_rows(pd.DataFrame(others + wanted), EXPERIMENT)
+    assert kept.to_dict("records") == wanted
+
+
+def test_keep_rates_match_as_rates_not_bit_by_bit():
+    assert len(experiment_rows(pd.DataFrame([row(keep=0.1 + 0.3)]), EXPERIMENT)) == 1
+
+
+def test_training_costs_add_epochs_and_average_splits():
+    histories = pd.DataFrame(
+        [
+            row(split=split, epoch=epoch, num_patches=100 + 10 * split, seconds=1.0 + split)
+            for split in (0, 1)
+            for epoch in (0, 1, 2)
+        ]
+    )
+    costs = pd.DataFrame(
+        {"rule": ["select_patches", "predict"], "wildcards": ["own/erp/tiny/residual", "x"], "seconds": [7.0, 9.0]}
+    )
+    (one,) = training_costs(histories, costs).to_dict("records")
+    assert one["patches"] == 105
+    assert one["train_seconds"] == pytest.approx(4.5)
+    assert one["select_seconds"] == 7.0
