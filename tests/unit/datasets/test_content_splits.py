@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iqadistill.datasets import split_dataset
+from iqadistill.errors import InputError
+from iqadistill.tables import as_table
+
+
+def images(references, per_reference=3, **columns):
+    names = [f"{r}/{i}" for r in range(references) for i in range(per_reference)]
+    frame = {
+        "image_id": names,
+        "reference_id": [name.split("/")[0] for name in names],
+        "score": np.arange(len(names), dtype=float),
+        "status": "ok",
+        "is_reference": False,
+    }
+    return as_table(pd.DataFrame({**frame, **columns}), "images")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    references=st.integers(5, 40),
+    test_fraction=st.floats(0.05, 0.5),
+    val_fraction=st.sampled_from([0.0, 0.1, 0.3]),
+    seed=st.integers(0, 10**6),
+)
+def test_no_content_stands_on_two_sides_and_every_image_has_one_role(references, test_fraction, val_fraction, seed):
+    table = images(references)
+    rows = split_dataset(table, splits=3, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed).to_pandas()
+    rows = rows.merge(table.select(["image_id", "reference_id"]).to_pandas(), on="image_id")
+    assert (rows.groupby(["split", "reference_id"]).role.nunique() == 1).all()
+    assert (rows.groupby("split").image_id.nunique() == len(table)).all() and len(rows) == 3 * len(table)
+    wanted = {"train", "test"} | ({"val"} if val_fraction else set())
+    assert (rows.groupby("split").role.agg(set) == wanted).all()
+    tested = rows[rows.role == "test"].groupby("split").reference_id.agg(lambda names: tuple(sorted(set(names))))
+    assert tested.str.len().eq(max(1, round(test_fraction * references))).all()
+
+
+def test_splits_follow_from_the_seed_and_differ_from_each_other():
+    table = images(12)
+    first, again, other = (
+        split_dataset(table, splits=4, test_fraction=0.25, val_fraction=0, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first.equals(again) and not first.equals(other)
+    tested = first.to_pandas().query("role == 'test'").groupby("split").image_id.agg(tuple)
+    assert tested.nunique() == 4
+
+
+def test_first_splits_stay_when_more_are_asked_for():
+    few, many = (split_dataset(images(12), splits=n, test_fraction=0.2, val_fraction=0, seed=0) for n in (2, 6))
+    assert few.equals(many.slice(0, len(few)))
+
+
+def test_references_unscored_and_quarantined_images_take_no_part():
+    table = images(6, per_reference=2).to_pandas()
+    table.loc[0, "status"], table.loc[2, "is_reference"], table.loc[4, "score"] = "quarantined", True, None
+    rows = split_dataset(as_table(table, "images"), splits=1, test_fraction=0.2, val_fraction=0, seed=0)
+    assert not {"0/0", "1/0", "2/0"} & set(rows["image_id"].to_pylist()) and len(rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("references", "changes", "told"),
+    [
+        (2, {"test_fraction": 0.9}, "too few"),
+        (3, {"splits": 9}, "only 3 different"),
+        (5, {"test_fraction": 1.0}, "test_fraction"),
+    ],
+)
+def test_impossible_split_is_told(references, changes, told):
+    with pytest.raises(InputError, match=told):
+        split_dataset(images(references), **{"splits": 2, "test_fraction": 0.2, "val_fraction": 0, "seed": 0} | changes)
