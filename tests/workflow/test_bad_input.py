@@ -20,7 +20,7 @@ def test_h_above_the_patches_of_an_image_stops_at_once(workflow):
 
 
 def test_missing_folder_is_told_in_one_sentence(workflow):
-    done = workflow.run("--cores", "1", "--configfile", workflow.study(), "datasets", check=False)
+    done = workflow.run("--cores", "1", "datasets", "--configfile", workflow.study(), check=False)
     assert done.returncode != 0
     assert "error: data/images.csv" in done.stdout
     assert not (workflow.folder / "results/index_dataset/own.parquet").exists()
