@@ -1,5 +1,6 @@
 """Selectors that residual selection is compared with: random, and three that cover or summarise the patches."""
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ class _GreedySelector(Selector):
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
         return [_ranked(self._order(torch.as_tensor(X, device=self.device))) for X in matrices]
 
+    @abstractmethod
     def _order(self, X: torch.Tensor) -> np.ndarray:
-        raise NotImplementedError
+        """Patch indices (n,) in the order in which they are added."""
 
     def _similarity(self, X: torch.Tensor) -> np.ndarray:
         """RBF similarity with the scale-free gamma: with the published one it is close to the identity on raw features."""
