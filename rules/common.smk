@@ -122,13 +122,14 @@ def label_file(w):
 
 
 def smallest_picture(name):
-    """Side in pixels a flat picture must have to hold a patch of every sampler used on it."""
+    """Side in pixels a flat picture must have to hold a patch of every sampler used on it. Where crops scale with the
+    picture, placing them tells."""
     if grid.dataset_kind(STUDY, name) == "sphere":
         return 1
     sizes = [
         STUDY.samplers[cell.sampler].size
         for cell in all_cells()
-        if cell.dataset == name
+        if cell.dataset == name and not STUDY.samplers[cell.sampler].longer_side
     ]
     return max(sizes, default=1)
 

@@ -61,7 +61,6 @@ rule plot_selection:
         runtime=30,
     params:
         experiment=lambda w: json.dumps(experiment_facts(EXPERIMENTS[w.experiment])),
-        seed=STUDY.seed,
         code=code_digest("plot_selection"),
     message:
         "Drawing {wildcards.experiment}."

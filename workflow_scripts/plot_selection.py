@@ -10,6 +10,6 @@ from iqadistill.figures.selection_plots import PLOTS
 
 with job_log(snakemake.log[0]):
     experiment = json.loads(snakemake.params.experiment)
-    figure, table = PLOTS[experiment["figure"]](SelectionInputs(Path("results"), experiment, snakemake.params.seed))
+    figure, table = PLOTS[experiment["figure"]](SelectionInputs(Path("results"), experiment))
     stems = (Path(snakemake.output[file]).with_suffix("") for file in ("svg", "csv"))
     save_figure(figure, table, *stems)

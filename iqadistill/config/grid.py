@@ -93,7 +93,7 @@ def study_sweeps(study: Study) -> dict[Sweep, list[tuple[str, float]]]:
 
 
 def check_experiments(study: Study) -> None:
-    """Check what no single setting shows: names that exist, kinds that fit, enough patches for h.
+    """Check what no single setting shows: names that exist, kinds that fit, patches of one size and enough of them for h.
 
     Raises:
         InputError: With the experiment, the name and the nearest known one.
@@ -135,11 +135,16 @@ def check_experiments(study: Study) -> None:
 
 
 def _check_components(study: Study, where: str, cell: Cell, selectors: Iterable[str]) -> None:
-    count = study.samplers[cell.sampler].count
+    sampler = study.samplers[cell.sampler]
+    if sampler.longer_side is not None and study.encoders[cell.encoder].size is None:
+        raise InputError(
+            f"encoders.{cell.encoder}.size: missing; crops of sampler {cell.sampler!r} differ in size (longer_side), so the encoder used"
+            f" in {where} must bring them to one, such as {sampler.size}."
+        )
     for name in selectors:
         selector = study.selectors[name]
-        if selector.method in ("residual", "highest_residual") and selector.n_components > count:
+        if selector.method in ("residual", "highest_residual") and selector.n_components > sampler.count:
             raise InputError(
-                f"selectors.{name}.n_components: h = {selector.n_components} exceeds the {count} patches of sampler"
+                f"selectors.{name}.n_components: h = {selector.n_components} exceeds the {sampler.count} patches of sampler"
                 f" {cell.sampler!r} used in {where}; lower it or sample more."
             )

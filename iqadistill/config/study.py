@@ -24,8 +24,8 @@ TAKES = {
     "lat": (*_ON_SPHERE, "projection"),
     "sp": (*_ON_SPHERE, "scanpaths"),
     "sphere": _ON_SPHERE,
-    "random_crops": ("count", "size"),
-    "grid_crops": ("count", "size"),
+    "random_crops": ("count", "size", "longer_side"),
+    "grid_crops": ("count", "size", "longer_side"),
     "residual": _RESIDUAL,
     "highest_residual": _RESIDUAL,
 }
@@ -80,6 +80,11 @@ class SamplerSettings(MethodSettings):
     )
     count: int = Field(180, ge=1, description="patches an image at most")
     size: int = Field(224, ge=8, description="patch side in pixels")
+    longer_side: int | None = Field(
+        None,
+        ge=8,
+        description="crops show what `size` pixels show of the picture scaled to this longer side; the encoder needs a size; default: as it is",
+    )
     fov: float = Field(60.0, gt=0, lt=180, description="viewport's full horizontal angle in degrees (panoramas)")
     projection: Literal["viewport", "crop"] = Field(
         "viewport", description="rectilinear viewport, or plain crop of the equirectangular plane (erp and lat)"

@@ -44,14 +44,22 @@ def embed_patches(
         Table embeddings, rows in the order of the patches.
 
     Raises:
-        InputError: A picture cannot be read, or an embedding is not finite; the image is named.
+        InputError: Patches differ in size and the encoder has none; a picture cannot be read, or an embedding is not finite: the
+            image is named.
     """
+    sizes = patches["size"].unique().to_pylist()
+    if len(sizes) > 1 and encoder.size is None:
+        raise InputError(
+            f"patches: their sides are {min(sizes)} to {max(sizes)} pixels, but the encoder takes them as they are; give the encoder "
+            "a size."
+        )
     names = patches["image_id"].to_pylist()
     vectors = np.empty((len(names), encoder.width), dtype=dtype)
     on_cpu = encoder.device.type == "cpu"
     with one_thread_an_operation() as threads:
-        pieces = read_patches(images, patches, device=encoder.device, workers=workers)
+        pieces = read_patches(images, patches, size=encoder.size, device=encoder.device, workers=workers)
         pieces = progress(pieces, "embed patches (images)", total=len(set(names)))
+        pieces = map(encoder.resize, pieces)
         batches = _rebatch(pieces, batch_size or (_CPU_BATCH if on_cpu else _GPU_BATCH))
         done = 0
         for found in map_ahead(lambda batch: encoder.embed(batch).cpu().numpy(), batches, threads if on_cpu else 1):

@@ -55,6 +55,7 @@ class Encoder:
 
     Attributes:
         width: Length of a vector.
+        size: Side in pixels to which patches are resized; None: as they are.
         device: Where the network runs.
     """
 
@@ -69,18 +70,22 @@ class Encoder:
         self._mean, self._std = (
             torch.tensor(backbone.pretrained_cfg[key], device=self.device).view(-1, 1, 1) for key in ("mean", "std")
         )
-        self._size, self._precision = size, precision
+        self.size, self._precision = size, precision
         self.width = self.embed(example[:1]).shape[1]
 
     @torch.inference_mode()
     def embed(self, batch: Tensor) -> Tensor:
         """Vectors (B, width), float32, on the encoder's device, of patches (B, 3, h, w) in [0, 1]."""
-        batch = batch.to(self.device, torch.float32)
-        if self._size and batch.shape[-2:] != (self._size, self._size):
-            batch = functional.interpolate(batch, (self._size, self._size), mode="bilinear", antialias=True)
+        batch = self.resize(batch.to(self.device, torch.float32))
         batch = ((batch - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         with self._autocast():
             return self._forward(self._model, batch).float()
+
+    def resize(self, batch: Tensor) -> Tensor:
+        """Patches (B, 3, h, w) at the encoder's size."""
+        if self.size is None or batch.shape[-2:] == (self.size, self.size):
+            return batch
+        return functional.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True)
 
     def _autocast(self) -> contextlib.AbstractContextManager:
         if self._precision == "float32":

@@ -13,6 +13,8 @@ from iqadistill.tables import as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
 ALL, RANDOM = "all", "random"
+_SWEEP = ["train_dataset", "sampler", "encoder", "teacher", "student"]
+_OF_ONE_SWEEP = ("against_random", "against_all")
 
 
 def compare_variants(
@@ -24,9 +26,10 @@ def compare_variants(
 ) -> pa.Table:
     """Test variants against each other on the same splits, with Holm's correction inside each family.
 
-    The families, each within one dataset and metric: `against_random`, every selector against random at the same keep rate;
-    `against_all`, every selector and rate against all patches; `against_label_only`, every student on all patches against the
-    predictor that knows the distortion label only; `samplers` and `encoders`, in pairs, on all patches.
+    The families, each within one dataset and metric: `against_random`, every selector against random at the same keep rate, and
+    `against_all`, every selector and rate against all patches, both within one sampler, encoder and student, for that is the sweep
+    a claim is made of; `against_label_only`, every student on all patches against the predictor that knows the distortion label
+    only; `samplers` and `encoders`, in pairs, on all patches.
 
     Args:
         metrics: Table "metrics".
@@ -63,7 +66,8 @@ def compare_variants(
     if not results:
         return as_table(pd.DataFrame(), "comparisons")
     table = pd.DataFrame(results)
-    table["p_holm"] = table.groupby(["family", "dataset", "metric"]).p.transform(lambda p: holm(p))
+    sweep = table[_SWEEP].where(table.family.isin(_OF_ONE_SWEEP), "").astype(str).agg("/".join, axis=1)
+    table["p_holm"] = table.groupby(["family", "dataset", "metric", sweep]).p.transform(lambda p: holm(p))
     return as_table(table, "comparisons")
 
 

@@ -15,11 +15,10 @@ class SelectionInputs:
     Args:
         results: The folder the workflow writes to.
         experiment: `cells` (mappings of dataset, sampler, encoder), `selectors` (name to settings), `keep`.
-        seed: Of the study.
     """
 
-    def __init__(self, results: Path, experiment: Mapping[str, Any], seed: int):
-        self.results, self.seed = results, seed
+    def __init__(self, results: Path, experiment: Mapping[str, Any]):
+        self.results = results
         self.cells = [(cell["dataset"], cell["sampler"], cell["encoder"]) for cell in experiment["cells"]]
         self.selectors: Mapping[str, Mapping[str, Any]] = experiment["selectors"]
         self.keep: float = experiment["keep"][0]

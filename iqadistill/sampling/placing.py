@@ -34,8 +34,9 @@ def place_patches(
 
     Args:
         images: Table images.
-        draw: Coordinate columns of one image (x and y, or yaw, pitch and fov) from its row and its random stream.
-        size: Side of a patch in pixels.
+        draw: Coordinate columns of one image (x and y, or yaw, pitch and fov, and size where it differs from the others') from its
+            row and its random stream.
+        size: Side of a patch in pixels, where `draw` gives none.
         seed: Seed of all streams.
     """
     parts, names = [], []
@@ -45,7 +46,7 @@ def place_patches(
         parts.append({**columns, "order": np.arange(number)})
         names += [image["image_id"]] * number
     joined = {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
-    joined |= {"size": np.full(len(names), size), "weight": np.ones(len(names))}
+    joined = {"size": np.full(len(names), size), "weight": np.ones(len(names)), **joined}
     image_id = pa.array(names, pa.string())
     return as_table(pa.table({"patch_id": np.arange(len(names)), "image_id": image_id, **joined}), "patches")
 

@@ -121,7 +121,12 @@ def test_setting_that_the_method_does_not_take_is_refused(raw):
 
 def test_method_is_called_with_the_settings_it_takes(raw):
     study = check_study(raw)
-    assert study.samplers["random_crops"].call() == {"method": "random_crops", "count": 8, "size": 32}
+    assert study.samplers["random_crops"].call() == {
+        "method": "random_crops",
+        "count": 8,
+        "size": 32,
+        "longer_side": None,
+    }
     assert study.selectors["random"].call() == {"method": "random"}
 
 
@@ -172,3 +177,10 @@ def test_samplers_meet_only_datasets_of_their_kind(raw):
 def test_own_pictures_need_their_folder(raw):
     raw["datasets"]["mine"] = {"source": "images"}
     refused(raw, "datasets.mine.root", "folder")
+
+
+def test_crops_that_scale_with_the_picture_need_an_encoder_with_a_size(raw):
+    raw["samplers"]["random_crops"]["longer_side"] = 512
+    refused(raw, "encoders.tiny.size", "random_crops", "such as 32")
+    raw["encoders"]["tiny"]["size"] = 32
+    assert check_study(raw).samplers["random_crops"].longer_side == 512

@@ -50,6 +50,28 @@ def test_crops_are_the_pixels_of_the_image_and_pass_the_seam(images, method, set
     assert method == "random_crops" or (x > 256 - 100).any()
 
 
+def test_large_crops_are_cut_from_the_picture_made_smaller(images):
+    patches = sampled(images, "random_crops", size=64, longer_side=128)
+    sides = patches["size"].to_numpy()
+    pieces = torch.cat(list(read_patches(images, patches, size=32)))
+    assert (sides > 64).all() and pieces.shape[-2:] == (32, 32)
+    pictures = pixels(images)
+    for row, piece in zip(patches.to_pylist(), pieces, strict=True):
+        whole = pictures[row["image_id"]][:, row["y"] : row["y"] + row["size"], row["x"] : row["x"] + row["size"]] / 255
+        expected = torch.nn.functional.interpolate(whole[None], (32, 32), mode="bicubic", antialias=True)[0]
+        # half a pixel of shift and another filter at the borders remain
+        assert (piece - expected).abs().mean() < 0.05 * (1 + expected.diff(dim=-1).abs().mean() * 20)
+
+
+def test_patches_of_several_sizes_need_an_encoder_with_a_size(images, encoder):
+    patches = sampled(images, "random_crops", size=64, longer_side=128)
+    uneven = patches.set_column(
+        patches.schema.get_field_index("size"), "size", pa.array(range(64, 64 + len(patches)), pa.int32())
+    )
+    with pytest.raises(InputError, match="give the encoder a size"):
+        embed_patches(images, uneven, encoder)
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 9, 1000])
 def test_batches_and_workers_do_not_change_embeddings(images, encoder, batch_size):
     patches = sampled(images)
@@ -99,10 +121,13 @@ def is_noise(batch):
 class Broken:
     """Encoder that fails on noise."""
 
-    width, device = 2, torch.device("cpu")
+    width, size, device = 2, None, torch.device("cpu")
 
     def __init__(self, value):
         self.value = value
+
+    def resize(self, batch):
+        return batch
 
     def embed(self, batch):
         return torch.where(is_noise(batch)[:, None], self.value, 1.0).expand(-1, 2)
@@ -128,10 +153,10 @@ def test_patches_of_an_image_that_is_gone_are_refused(images, encoder):
         embed_patches(images.slice(0, 2), sampled(images), encoder)
 
 
-def test_patches_of_two_sizes_are_refused(images, encoder):
+def test_patches_of_two_sizes_in_an_image_are_refused(images):
     mixed = pa.concat_tables([sampled(images.slice(0, 1)), sampled(images.slice(0, 1), size=16)])
     with pytest.raises(InputError, match="patches of rooms/one"):
-        embed_patches(images, mixed, encoder)
+        list(read_patches(images, mixed))
 
 
 def test_no_patches_give_an_empty_table(images, encoder):

@@ -1,10 +1,11 @@
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation import compare_variants, evaluate_predictions, holm, paired_test
-from iqadistill.tables import SCHEMAS
+from iqadistill.tables import SCHEMAS, as_table
 
 SIDES = ["sampler", "encoder", "selector", "keep", "student"]
 
@@ -58,6 +59,17 @@ def test_holm_runs_within_a_family_and_metric(compared):
     frame = compared[2].to_pandas()
     for _, family in frame.groupby(["family", "metric"]):
         np.testing.assert_allclose(family.p_holm, holm(family.p))
+
+
+def test_another_sweep_leaves_the_corrected_p_of_a_selector_alone(compared):
+    toy, metrics, table = compared
+    more = metrics.to_pandas()
+    more = more[more.sampler == "lat"].assign(sampler="sp")
+    wider = compare_variants(as_table(pd.concat([metrics.to_pandas(), more]), "metrics"), toy.splits).to_pandas()
+    families = ["against_random", "against_all"]
+    before, after = (f[f.family.isin(families) & (f.sampler == "lat")] for f in (table.to_pandas(), wider))
+    assert len(wider[wider.family.isin(families)]) == 2 * len(before) > 0
+    np.testing.assert_array_equal(before.p_holm, after.p_holm)
 
 
 def test_different_splits_are_refused(compared):
