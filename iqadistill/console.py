@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -36,10 +36,46 @@ def progress(items: Iterable, label: str, total: int | None = None) -> Iterator:
     if sys.stderr.isatty():
         yield from tqdm(items, desc=label, total=total)
         return
-    total = total if total is not None else len(items)  # type: ignore[arg-type]
-    started, tenths = time.monotonic(), 0
+    report = _line_every_tenth(label, total if total is not None else len(items))  # type: ignore[arg-type]
     for done, item in enumerate(items, start=1):
         yield item
-        if done * 10 // total > tenths:
+        report(done)
+
+
+@contextlib.contextmanager
+def byte_progress(label: str, total: int | None = None, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Count bytes with a bar on a terminal, or with a plain line every tenth of the way in a log file.
+
+    Args:
+        label: What the bytes are of.
+        total: Bytes in all, where known.
+        done: Bytes there from the start.
+
+    Yields:
+        A function to call with the number of bytes that came in.
+    """
+    if sys.stderr.isatty():
+        with tqdm(desc=label, total=total, initial=done, unit="B", unit_scale=True) as bar:
+            yield bar.update
+        return
+    report = _line_every_tenth(label, total)
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        report(done)
+
+    yield advance
+
+
+def _line_every_tenth(label: str, total: int | None) -> Callable[[int], None]:
+    """A function that is told how much is done; without a total it says nothing."""
+    started, tenths = time.monotonic(), 0
+
+    def report(done: int) -> None:
+        nonlocal tenths
+        if total and done * 10 // total > tenths:
             print(f"{label}: {done}/{total} in {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
             tenths = done * 10 // total
+
+    return report

@@ -1,14 +1,18 @@
 """Pictures from disk to upright 8-bit RGB."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from iqadistill.errors import InputError
 
 # 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory and a decompression bomb does not.
 Image.MAX_IMAGE_PIXELS = 2**28
+
+LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -24,17 +28,43 @@ def read_image(path: str | Path) -> np.ndarray:
         Array (H, W, 3), uint8, RGB.
 
     Raises:
-        InputError: The file is missing, truncated, or no picture.
+        InputError: The file is missing, truncated, or no picture of integer samples.
     """
+    with _opened(path) as picture:
+        return np.asarray(_to_rgb(ImageOps.exif_transpose(picture)))
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """Decode one picture in full, only to see that it can be, without the cost of making it RGB.
+
+    Args:
+        path: Any file Pillow can read.
+
+    Returns:
+        Height and width in pixels as `read_image` gives them.
+
+    Raises:
+        InputError: As `read_image`.
+    """
+    with _opened(path) as picture:
+        picture.load()
+        width, height = picture.size
+        lying = picture.getexif().get(ExifTags.Base.Orientation) in LYING
+        return (width, height) if lying else (height, width)
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
-            picture = ImageOps.exif_transpose(picture)
-            return np.asarray(_to_rgb(picture))
+            if picture.mode == "F":
+                raise ValueError("floating-point samples have no known white")
+            yield picture
     except FileNotFoundError:
-        raise InputError(f"{path}: no such picture; check the name in images.csv and the dataset's root.") from None
+        raise InputError(f"{path}: no such picture; check its name in the labels and the dataset's root.") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(
-            f"{path}: cannot be decoded ({error}); replace the file or take it out of images.csv."
+            f"{path}: cannot be decoded ({error}); replace the file or take it out of the dataset."
         ) from None
 
 

@@ -49,6 +49,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("is_reference", pa.bool_()),
             ("distortion", pa.string()),
             ("level", pa.int32()),
+            ("official_role", pa.string()),
             ("status", pa.string()),
             ("reason", pa.string()),
         ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from iqadistill import provenance
-from iqadistill.config import check_study, grid, sources
+from iqadistill.config import check_study, grid
 from iqadistill.errors import InputError
 
 try:
@@ -103,22 +103,53 @@ def experiment_selections(experiment):
 # Datasets
 
 
+def user_folder(name):
+    """The folder the user gave a dataset, or data/NAME."""
+    return STUDY.datasets[name].root or f"data/{name}"
+
+
+def origin(name):
+    """Whether a dataset is rendered here, a folder of the user's own, or comes as an archive."""
+    return grid.dataset_source(STUDY, name).origin
+
+
 def picture_folder(name):
-    """Where a dataset's pictures and images.csv lie."""
-    entry = STUDY.datasets[name]
-    return (
-        f"results/render_dataset/{name}"
-        if entry.source in sources.RENDERED
-        else entry.root
-    )
+    """Where a dataset's pictures and labels lie."""
+    rendered = origin(name) == "rendered"
+    return f"results/render_dataset/{name}" if rendered else user_folder(name)
 
 
 def label_file(w):
-    """The dataset's images.csv; a folder of the user's own is declared once it exists, so that its absence is told
-    in one sentence by the job instead of as a missing input."""
+    """A dataset's images.csv.
+
+    One that the user wrote is declared once it exists, so that its absence is told in one sentence by the job instead of as a
+    missing input. One that came in an archive is part of what retrieve_dataset answers for.
+    """
+    record = grid.dataset_source(STUDY, w.dataset)
     file = Path(picture_folder(w.dataset)) / "images.csv"
-    rendered = STUDY.datasets[w.dataset].source in sources.RENDERED
-    return [file.as_posix()] if rendered or file.is_file() else []
+    written = file.is_file() and (record.origin == "folder" or record.labels)
+    return [file.as_posix()] if record.origin == "rendered" or written else []
+
+
+def manifest(w):
+    """What an archive's retrieval found; ancient, for the same bytes found again change nothing."""
+    archive = origin(w.dataset) == "archive"
+    return [ancient(f"results/retrieve_dataset/{w.dataset}.json")] if archive else []
+
+
+def indexed_facts(name):
+    """What the registry says about a dataset's pictures and scores, as stable text; how to get them does not matter here."""
+    elsewhere = {
+        "title",
+        "access",
+        "page",
+        "archives",
+        "holds",
+        "licence",
+        "terms",
+        "citation",
+    }
+    return grid.dataset_source(STUDY, name).model_dump_json(exclude=elsewhere)
 
 
 def smallest_picture(name):
@@ -136,12 +167,9 @@ def smallest_picture(name):
 
 def pristine_pictures(w):
     """The user's own panoramas that a study distorts."""
-    root = STUDY.datasets[w.dataset].root
-    return (
-        sorted(p.as_posix() for p in Path(root).iterdir() if p.is_file())
-        if root and Path(root).is_dir()
-        else []
-    )
+    root = Path(user_folder(w.dataset))
+    given = STUDY.datasets[w.dataset].source == "panoramas" and root.is_dir()
+    return sorted(p.as_posix() for p in root.iterdir() if p.is_file()) if given else []
 
 
 # Students

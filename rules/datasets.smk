@@ -1,3 +1,27 @@
+rule retrieve_dataset:
+    output:
+        manifest="results/retrieve_dataset/{dataset}.json",
+    log:
+        "results/logs/retrieve_dataset/{dataset}.log",
+    benchmark:
+        "results/benchmarks/retrieve_dataset/{dataset}.tsv"
+    conda:
+        "../envs/iqadistill.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        source=lambda w: STUDY.datasets[w.dataset].source,
+        root=lambda w: user_folder(w.dataset),
+        url=lambda w: STUDY.datasets[w.dataset].url,
+        code=code_digest("retrieve_dataset"),
+    message:
+        "Getting the official files of {wildcards.dataset}."
+    script:
+        "../workflow_scripts/retrieve_dataset.py"
+
+
 rule render_dataset:
     input:
         pristine_pictures,
@@ -15,7 +39,7 @@ rule render_dataset:
         runtime=60,
     params:
         source=lambda w: STUDY.datasets[w.dataset].source,
-        root=lambda w: STUDY.datasets[w.dataset].root,
+        root=lambda w: user_folder(w.dataset),
         seed=STUDY.seed,
         code=code_digest("render_dataset"),
     message:
@@ -27,6 +51,7 @@ rule render_dataset:
 rule index_dataset:
     input:
         labels=label_file,
+        manifest=manifest,
     output:
         images="results/index_dataset/{dataset}.parquet",
     log:
@@ -46,6 +71,7 @@ rule index_dataset:
         score_range=lambda w: list(STUDY.datasets[w.dataset].score_range or []),
         on_error=lambda w: STUDY.datasets[w.dataset].on_error,
         min_size=lambda w: smallest_picture(w.dataset),
+        record=lambda w: indexed_facts(w.dataset),
         code=code_digest("index_dataset"),
     message:
         "Checking every picture and score of {wildcards.dataset}."
@@ -71,6 +97,7 @@ rule split_dataset:
         runtime=10,
     params:
         splits=STUDY.evaluation.splits,
+        kinds=lambda w: list(STUDY.datasets[w.dataset].splits),
         test_fraction=STUDY.evaluation.test_fraction,
         val_fraction=STUDY.evaluation.val_fraction,
         seed=STUDY.seed,

@@ -11,6 +11,7 @@ with job_log(snakemake.log[0]):
         test_fraction=snakemake.params.test_fraction,
         val_fraction=snakemake.params.val_fraction,
         seed=snakemake.params.seed,
+        kinds=snakemake.params.kinds,
     )
     write_csv(splits, snakemake.output.csv)
     write_table(splits, snakemake.output.splits, "splits")

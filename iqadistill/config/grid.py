@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from iqadistill.config import sources
 from iqadistill.config.study import METRIC_FIGURES, SPHERE_METHODS, ExperimentSettings, Study
 from iqadistill.errors import InputError
 from iqadistill.nearest import nearest
+from iqadistill.registry import DatasetRecord, dataset_record, list_datasets
 
 ALL_PATCHES = ("all", 1.0)
 
@@ -30,10 +30,14 @@ class Cell:
     encoder: str
 
 
+def dataset_source(study: Study, dataset: str) -> DatasetRecord:
+    """What the registry knows about a dataset of the study."""
+    return dataset_record(study.datasets[dataset].source)
+
+
 def dataset_kind(study: Study, dataset: str) -> str:
     """Whether a dataset holds panoramas ("sphere") or photographs ("flat")."""
-    settings = study.datasets[dataset]
-    return settings.kind or sources.KINDS[settings.source]
+    return study.datasets[dataset].kind or dataset_source(study, dataset).kind
 
 
 def sampler_kind(study: Study, sampler: str) -> str:
@@ -51,7 +55,7 @@ def experiment_selectors(study: Study, experiment: ExperimentSettings) -> list[s
 
 def experiment_cells(study: Study, experiment: ExperimentSettings) -> list[Cell]:
     """Embedding tables of an experiment: its datasets x the samplers that fit their kind x its encoders."""
-    scored = [name for name, entry in study.datasets.items() if entry.source not in sources.UNSCORED]
+    scored = [name for name in study.datasets if dataset_source(study, name).score is not None]
     return [
         Cell(dataset, sampler, encoder)
         for dataset in experiment.datasets or scored
@@ -98,12 +102,16 @@ def check_experiments(study: Study) -> None:
     Raises:
         InputError: With the experiment, the name and the nearest known one.
     """
+    known = list_datasets()
     for name, entry in study.datasets.items():
-        if entry.source not in sources.KINDS:
-            hint = nearest(entry.source, sources.KINDS)
+        if entry.source not in known:
+            hint = nearest(entry.source, known)
             raise InputError(f"datasets.{name}.source: unknown source {entry.source!r} (own pictures: images); {hint}")
-        if entry.source in sources.NEEDS_ROOT and not entry.root:
-            raise InputError(f"datasets.{name}.root: missing; give the folder of the pictures.")
+        if entry.url and dataset_source(study, name).origin != "archive":
+            raise InputError(f"datasets.{name}.url: source {entry.source!r} comes as no archive; take url out.")
+        for kind in entry.splits:
+            if kind not in dataset_source(study, name).splits:
+                raise InputError(f"datasets.{name}.splits: source {entry.source!r} has no {kind} split; take it out.")
     for position, experiment in enumerate(study.experiments):
         where = f"experiments[{position}] ({experiment.name})"
         for axis in ("datasets", "samplers", "encoders", "selectors", "students"):
@@ -118,7 +126,7 @@ def check_experiments(study: Study) -> None:
             )
         for cell in cells:
             _check_components(study, where, cell, experiment_selectors(study, experiment))
-        unscored = [c.dataset for c in cells if study.datasets[c.dataset].source in sources.UNSCORED]
+        unscored = [c.dataset for c in cells if dataset_source(study, c.dataset).score is None]
         if unscored and experiment.figure in METRIC_FIGURES:
             raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; leave it out.")
     if not study_sweeps(study):

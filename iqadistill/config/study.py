@@ -57,9 +57,17 @@ class DatasetSettings(Settings):
 
     source: str = Field(
         "",
-        description="registry name (gallery360, gallery2d, panoramas, noise360, images, cviq, ...); default: the entry's own name",
+        description="registry name (`iqadistill datasets` lists them) or one of your datasets.yaml; default: the entry's own name",
     )
-    root: str | None = Field(None, description="folder of the pictures; galleries and noise360 need none")
+    root: str | None = Field(
+        None,
+        description="folder of the pictures; default data/NAME, NAME the entry's own; galleries and noise360 need none",
+    )
+    url: str | None = Field(
+        None,
+        pattern=r"^(https?|file)://",
+        description="mirror instead of the official addresses: a folder with the official files, or one archive of the whole set",
+    )
     kind: Literal["flat", "sphere"] | None = Field(
         None, description="for source images: flat photographs or equirectangular panoramas; default flat"
     )
@@ -67,8 +75,14 @@ class DatasetSettings(Settings):
         None,
         description="lowest and highest possible score; a score outside stops the run; default: the observed range",
     )
+    splits: tuple[Literal["random", "official"], ...] = Field(
+        ("random",),
+        min_length=1,
+        description="random: drawn by content; official: the authors' own, numbered after them",
+    )
     on_error: Literal["stop", "quarantine"] = Field(
-        "stop", description="what an unreadable picture does: stop the run, or be left out with its reason"
+        "stop",
+        description="what a missing, unreadable or unscored picture does: stop the run, or be left out with its reason",
     )
 
 

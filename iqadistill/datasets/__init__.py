@@ -1,11 +1,12 @@
-"""Datasets: galleries and distorted panoramas rendered on the spot, own images, the index of pictures and scores, splits."""
+"""Datasets: official archives, galleries and panoramas rendered on the spot, own images; index of pictures and scores, splits."""
 
 from iqadistill.datasets.indexing import index_dataset, load_dataset
-from iqadistill.datasets.registry import dataset_record, list_datasets
 from iqadistill.datasets.rendering import render_dataset
+from iqadistill.datasets.retrieval import retrieve_dataset
 from iqadistill.datasets.scenes import gallery_scenes
 from iqadistill.datasets.scores import noise_ceiling
 from iqadistill.datasets.splitting import split_dataset
+from iqadistill.registry import dataset_record, list_datasets
 
 __all__ = [
     "dataset_record",
@@ -15,5 +16,6 @@ __all__ = [
     "load_dataset",
     "noise_ceiling",
     "render_dataset",
+    "retrieve_dataset",
     "split_dataset",
 ]

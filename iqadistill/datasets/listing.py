@@ -1,12 +1,13 @@
 """images.csv: one row an image, read as text and checked cell by cell, so that every complaint names file, row and key."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.errors import InputError
+from iqadistill.registry import ScoreRecord
 
 SCORE_COLUMNS = ("score", "mos", "dmos")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
@@ -21,33 +22,38 @@ def read_listing(file: Path, score: ScoreRecord | None) -> tuple[pd.DataFrame, s
         score: What is known of the score; None for a dataset without scores.
 
     Returns:
-        Columns row (line of the file), image, image_id, score, score_std, reference_id, is_reference, distortion, level;
-        and the name of the score column, None where no image has a score.
+        Columns where (file and row, for messages), image, image_id, score, score_std, reference_id (where chains of references
+        end), is_reference, distortion, level; and the name of the score column, None where no image has a score.
 
     Raises:
-        InputError: The file is no CSV, lacks the column image or its score or has several; an image is listed twice, has no
-            or no finite score, a score out of range, or a cell that is no number or flag where one belongs.
+        InputError: The file is no CSV, lacks the column image or its score or has several; an image is listed twice; a
+            cell is no number or flag where one belongs; references run in a circle.
     """
-    cells = _read_cells(file)
+    cells = read_cells(file)
     if "image" not in cells:
         raise InputError(f"{file}: has no column 'image' but {list(cells.columns)}; name each picture's path there.")
     column = None if score is None else _score_column(file, cells, score)
     if column is not None and not cells[column].any():
         column = None  # an empty score column: pictures without scores
-    listing = pd.DataFrame({"row": cells.index + 2, "image": cells["image"].map(_posix)})
-    listing["image_id"] = _image_ids(file, listing)
+    listing = pd.DataFrame({"image": cells["image"].map(_posix)})
+    listing["where"] = [f"{file} row {row + 2}" for row in cells.index]
+    listing["image_id"] = image_ids(listing["where"], listing["image"])
     listing["score_std"] = _numbers(file, cells, "score_std")
     listing["score"] = _numbers(file, cells, column)
     listing["level"] = _levels(file, cells)
     listing["distortion"] = cells["distortion"].replace("", None) if "distortion" in cells else None
-    listing["reference_id"] = _reference_ids(file, cells, listing)
-    listing["is_reference"] = _reference_flags(file, cells, listing)
-    if column is not None:
-        _check_scores(file, listing, column, score)
+    named = _reference_ids(cells, listing)
+    listing["is_reference"] = _reference_flags(cells, listing, named)
+    listing["reference_id"] = _contents(listing, named)
     return listing, column
 
 
-def _read_cells(file: Path) -> pd.DataFrame:
+def read_cells(file: Path) -> pd.DataFrame:
+    """A CSV as text, blanks around cells and names cut off.
+
+    Raises:
+        InputError: The file is no CSV, or has no row.
+    """
     try:
         cells = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -63,7 +69,8 @@ def _posix(image: str) -> str:
     return PurePosixPath(image.replace("\\", "/")).as_posix()
 
 
-def _without_suffix(path: str) -> str:
+def without_suffix(path: str) -> str:
+    """The id of an image from its path."""
     return PurePosixPath(path).with_suffix("").as_posix()
 
 
@@ -83,20 +90,33 @@ def _score_column(file: Path, cells: pd.DataFrame, score: ScoreRecord) -> str:
     return found[0]
 
 
-def _image_ids(file: Path, listing: pd.DataFrame) -> list[str]:
-    seen: dict[str, tuple[int, str]] = {}
-    for row, image in zip(listing["row"], listing["image"], strict=True):
+def image_ids(wheres: Iterable[str], images: Iterable[str]) -> list[str]:
+    """Ids of images: their paths without suffix.
+
+    Args:
+        wheres: File and row of each, for messages.
+        images: Their paths.
+
+    Raises:
+        InputError: A path is not relative, or two images have the same id.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for where, image in zip(wheres, images, strict=True):
         if image == "." or PurePosixPath(image).is_absolute():
+            raise InputError(f"{where}: image {image!r} is no path relative to the dataset's folder; give one.")
+        other = seen.setdefault(without_suffix(image), (where, image))
+        if other != (where, image):
             raise InputError(
-                f"{file} row {row}: image {image!r} is no path relative to the dataset's folder; give one."
-            )
-        other = seen.setdefault(_without_suffix(image), (row, image))
-        if other != (row, image):
-            raise InputError(
-                f"{file} row {row}: image {image!r} has the same id as {other[1]!r} in row {other[0]} (path without suffix); "
-                "remove or rename one of them."
+                f"{where}: image {image!r} has the same id as {other[1]!r} in {_place(other[0], where)} (path without "
+                "suffix); remove or rename one of them."
             )
     return list(seen)
+
+
+def _place(other: str, where: str) -> str:
+    """A place in short where the file is the same: row 2."""
+    file, _, row = other.rpartition(" row ")
+    return f"row {row}" if file and where.startswith(f"{file} row ") else other
 
 
 def _numbers(file: Path, cells: pd.DataFrame, column: str | None) -> list[float | None]:
@@ -123,8 +143,8 @@ def _levels(file: Path, cells: pd.DataFrame) -> list[int | None]:
     return [None if level is None else int(level) for level in levels]
 
 
-def _reference_ids(file: Path, cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:
-    """Id of each image's reference: an image of the listing given by path, id or file name, else the name as it stands.
+def _reference_ids(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:
+    """Id of the reference each image names: an image of the listing given by path, id or file name, else the name as it stands.
 
     An image without reference is its own.
     """
@@ -136,7 +156,7 @@ def _reference_ids(file: Path, cells: pd.DataFrame, listing: pd.DataFrame) -> li
         for name in {PurePosixPath(image).name, PurePosixPath(image_id).name}:
             by_name.setdefault(name, []).append(image_id)
     found = []
-    for row, own, cell in zip(listing["row"], listing["image_id"], cells["reference"], strict=True):
+    for where, own, cell in zip(listing["where"], listing["image_id"], cells["reference"], strict=True):
         reference = _posix(cell)
         named = by_name.get(reference, [])
         if not cell:
@@ -144,33 +164,56 @@ def _reference_ids(file: Path, cells: pd.DataFrame, listing: pd.DataFrame) -> li
         elif reference in ids:
             found.append(ids[reference])
         elif len(named) > 1:
-            raise InputError(
-                f"{file} row {row}: reference {cell!r} fits {named[0]!r} and {named[1]!r}; give its whole path."
-            )
+            raise InputError(f"{where}: reference {cell!r} fits {named[0]!r} and {named[1]!r}; give its whole path.")
         else:
             found.append(named[0] if named else reference)
     return found
 
 
-def _reference_flags(file: Path, cells: pd.DataFrame, listing: pd.DataFrame) -> list[bool]:
+def _reference_flags(cells: pd.DataFrame, listing: pd.DataFrame, named: list[str]) -> list[bool]:
     """Which images are pristine references: the column says so, else those without score that others refer to."""
     if "is_reference" not in cells:
-        referred = set(listing["reference_id"][listing["reference_id"] != listing["image_id"]])
+        referred = {other for other, own in zip(named, listing["image_id"], strict=True) if other != own}
         return list(listing["image_id"].isin(referred) & listing["score"].isna())
-    for row, cell in zip(listing["row"], cells["is_reference"], strict=True):
+    for where, cell in zip(listing["where"], cells["is_reference"], strict=True):
         if cell.lower() not in _FLAGS:
-            raise InputError(f"{file} row {row}: is_reference {cell!r} is no flag; write true or false.")
+            raise InputError(f"{where}: is_reference {cell!r} is no flag; write true or false.")
     return [_FLAGS[cell.lower()] for cell in cells["is_reference"]]
 
 
-def _check_scores(file: Path, listing: pd.DataFrame, column: str, score: ScoreRecord) -> None:
-    for image in listing[listing["score"].isna() & ~listing["is_reference"]].itertuples():
-        raise InputError(f"{file} row {image.row}: {image.image} has no {column}; give one or take the row out.")
+def _contents(listing: pd.DataFrame, named: list[str]) -> list[str]:
+    """Where each chain of references ends: a crop of a crop shows the same content as the first picture."""
+    reference = dict(zip(listing["image_id"], named, strict=True))
+    ends = []
+    for where, content in zip(listing["where"], listing["image_id"], strict=True):
+        chain = [content]
+        while reference.get(content, content) != content:
+            content = reference[content]
+            if content in chain:
+                raise InputError(
+                    f"{where}: references run in a circle, {' -> '.join([*chain, content])}; name the first picture."
+                )
+            chain.append(content)
+        ends.append(content)
+    return ends
+
+
+def check_scores(listing: pd.DataFrame, column: str, score: ScoreRecord) -> None:
+    """Check that scores are in the possible range.
+
+    Args:
+        listing: Columns where, image, score.
+        column: What the score is called.
+        score: Its range, where known.
+
+    Raises:
+        InputError: A score is outside.
+    """
     if score.range is None:
         return
     low, high = score.range
     for image in listing[~listing["score"].between(low, high) & listing["score"].notna()].itertuples():
         raise InputError(
-            f"{file} row {image.row}: {column} {image.score:g} of {image.image} is outside the range {low:g} to {high:g}; "
+            f"{image.where}: {column} {image.score:g} of {image.image} is outside the range {low:g} to {high:g}; "
             "correct the score or the dataset's score_range."
         )

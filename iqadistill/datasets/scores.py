@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import spearmanr
+import scipy  # its stats load when they are asked for: every job on datasets would wait for them
 
 from iqadistill.datasets.distortions import DISTORTIONS
 from iqadistill.datasets.seeding import random_stream
@@ -76,4 +76,4 @@ def noise_ceiling(images: pa.Table) -> float:
                 f"expected one of {sorted(DISTORTIONS)} at level 1 to 5."
             )
         expected.append(kadid_summary().loc[label, "mean"])
-    return float(spearmanr(rows["score"], expected).statistic)
+    return float(scipy.stats.spearmanr(rows["score"], expected).statistic)

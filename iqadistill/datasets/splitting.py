@@ -1,5 +1,6 @@
 """Content-disjoint splits: images of one reference never stand on two sides."""
 
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
@@ -9,42 +10,84 @@ import pyarrow.compute as pc
 from iqadistill.errors import InputError
 from iqadistill.tables import as_table
 
+KINDS = ("random", "official")
 
-def split_dataset(images: pa.Table, *, splits: int, test_fraction: float, val_fraction: float, seed: int) -> pa.Table:
-    """Draw splits into train, val and test by reference; no two splits are the same.
+
+def split_dataset(
+    images: pa.Table,
+    *,
+    splits: int,
+    test_fraction: float,
+    val_fraction: float,
+    seed: int,
+    kinds: Sequence[str] = ("random",),
+) -> pa.Table:
+    """Split a dataset into train, val and test roles.
+
+    Random splits are numbered from 0, drawn by reference, and no two are the same. The official split is the authors' own and
+    has the number `splits`, whether random ones stand beside it or not: to whoever reads the table it is a split like the
+    others.
 
     Args:
         images: Table "images"; only sound, scored images that are no references take part.
-        splits: Number of splits. The first ones stay the same when more are asked for.
+        splits: Number of random splits. The first ones stay the same when more are asked for.
         test_fraction: Fraction of the references to test on, in [0, 1); rounded, one at least where it is positive.
         val_fraction: The same for validation.
         seed: Seed of the draw.
+        kinds: Which splits: "random", "official" or both.
 
     Returns:
-        Table "splits": every image once a split.
+        Table "splits": every image once a random split; of the official one, the images its authors gave a role.
 
     Raises:
-        InputError: No image takes part, a fraction is out of range, or there are too few references for the fractions or for
-            that many different splits.
+        InputError: No image takes part, a fraction is out of range, there are too few references for the fractions or for
+            that many different splits, a kind is unknown, or there is no official split or one that parts a content.
     """
+    if not kinds or set(kinds) - set(KINDS):
+        raise InputError(f"splits: kinds are {list(kinds)}; give random, official or both.")
     taking_part = images.filter(
         pc.and_(
             pc.and_(pc.equal(images["status"], "ok"), pc.is_valid(images["score"])),
             pc.invert(pc.fill_null(images["is_reference"], False)),
         )
     )
-    names = taking_part["reference_id"].to_pylist()
+    parts = []
+    if "random" in kinds:
+        parts.append(_random_splits(taking_part, splits, test_fraction, val_fraction, seed))
+    if "official" in kinds:
+        parts.append(_official_split(taking_part, splits))
+    return pa.concat_tables(parts)
+
+
+def _random_splits(images: pa.Table, splits: int, test_fraction: float, val_fraction: float, seed: int) -> pa.Table:
+    names = images["reference_id"].to_pylist()
     references = sorted(set(names))
     num_test, num_val = (
         _count(key, fraction, len(references))
         for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction))
     )
     _check(references, splits, num_test, num_val)
-    image_ids, roles = taking_part["image_id"].to_pylist(), []
+    image_ids, roles = images["image_id"].to_pylist(), []
     for drawn in _different_draws(len(references), splits, num_test, num_val, np.random.default_rng(seed)):
         role_of = dict(zip(references, drawn, strict=True))
         roles.extend(role_of[name] for name in names)
     table = {"split": np.repeat(np.arange(splits), len(names)), "image_id": image_ids * splits, "role": roles}
+    return as_table(pa.table(table), "splits")
+
+
+def _official_split(images: pa.Table, number: int) -> pa.Table:
+    given = images.filter(pc.is_valid(images["official_role"]))
+    roles = set(given["official_role"].to_pylist())
+    if not {"train", "test"} <= roles:
+        held = f"has only images to {' and '.join(sorted(roles))}" if roles else "is not in its labels"
+        raise InputError(
+            f"splits: the official split {held}; use random splits, or add the authors' files with the split."
+        )
+    sides = given.group_by("reference_id").aggregate([("official_role", "count_distinct")])
+    parted = sides.filter(pc.greater(sides["official_role_count_distinct"], 1))["reference_id"].to_pylist()
+    if parted:
+        raise InputError(f"splits: the official split has {parted[0]!r} on two sides; use random splits.")
+    table = {"split": np.full(len(given), number), "image_id": given["image_id"], "role": given["official_role"]}
     return as_table(pa.table(table), "splits")
 
 

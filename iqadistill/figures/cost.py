@@ -86,7 +86,7 @@ def _draw_seconds(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str
     axes.plot(saved.index, saved, color=INK, marker="h", label="training saved, a split")
     spent = {name: rows.select_seconds[rows.selector == name].max() for name in styles if name in set(rows.selector)}
     # markers stand at different rates so that selectors of equal cost stay apart
-    for at, (name, value) in zip(np.linspace(0.15, 0.95, max(1, len(spent))), spent.items(), strict=True):
+    for at, (name, value) in zip(np.linspace(0.15, 0.95, len(spent)), spent.items(), strict=True):
         _, color, marker = styles[name]
         axes.axhline(value, color=color, linestyle=(0, (1, 1.5)), linewidth=1.2)
         axes.plot([at], [value], color=color, marker=marker, linestyle="none", markersize=6)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("dry")
         (["--workflow-profile", "profiles/slurm"], {"render_dataset": 3}),
         (
             ["--cores", "2", "--configfile", "studies/paper_selection360.yaml"],
-            {"index_dataset": 3, "sample_patches": 9},
+            {"retrieve_dataset": 3, "index_dataset": 3, "sample_patches": 9},
         ),
         (["--cores", "2", "--configfile", "studies/own_images.yaml"], {"index_dataset": 1, "embed_patches": 2}),
         (["--cores", "2", "--configfile", "studies/panoramas.yaml"], {"render_dataset": 1, "sample_patches": 3}),

@@ -174,9 +174,30 @@ def test_samplers_meet_only_datasets_of_their_kind(raw):
     assert cells == {("gallery2d", "random_crops"), ("gallery360", "erp")}
 
 
-def test_own_pictures_need_their_folder(raw):
-    raw["datasets"]["mine"] = {"source": "images"}
-    refused(raw, "datasets.mine.root", "folder")
+def test_mirror_is_for_archives_only(raw):
+    raw["datasets"]["kadid10k"] = {"url": "https://example.org/mirror"}
+    assert check_study(raw).datasets["kadid10k"].url == "https://example.org/mirror"
+    raw["datasets"]["gallery2d"] = {"url": "https://example.org/mirror"}
+    refused(raw, "datasets.gallery2d.url", "comes as no archive")
+    raw["datasets"]["gallery2d"] = {"url": "ftp://example.org"}
+    refused(raw, "datasets.gallery2d.url", "ftp://example.org")
+
+
+def test_own_entry_is_a_source_with_its_kind(raw, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entry = {"title": "Ours", "kind": "sphere", "origin": "folder", "score": {}}
+    (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
+    raw["datasets"]["lab"] = {}
+    study = check_study(raw)
+    assert grid.dataset_kind(study, "lab") == "sphere"
+    assert ("lab", "erp") in {(c.dataset, c.sampler) for c in grid.experiment_cells(study, study.experiments[0])}
+
+
+def test_official_split_that_a_source_does_not_have_is_refused(raw):
+    raw["datasets"]["koniq10k"] = {"root": "data/koniq10k", "splits": ["random", "official"]}
+    assert check_study(raw).datasets["koniq10k"].splits == ("random", "official")
+    raw["datasets"]["gallery2d"] = {"splits": ["official"]}
+    refused(raw, "datasets.gallery2d.splits", "no official split")
 
 
 def test_crops_that_scale_with_the_picture_need_an_encoder_with_a_size(raw):

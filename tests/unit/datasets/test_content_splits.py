@@ -62,12 +62,46 @@ def test_references_unscored_and_quarantined_images_take_no_part():
     assert not {"0/0", "1/0", "2/0"} & set(rows["image_id"].to_pylist()) and len(rows) == 9
 
 
+def test_official_split_has_the_number_after_the_random_ones():
+    given = ["train"] * 6 + ["val"] * 3 + ["test"] * 6
+    table = images(5, official_role=given)
+    rows = split_dataset(
+        table, splits=3, test_fraction=0.2, val_fraction=0, seed=0, kinds=["random", "official"]
+    ).to_pandas()
+    assert sorted(rows.split.unique()) == [0, 1, 2, 3]
+    assert rows[rows.split == 3].role.tolist() == given
+    random = split_dataset(table, splits=3, test_fraction=0.2, val_fraction=0, seed=0).to_pandas()
+    assert rows[rows.split < 3].equals(random)
+
+
+def test_image_without_official_role_takes_no_part_in_the_official_split():
+    table = images(3, official_role=["train"] * 3 + [None] * 3 + ["test"] * 3)
+    rows = split_dataset(table, splits=5, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]).to_pandas()
+    assert set(rows.split) == {5} and len(rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ([None] * 6, "is not in its labels"),
+        (["train"] * 6, "only images to train"),
+        (["train", "train", "train", "train", "test", "test"], "'1' on two sides"),
+    ],
+)
+def test_official_split_that_is_none_is_told(roles, told):
+    with pytest.raises(InputError, match=told):
+        split_dataset(
+            images(2, official_role=roles), splits=1, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]
+        )
+
+
 @pytest.mark.parametrize(
     ("references", "changes", "told"),
     [
         (2, {"test_fraction": 0.9}, "too few"),
         (3, {"splits": 9}, "only 3 different"),
         (5, {"test_fraction": 1.0}, "test_fraction"),
+        (5, {"kinds": ["authors"]}, "random, official or both"),
     ],
 )
 def test_impossible_split_is_told(references, changes, told):

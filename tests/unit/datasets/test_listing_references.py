@@ -3,8 +3,8 @@
 import pytest
 
 from iqadistill.datasets.listing import read_listing
-from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.errors import InputError
+from iqadistill.registry import ScoreRecord
 
 
 def listing(folder, text):
@@ -30,6 +30,19 @@ def test_scored_reference_takes_part_unless_flagged(tmp_path):
     assert not rows.is_reference.any()
 
 
+def test_chain_of_references_is_one_content(tmp_path):
+    rows = listing(
+        tmp_path, "image,mos,reference\na.png,1,b.png\nb.png,2,c\nc.png,,\nd.png,3,x\ne.png,4,d.png\nf.png,5,\n"
+    )
+    assert rows.reference_id.tolist() == ["c", "c", "c", "x", "x", "f"]
+    assert rows.is_reference.tolist() == [False, False, True, False, False, False]
+
+
+def test_unscored_link_of_a_chain_is_a_reference(tmp_path):
+    rows = listing(tmp_path, "image,mos,reference\na.png,1,b.png\nb.png,,c.png\nc.png,,\n")
+    assert rows.is_reference.tolist() == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -38,6 +51,7 @@ def test_scored_reference_takes_part_unless_flagged(tmp_path):
         ("image,mos,level\na.png,1,2.5\n", "row 2: level 2.5"),
         ("image,mos\n/a.png,1\n", "row 2: image '/a.png' is no path relative"),
         ("image,mos\n,1\n", "row 2: image '.'"),
+        ("image,mos,reference\na.png,1,b.png\nb.png,2,a.png\n", "row 2: references run in a circle, a -> b -> a"),
         ("image,mos\na.png,1\na.jpg,2\n", "row 3: image 'a.jpg' has the same id"),
     ],
 )

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
-from iqadistill.datasets import dataset_record, gallery_scenes, load_dataset
+from iqadistill.datasets import dataset_record, gallery_scenes, list_datasets, load_dataset
 from iqadistill.datasets.distortions import DISTORTIONS, LEVELS
 from iqadistill.errors import InputError
+from iqadistill.registry import dataset_records
 
 LABELS = Path(__file__).parents[4] / "shared/labels"
 LABEL_SCORES = {
@@ -38,7 +40,7 @@ def test_unknown_dataset_is_told():
 
 
 def test_archive_dataset_without_listing_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"images\.csv: does not exist; write one"):
+    with pytest.raises(InputError, match=r"has no label file dmos\.csv; unpack"):
         load_dataset("kadid10k", root=tmp_path)
     with pytest.raises(InputError, match="render the dataset"):
         load_dataset("gallery360", root=tmp_path)
@@ -53,3 +55,68 @@ def test_score_called_dmos_of_kadid10k_is_higher_better(tmp_path):
     (tmp_path / "images.csv").write_text("image,mos\na.png,1\nb.png,5\n")
     with pytest.raises(InputError, match="no column 'dmos'"):
         load_dataset("kadid10k", root=tmp_path)
+
+
+def test_every_archive_says_how_to_get_it_and_what_it_holds():
+    for name, record in dataset_records().items():
+        if record.origin == "archive":
+            assert record.access and record.page and record.holds and record.citation and record.labels == name
+            assert record.score or name == "div2k"
+            assert (record.reference == "named") == (record.references is not None and record.distorted is not None)
+
+
+def own(tmp_path, monkeypatch, **entries):
+    monkeypatch.chdir(tmp_path)
+    Path("datasets.yaml").write_text(yaml.safe_dump(entries))
+
+
+LAB = {"title": "Ours", "kind": "flat", "origin": "folder", "score": {}}
+ARCHIVE = {"name": "lab.zip", "urls": ["https://example.org/lab.zip"]}
+
+
+def test_own_entry_is_a_dataset_without_code(tmp_path, monkeypatch):
+    own(tmp_path, monkeypatch, lab=LAB, packed=LAB | {"origin": "archive", "archives": [ARCHIVE]})
+    assert {"lab", "packed", "kadid10k"} <= set(list_datasets())
+    packed = dataset_record("packed")
+    assert (packed.access, packed.holds) == ("open", ("images.csv",))
+    for name in "ab":
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    Path("images.csv").write_text("image,mos\na.png,1\nb.png,5\n")
+    assert load_dataset("lab", root=tmp_path)["quality"].to_pylist() == [0, 1]
+
+
+def test_edited_own_entry_is_read_again(tmp_path, monkeypatch):
+    own(tmp_path, monkeypatch, lab=LAB)
+    assert dataset_record("lab").score.range is None
+    own(tmp_path, monkeypatch, lab=LAB | {"score": {"range": [0, 9]}})
+    assert dataset_record("lab").score.range == (0, 9)
+
+
+@pytest.mark.parametrize(
+    ("entries", "parts"),
+    [
+        ({"kadid10k": LAB}, ["kadid10k", "a dataset of this name comes along"]),
+        ({"lab": LAB | {"tilte": "x"}}, ["lab.tilte: unknown key", "did you mean 'title'?"]),
+        ({"lab": LAB | {"score": {"rang": [0, 1]}}}, ["lab.score.rang: unknown key", "did you mean 'range'?"]),
+        ({"lab": {"kind": "flat"}}, ["lab.title: missing"]),
+        ({"lab": LAB | {"kind": "round"}}, ["lab.kind", "'flat' or 'sphere'", "'round'"]),
+        ({"lab": LAB | {"archives": [ARCHIVE]}}, ["lab", "are for origin archive"]),
+        ({"lab": LAB | {"origin": "archive"}}, ["lab", "has archives with urls"]),
+        ({"lab": LAB | {"origin": "archive", "archives": [ARCHIVE], "labels": "cviq"}}, ["lab", "holds is missing"]),
+        (
+            {"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"urls": ["ftp://x/y"]}]}},
+            ["lab.archives.0.urls.0"],
+        ),
+        ({"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"name": "../x.zip"}]}}, ["lab.archives.0.name"]),
+        ({"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"sha256": "abc"}]}}, ["lab.archives.0.sha256"]),
+        ({"1 lab": LAB}, ["1 lab"]),
+        ({"lab": None}, ["expected a mapping of dataset names"]),
+    ],
+)
+def test_wrong_own_entry_is_told_with_file_and_key(tmp_path, monkeypatch, entries, parts):
+    own(tmp_path, monkeypatch, **entries)
+    with pytest.raises(InputError) as caught:
+        list_datasets()
+    for part in ("datasets.yaml", *parts):
+        assert part in str(caught.value), str(caught.value)
+    assert "\n" not in str(caught.value)

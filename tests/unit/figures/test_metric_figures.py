@@ -167,3 +167,9 @@ def test_cost_without_all_patches_is_refused(tables, panel):
     costs = cost_rows(panel)
     with pytest.raises(InputError, match="all patches of gallery360/erp/lite0_stages"):
         plot_cost(costs[costs.selector != "all"], tables.comparisons)
+
+
+def test_cost_of_all_patches_alone_is_drawn(tables, panel):
+    costs = cost_rows(panel)
+    _, table = plot_cost(costs[costs.selector == "all"], tables.comparisons)
+    assert table.seconds_saved.tolist() == [0.0]

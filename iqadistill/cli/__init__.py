@@ -1,0 +1,25 @@
+"""The command `iqadistill`: what can be asked outside of a run of the workflow."""
+
+import argparse
+import sys
+
+from iqadistill import __version__
+from iqadistill.cli import datasets, doctor
+from iqadistill.errors import InputError
+
+COMMANDS = (datasets, doctor)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns its exit status (0 fine, 1 problems found, 2 wrong input)."""
+    parser = argparse.ArgumentParser(prog="iqadistill", description=__doc__.partition(":")[2].strip())
+    parser.add_argument("--version", action="version", version=f"iqadistill {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(commands)
+    given = parser.parse_args(arguments)
+    try:
+        return given.run(given)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2

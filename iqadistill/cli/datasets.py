@@ -1,0 +1,75 @@
+"""`iqadistill datasets`: every dataset, and how far its files have come."""
+
+import argparse
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from iqadistill.datasets.retrieval import dataset_status
+from iqadistill.registry import DatasetRecord, dataset_records
+
+COLUMNS = ("name", "kind", "access", "status", "images", "where")
+WIDTH = 100
+INDENT = 12
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to an argparse parser."""
+    parser = commands.add_parser(
+        "datasets",
+        help="list every dataset and how far its files have come",
+        description="List every dataset, those of datasets.yaml here too, and how far its files have come.",
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER", help="holds NAME/ each (data)")
+    parser.add_argument("--json", action="store_true", help="print JSON with all that is known of each")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the table."""
+    rows = [_row(name, record, given.data) for name, record in dataset_records().items()]
+    print(json.dumps(rows, indent=2) if given.json else _table(rows))
+    return 0
+
+
+def _row(name: str, record: DatasetRecord, data: Path) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": record.kind,
+        "access": record.access or {"rendered": "made here", "folder": "your own"}[record.origin],
+        "status": _status(name, record, data / name),
+        "images": record.distorted or record.references,
+        "where": _where(name, record, data),
+        **record.model_dump(mode="json", exclude={"kind", "access"}),
+    }
+
+
+def _status(name: str, record: DatasetRecord, root: Path) -> str:
+    if record.origin == "archive":
+        return dataset_status(record, root)
+    needs_folder = record.origin == "folder" or name == "panoramas"
+    return "ready" if not needs_folder or root.is_dir() else "missing"
+
+
+def _where(name: str, record: DatasetRecord, data: Path) -> str:
+    """Where the files come from, with their licence if known."""
+    if record.origin == "rendered" and name != "panoramas":
+        return "rendered by the workflow"
+    if record.origin != "archive":
+        return f"your pictures in {data / name}, or where a study's root says"
+    return f"{record.page or record.archives[0].name}" + (f" ({record.licence})" if record.licence else "")
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Aligned columns; the last stands on lines of its own where it would run past the width."""
+    cells = [["" if row[column] is None else str(row[column]) for column in COLUMNS] for row in rows]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *cells, strict=True)]
+    lines = []
+    for *fixed, last in [list(COLUMNS), *cells]:
+        aligned = [cell.ljust(width) for cell, width in zip(fixed, widths, strict=False)]
+        aligned[-1] = fixed[-1].rjust(widths[len(fixed) - 1])
+        line = "  ".join([*aligned, last])
+        own_lines = textwrap.wrap(last, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+        lines += [line] if len(line) <= WIDTH else ["  ".join(aligned), *(" " * INDENT + part for part in own_lines)]
+    return "\n".join(line.rstrip() for line in lines)

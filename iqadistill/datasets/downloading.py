@@ -1,0 +1,202 @@
+"""Downloads that survive being killed: what has arrived waits in a part file and the rest is asked for.
+
+pooch and urllib start a broken file anew, which for tens of gigabytes from slow servers means never to finish; so the ranges
+are asked for here, on top of requests.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import requests
+
+from iqadistill.console import byte_progress
+from iqadistill.errors import InputError
+from iqadistill.tables import write_atomically
+
+ATTEMPTS = 5  # in a row without a byte coming in
+PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one
+TIMEOUT = (15, 60)  # seconds until a server answers, and between two pieces
+PART = ".part"
+_CHUNK = 1 << 18
+_AGAIN = (408, 429, 500, 502, 503, 504)
+
+
+class Answer(NamedTuple):
+    """What a server sends: from which byte on, of how many in all, the file's version there, and the bytes."""
+
+    start: int
+    total: int | None
+    version: str | None
+    pieces: Iterator[bytes]
+
+
+class _Unavailable(Exception):
+    """An address does not serve the file; another attempt will not change that."""
+
+
+def download(urls: Iterable[str], target: Path) -> str:
+    """Download a file, going on where an earlier download ended.
+
+    The bytes are collected in `target` with the suffix .part; the file gets its name when it is whole. An interrupted
+    download goes on if the server still has the same version of the file, and starts anew otherwise.
+
+    Args:
+        urls: Addresses (http, https, file) tried one after the other.
+        target: The file.
+
+    Returns:
+        The address the file came from.
+
+    Raises:
+        InputError: No address serves the whole file, or the disk has no room for it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for url in urls:
+        try:
+            _fetch(url, target)
+            return url
+        except _Unavailable as failure:
+            failures.append(f"{url}: {failure}")
+    part = _part(target)
+    kept = f" (its first {part.stat().st_size} bytes are kept)" if part.exists() else ""
+    raise InputError(
+        f"{target}: cannot be downloaded from {'; '.join(failures)}; run again later{kept}, or put the file there yourself."
+    )
+
+
+def _fetch(url: str, target: Path) -> None:
+    part, failed = _part(target), 0
+    while True:
+        before = _arrived(part)
+        try:
+            if _append(url, part):
+                part.replace(target)
+                _note(part).unlink(missing_ok=True)
+                return
+            problem = "the connection ended early"
+        except requests.exceptions.SSLError:
+            raise _Unavailable("its certificate is not accepted") from None
+        except requests.RequestException as error:
+            problem = _reason(error)
+        failed = 0 if _arrived(part) > before else failed + 1
+        if failed >= ATTEMPTS:
+            raise _Unavailable(problem)
+        time.sleep(PAUSE * 2 ** max(0, failed - 1))
+
+
+def _append(url: str, part: Path) -> bool:
+    """Ask for what is missing and append it; whether the file is whole now."""
+    note = _read_note(part)
+    if note.get("url") != url:
+        _discard(part)
+        note = {}
+    with _open(url, _arrived(part), note.get("version")) as answer:
+        if answer.start != _arrived(part) or (answer.start and answer.total != note.get("total")):
+            _discard(part)
+            if answer.start:
+                return False  # a part of another version: ask again, for the whole
+        fresh = json.dumps({"url": url, "version": answer.version, "total": answer.total})
+        write_atomically(_note(part), lambda temporary: temporary.write_text(fresh))
+        _check_room(part, answer)
+        with open(part, "ab") as file, byte_progress(part.stem, answer.total, answer.start) as advance:
+            for piece in answer.pieces:
+                file.write(piece)
+                file.flush()
+                advance(len(piece))
+    return answer.total is None or _arrived(part) == answer.total
+
+
+@contextlib.contextmanager
+def _open(url: str, start: int, version: str | None) -> Iterator[Answer]:
+    opener = _open_file if urlsplit(url).scheme == "file" else _open_http
+    with opener(url, start, version) as answer:
+        yield answer
+
+
+@contextlib.contextmanager
+def _open_http(url: str, start: int, version: str | None) -> Iterator[Answer]:
+    headers = {"Accept-Encoding": "identity"}
+    if start:
+        headers |= {"Range": f"bytes={start}-"} | ({"If-Range": version} if version else {})
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == 416:  # nothing behind what has arrived: it is whole, or of another version
+            total = int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
+            yield Answer(start if total == start else 0, start, version, iter(()))
+            return
+        if response.status_code in _AGAIN:
+            response.raise_for_status()
+        if response.status_code not in (200, 206):
+            raise _Unavailable(f"HTTP {response.status_code} {response.reason}")
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise _Unavailable("a web page instead of the file")
+        span = re.match(r"bytes (\d+)-\d+/(\d+)$", response.headers.get("Content-Range", ""))
+        length = response.headers.get("Content-Length")
+        begin, total = (int(span[1]), int(span[2])) if span else (0, int(length) if length else None)
+        etag = response.headers.get("ETag", "")
+        # a weak tag promises no equal bytes
+        version = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
+        yield Answer(begin, total, version, response.iter_content(_CHUNK))
+
+
+@contextlib.contextmanager
+def _open_file(url: str, start: int, version: str | None) -> Iterator[Answer]:
+    path = Path(url2pathname(urlsplit(url).path))
+    if not path.is_file():
+        raise _Unavailable("no such file")
+    facts = path.stat()
+    current = formatdate(facts.st_mtime, usegmt=True)
+    start = start if version == current else 0
+    with open(path, "rb") as file:
+        file.seek(start)
+        yield Answer(start, facts.st_size, current, iter(lambda: file.read(_CHUNK), b""))
+
+
+def _check_room(part: Path, answer: Answer) -> None:
+    missing = (answer.total or 0) - answer.start
+    free = shutil.disk_usage(part.parent).free
+    if missing > free:
+        raise InputError(
+            f"{part.with_suffix('')}: {missing} bytes are to come but only {free} are free there; make room."
+        )
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP {error.response.status_code} {error.response.reason}"
+    return "the connection ended early"
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + PART)
+
+
+def _note(part: Path) -> Path:
+    """Beside a part: where it comes from, and of which version of the file it is."""
+    return part.with_name(part.name + ".json")
+
+
+def _read_note(part: Path) -> dict:
+    return json.loads(_note(part).read_text()) if _note(part).is_file() else {}
+
+
+def _arrived(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)

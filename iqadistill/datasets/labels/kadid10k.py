@@ -1,0 +1,67 @@
+"""KADID-10k: dmos.csv (dist_img, ref_img, dmos, var), all pictures in images."""
+
+import re
+
+from iqadistill.datasets.labels.archive import Archive
+from iqadistill.datasets.labels.label import Label
+from iqadistill.datasets.labels.reading import number, read_table
+from iqadistill.errors import InputError
+
+TYPES = (
+    "gaussian_blur",
+    "lens_blur",
+    "motion_blur",
+    "color_diffusion",
+    "color_shift",
+    "color_quantization",
+    "saturation_hsv",
+    "saturation_lab",
+    "jpeg2000",
+    "jpeg",
+    "white_noise",
+    "chroma_noise",
+    "impulse_noise",
+    "multiplicative_noise",
+    "denoising",
+    "brighten",
+    "darken",
+    "mean_shift",
+    "jitter",
+    "non_eccentricity_pattern",
+    "pixelate",
+    "quantization",
+    "color_block",
+    "high_sharpen",
+    "contrast",
+)
+"""In the order of their numbers in file names."""
+
+
+def read_kadid10k(archive: Archive) -> list[Label]:
+    """Read KADID-10k.
+
+    Two columns are not what they are called: dmos is a mean opinion, higher better, and var is the opinions' standard
+    deviation (as a variance it would exceed what a mean this close to the scale's end allows).
+    """
+    file = archive.need("dmos.csv")
+    labels = []
+    for where, (name, reference, score, deviation) in read_table(file, ["dist_img", "ref_img", "dmos", "var"]):
+        match = re.fullmatch(r"(I\d\d)_(\d\d)_(\d\d)\.png", name)
+        if match is None or not 1 <= int(match[2]) <= len(TYPES):
+            raise InputError(f"{where}: {name!r} is no name like I01_25_05.png; get the label file again.")
+        if reference != f"{match[1]}.png":
+            raise InputError(
+                f"{where}: {name} has reference {reference!r}, expected {match[1]}.png; get the file again."
+            )
+        labels.append(
+            Label(
+                where,
+                f"images/{name}",
+                number(where, "dmos", score),
+                number(where, "var", deviation),
+                f"images/{reference}",
+                distortion=TYPES[int(match[2]) - 1],
+                level=int(match[3]),
+            )
+        )
+    return labels

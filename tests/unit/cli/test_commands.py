@@ -1,0 +1,96 @@
+"""The command line as a new user meets it."""
+
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+
+from iqadistill.cli import doctor, main
+from iqadistill.registry import list_datasets
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows(text):
+    """First four columns of the table, by name."""
+    return {line.split("  ")[0]: [cell.strip() for cell in line.split("  ") if cell][:4] for line in text.splitlines()}
+
+
+def test_every_dataset_has_a_row_that_fits_the_width(capsys):
+    assert main(["datasets"]) == 0
+    printed = capsys.readouterr().out
+    assert set(list_datasets()) <= set(rows(printed))
+    assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_status_follows_the_files(capsys, folder):
+    for path in ("kadid10k/images", "kadid10k/dmos.csv", "tid2013", "cviq"):
+        (folder / "data" / path).mkdir(parents=True)
+    (folder / "data/tid2013/tid2013.rar.part").touch()
+    (folder / "data/cviq/CVIQ.rar").touch()
+    main(["datasets"])
+    table = rows(capsys.readouterr().out)
+    assert table["kadid10k"] == ["kadid10k", "flat", "open", "ready"]
+    assert table["tid2013"][3] == "partial download"
+    assert table["cviq"] == ["cviq", "sphere", "manual", "archive present"]
+    assert table["mvaqd"] == ["mvaqd", "sphere", "form", "missing"]
+    assert table["gallery360"] == ["gallery360", "sphere", "made here", "ready"]
+    main(["datasets", "--data", "elsewhere"])
+    assert rows(capsys.readouterr().out)["kadid10k"][3] == "missing"
+
+
+def test_json_tells_all_that_is_known(capsys):
+    main(["datasets", "--json"])
+    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert found["div2k"]["archives"][1]["bytes"] == 448993893 and found["div2k"]["status"] == "missing"
+    assert found["cviq"]["citation"].startswith("Sun")
+
+
+def test_own_dataset_is_listed_and_a_wrong_entry_is_told(capsys, folder):
+    entry = {"title": "Ours", "kind": "flat", "origin": "folder", "score": {}}
+    (folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
+    main(["datasets"])
+    assert rows(capsys.readouterr().out)["lab"] == ["lab", "flat", "your own", "missing"]
+    (folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry | {"knid": "flat"}}))
+    assert main(["datasets"]) == main(["doctor"]) == 2
+    assert "datasets.yaml: lab.knid: unknown key; did you mean 'kind'?" in capsys.readouterr().err
+
+
+def test_doctor_finds_this_machine_fit(capsys):
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines if not line.startswith(" ")} <= {"ok", "warning"}
+    assert all(any(word in line for line in lines) for word in ("Python", "torch", "snakemake", "device", "disk"))
+    assert max(map(len, lines)) <= 100
+
+
+def test_doctor_warns_without_unpackers_and_fails_on_a_package_that_does_not_fit(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert main(["doctor"]) == 0
+    assert "zip and tar only" in capsys.readouterr().out
+    monkeypatch.setattr(
+        doctor, "requires", lambda name: ["numpy>=99", "nosuchpackage>=1", "pytest>=99; extra == 'test'"]
+    )
+    assert main(["doctor"]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "does not fit >=99; run pip install 'numpy>=99'" in printed
+    assert "nosuchpackage is missing" in printed and "pytest>=99" not in printed
+
+
+@pytest.mark.parametrize(("free", "state", "status"), [(1 << 30, "problem", 1), (10 << 30, "warning", 0)])
+def test_doctor_looks_at_the_free_space(capsys, monkeypatch, free, state, status):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(free, 0, free))
+    assert main(["doctor"]) == status
+    assert re.search(rf"^{state} +disk .*?make\s+room", capsys.readouterr().out, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_unknown_command_is_refused(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["datasetz"])
+    assert caught.value.code == 2 and "datasets" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""Files of an archive by their official paths."""
+
+import pytest
+
+from iqadistill.datasets.labels import read_labels
+from iqadistill.datasets.labels.archive import Archive
+from iqadistill.errors import InputError
+
+
+def archive(folder, *files):
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    return Archive(folder)
+
+
+@pytest.mark.parametrize(
+    "there", ["refimgs/caps.bmp", "databaserelease2/refimgs/caps.bmp", "A/B/REFIMGS/Caps.BMP", "refimgs/caps.png"]
+)
+def test_file_is_found_wrapped_in_other_case_or_picture_format(tmp_path, there):
+    assert archive(tmp_path, there).find("refimgs/caps.bmp") == there
+
+
+@pytest.mark.parametrize(
+    "there", ["caps.bmp", "refimgs/caps.txt", "my_refimgs/caps.bmp", "__MACOSX/refimgs/caps.bmp", "refimgs/._caps.bmp"]
+)
+def test_another_file_is_not_taken_for_it(tmp_path, there):
+    assert archive(tmp_path, there).find("refimgs/caps.bmp") is None
+
+
+def test_least_wrapped_and_official_format_go_first(tmp_path):
+    found = archive(tmp_path, "x/y/1.png", "x/1.jpg", "x/1.png")
+    assert found.find("1.png") == "x/1.png" and found.find("1.jpg") == "x/1.jpg"
+
+
+def test_two_files_that_fit_equally_are_told(tmp_path):
+    with pytest.raises(InputError, match=r"1\.png is there twice, as a/1\.png and b/1\.png"):
+        archive(tmp_path, "a/1.png", "b/1.png").find("1.png")
+
+
+def test_linked_folder_is_searched_and_a_loop_of_links_ends(tmp_path):
+    archive(tmp_path / "disk", "Images/1.bmp")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/data").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/back").symlink_to(tmp_path / "root")
+    assert Archive(tmp_path / "root").find("Images/1.bmp") == "data/Images/1.bmp"
+
+
+def test_missing_folder_and_label_file_are_told(tmp_path):
+    with pytest.raises(InputError, match="none: does not exist; unpack"):
+        Archive(tmp_path / "none")
+    with pytest.raises(InputError, match=r"has no label file a\.mat \(nor b\.txt\)"):
+        Archive(tmp_path).need("a.mat", "b.txt")
+
+
+def test_unknown_format_is_told(tmp_path):
+    with pytest.raises(InputError, match="'ava' is unknown; expected one of live, csiq"):
+        read_labels("ava", tmp_path)

@@ -1,0 +1,109 @@
+"""Every dataset from its official files: counts, references, direction, splits.
+
+The same tests run on the datasets' own label files, where those lie beside the working copy, and on miniature ones.
+"""
+
+import pytest
+from official_archives import LABELS, MINIATURE_COUNTS, OFFICIAL_COUNTS, write_archive
+
+from iqadistill.datasets import indexing, split_dataset
+from iqadistill.registry import dataset_record
+
+AUTHENTIC = {"livec", "koniq10k", "livefb", "spaq"}
+SCORED = [name for name in OFFICIAL_COUNTS if name != "div2k"]
+COUNTS = {"miniature": MINIATURE_COUNTS, "shared": OFFICIAL_COUNTS}
+SOURCES = [
+    "miniature",
+    pytest.param(
+        "shared",
+        marks=pytest.mark.skipif(not LABELS.is_dir(), reason="the datasets' label files are not beside the project"),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """(name, source) -> images table, each made once."""
+    made = {}
+
+    def index(name, source):
+        if (name, source) not in made:
+            folder = write_archive(tmp_path_factory.mktemp(name), name, source)
+            record = dataset_record(name)
+            if source == "miniature":
+                references, distorted = MINIATURE_COUNTS[name]
+                record = record.model_copy(update={"references": references or None, "distorted": distorted or None})
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(indexing, "dataset_record", lambda _: record)
+                made[name, source] = indexing.index_dataset(name, folder, source=name, workers=2)[0]
+        return made[name, source]
+
+    return index
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", OFFICIAL_COUNTS)
+def test_counts_are_those_of_the_dataset(tables, name, source):
+    images = tables(name, source).to_pandas()
+    references, distorted = COUNTS[source][name]
+    assert images.is_reference.sum() == references
+    assert (~images.is_reference).sum() == distorted
+    assert images.image_id.is_unique and (images.status == "ok").all()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", SCORED)
+def test_contents_are_the_references_or_else_the_images(tables, name, source):
+    images = tables(name, source).to_pandas()
+    rated = images[~images.is_reference]
+    if name in AUTHENTIC:
+        assert (rated.reference_id == rated.image_id).all()
+    else:
+        assert set(rated.reference_id) == set(images.image_id[images.is_reference])
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", SCORED)
+def test_quality_lies_in_zero_to_one_and_falls_with_the_level(tables, name, source):
+    images = tables(name, source).to_pandas()
+    rated = images[~images.is_reference]
+    assert rated.quality.between(0, 1).all() and rated.quality.std() > 0.01
+    if rated.level.notna().any():
+        by_level = rated.groupby("level").quality.mean()
+        assert by_level.iloc[0] > by_level.iloc[-1] + 0.1
+        assert rated.level.notna().all() and rated.distortion.notna().all()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", SCORED)
+def test_no_content_is_shared_between_roles_in_any_split(tables, name, source):
+    images = tables(name, source)
+    official = dataset_record(name).splits == ("random", "official")
+    kinds = ["random", "official"] if official else ["random"]
+    references = images.to_pandas().query("not is_reference").reference_id.nunique()
+    few = references < 6  # too few for three roles and ten different splits
+    number = references if few else 10
+    fractions = {"test_fraction": 0.3, "val_fraction": 0} if few else {"test_fraction": 0.2, "val_fraction": 0.1}
+    splits = split_dataset(images, splits=number, seed=0, kinds=kinds, **fractions).to_pandas()
+    content = images.select(["image_id", "reference_id"]).to_pandas()
+    roles = splits.merge(content, on="image_id").groupby(["split", "reference_id"]).role.nunique()
+    assert (roles == 1).all()
+    assert splits.split.nunique() == number + official
+    expected = {"train", "test"} | ({"val"} if fractions["val_fraction"] else set())
+    assert (splits[splits.split < number].groupby("split").role.agg(set) == expected).all()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("koniq10k", {"shared": (7058, 1000, 2015), "miniature": (20, 4, 6)}),
+        ("livefb", {"shared": (34833, 0, 4977), "miniature": (21, 0, 3)}),
+    ],
+)
+def test_official_split_has_the_authors_roles(tables, name, source, sizes):
+    splits = split_dataset(
+        tables(name, source), splits=10, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]
+    ).to_pandas()
+    assert set(splits.split) == {10}
+    assert tuple(int((splits.role == role).sum()) for role in ("train", "val", "test")) == sizes[source]
