@@ -41,7 +41,7 @@ rule patches:
 
 rule embeddings:
     input:
-        cell_files("results/embed_patches/{dataset}/{sampler}/{encoder}.parquet"),
+        embedding_files(),
 
 
 rule selection:
@@ -51,9 +51,7 @@ rule selection:
 
 rule students:
     input:
-        sweep_files(
-            "results/train_student/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors"
-        ),
+        weight_files(),
 
 
 rule evaluation:

@@ -12,6 +12,9 @@ from iqadistill.errors import InputError
 # 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory and a decompression bomb does not.
 Image.MAX_IMAGE_PIXELS = 2**28
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+"""What counts as a picture in a folder; a file that is named is read whatever its suffix."""
+
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 

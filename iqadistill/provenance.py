@@ -14,7 +14,19 @@ from typing import Any
 from iqadistill import __version__
 from iqadistill.tables import write_atomically
 
-PACKAGES = ("snakemake", "torch", "torchvision", "timm", "numpy", "scipy", "pandas", "pyarrow", "pillow", "av")
+PACKAGES = (
+    "snakemake",
+    "torch",
+    "torchvision",
+    "timm",
+    "accelerate",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "av",
+)
 
 
 def code_digest(script: str | Path) -> str:

@@ -82,6 +82,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("epoch", pa.int32()),
             ("step", pa.int32()),
             ("loss", pa.float64()),
+            ("parts", pa.map_(pa.string(), pa.float64())),  # of the loss, by name; null where it is one
             ("lr", pa.float64()),
             ("val_srcc", pa.float64()),
             ("num_patches", pa.int64()),

@@ -17,7 +17,12 @@ FOLDER = f"results/studies/{STUDY.name}"
 # Unset, not 0, on a CPU study: some executors demand more settings wherever gpu is given at all.
 GPU = None if STUDY.device == "cpu" else 1
 SWEEPS = grid.study_sweeps(STUDY)
+RUNS = grid.study_runs(STUDY)
 EXPERIMENTS = {experiment.name: experiment for experiment in STUDY.experiments}
+METRIC_EXPERIMENTS = [
+    name for name, e in EXPERIMENTS.items() if e.figure in grid.METRIC_FIGURES
+]
+SELECTION_EXPERIMENTS = [name for name in EXPERIMENTS if name not in METRIC_EXPERIMENTS]
 
 
 wildcard_constraints:
@@ -26,6 +31,8 @@ wildcard_constraints:
     encoder=r"[A-Za-z][\w.-]*",
     selector=r"[A-Za-z][\w.-]*",
     student=r"[A-Za-z][\w.-]*",
+    keep=r"\d[\d.]*",
+    split=r"\d+",
     experiment=r"[A-Za-z][\w.-]*",
 
 
@@ -51,7 +58,7 @@ def all_cells():
 
 
 def scored_datasets():
-    return sorted({sweep.dataset for sweep in SWEEPS})
+    return sorted({job.dataset for job in [*SWEEPS, *RUNS]})
 
 
 def cell_files(pattern, cells=None):
@@ -64,14 +71,53 @@ def cell_files(pattern, cells=None):
 
 
 def sweep_files(pattern):
-    """Files of a pattern, one a training job of the study."""
+    """Files of a pattern, one a training job of an mlp."""
     return [pattern.format(study=STUDY.name, **vars(sweep)) for sweep in SWEEPS]
+
+
+NETWORK = "{study}/{dataset}/{sampler}/{encoder}/{selector}/{keep}/{student}/{split}"
+
+
+THIS_NETWORK = NETWORK.replace("{study}", STUDY.name)
+
+
+def network_files(stage, suffix):
+    """Files of a stage, one a training job of a deep student."""
+    return [
+        f"results/{stage}/{NETWORK}{suffix}".format(study=STUDY.name, **vars(run))
+        for run in RUNS
+    ]
+
+
+def prediction_files():
+    swept = "results/predict/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet"
+    return [*sweep_files(swept), *network_files("predict_network", ".parquet")]
+
+
+def history_files():
+    swept = "results/train_student/{study}/{dataset}/{sampler}/{encoder}/{student}.history.parquet"
+    return [*sweep_files(swept), *network_files("train_network", ".history.parquet")]
+
+
+def weight_files():
+    swept = "results/train_student/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors"
+    return [*sweep_files(swept), *network_files("train_network", ".safetensors")]
 
 
 def selection_files(cell, selectors):
     pattern = "results/select_patches/{dataset}/{sampler}/{encoder}/{selector}.parquet"
     chosen = [name for name in selectors if name != grid.ALL_PATCHES[0]]
     return [pattern.format(**vars(cell), selector=name) for name in chosen]
+
+
+def embedding_files():
+    """Embeddings that an mlp learns from, a selector ranks or a figure shows; deep students need none."""
+    jobs = [*SWEEPS, *(run for run in RUNS if run.selector != grid.ALL_PATCHES[0])]
+    cells = {grid.job_cell(job) for job in jobs}
+    for name in SELECTION_EXPERIMENTS:
+        cells |= set(grid.experiment_cells(STUDY, EXPERIMENTS[name]))
+    pattern = "results/embed_patches/{dataset}/{sampler}/{encoder}.parquet"
+    return cell_files(pattern, sorted(cells))
 
 
 def sweep_selectors(sweep):
@@ -82,10 +128,15 @@ def all_selections():
     trained = [
         file
         for sweep in SWEEPS
-        for file in selection_files(grid.sweep_cell(sweep), sweep_selectors(sweep))
+        for file in selection_files(grid.job_cell(sweep), sweep_selectors(sweep))
+    ]
+    fed = [
+        file
+        for run in RUNS
+        for file in selection_files(grid.job_cell(run), [run.selector])
     ]
     drawn = [file for e in STUDY.experiments for file in experiment_selections(e)]
-    return sorted({*trained, *drawn})
+    return sorted({*trained, *fed, *drawn})
 
 
 def experiment_selections(experiment):
@@ -178,16 +229,22 @@ def this_sweep(w):
 
 
 def this_sweep_selections(w):
-    return selection_files(
-        grid.sweep_cell(this_sweep(w)), sweep_selectors(this_sweep(w))
-    )
+    return selection_files(grid.job_cell(this_sweep(w)), sweep_selectors(this_sweep(w)))
+
+
+def network_settings(w):
+    """Model, architecture and patch size of a deep student, as stable text."""
+    student = STUDY.students[w.student]
+    size = student.size or STUDY.samplers[w.sampler].size
+    return json.dumps({"model": student.model, "size": size, **student.network()})
+
+
+def this_selection(w):
+    """The selection a deep student trains on; none for all patches."""
+    return selection_files(grid.Cell(w.dataset, w.sampler, w.encoder), [w.selector])
 
 
 # Report
-METRIC_EXPERIMENTS = [
-    name for name, e in EXPERIMENTS.items() if e.figure in grid.METRIC_FIGURES
-]
-SELECTION_EXPERIMENTS = [name for name in EXPERIMENTS if name not in METRIC_EXPERIMENTS]
 
 
 def experiment_cell_files(pattern):
@@ -214,5 +271,5 @@ def experiment_facts(e):
             for name in grid.experiment_selectors(STUDY, e)
         },
         "keep": e.keep or STUDY.keep,
-        "students": e.students or list(STUDY.students),
+        "students": grid.experiment_students(STUDY, e),
     }

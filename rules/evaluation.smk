@@ -6,9 +6,7 @@ rule evaluate:
         splits=expand(
             "results/split_dataset/{dataset}.parquet", dataset=scored_datasets()
         ),
-        predictions=sweep_files(
-            "results/predict/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet"
-        ),
+        predictions=prediction_files(),
     output:
         predictions=f"{FOLDER}/predictions.parquet",
         metrics=f"{FOLDER}/metrics.parquet",
@@ -62,14 +60,10 @@ rule compare:
 
 rule collect_costs:
     input:
-        cell_files("results/embed_patches/{dataset}/{sampler}/{encoder}.parquet"),
+        embedding_files(),
         all_selections(),
-        sweep_files(
-            "results/train_student/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors"
-        ),
-        sweep_files(
-            "results/predict/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet"
-        ),
+        weight_files(),
+        prediction_files(),
     output:
         costs=f"{FOLDER}/costs.parquet",
     log:

@@ -6,9 +6,7 @@ rule plot_metrics:
         summary=rules.evaluate.output.summary,
         comparisons=rules.compare.output.comparisons,
         costs=rules.collect_costs.output.costs,
-        histories=sweep_files(
-            "results/train_student/{study}/{dataset}/{sampler}/{encoder}/{student}.history.parquet"
-        ),
+        histories=history_files(),
     output:
         multiext(f"{FOLDER}/figures/{{experiment}}", svg=".svg", png=".png"),
         multiext(f"{FOLDER}/tables/{{experiment}}", csv=".csv", parquet=".parquet"),

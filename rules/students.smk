@@ -22,6 +22,8 @@ rule train_student:
         runtime=720,
     params:
         student=settings("students", "student"),
+        sampler=settings("samplers", "sampler"),
+        encoder=settings("encoders", "encoder"),
         variants=lambda w: json.dumps(SWEEPS[this_sweep(w)]),
         seed=STUDY.seed,
         device=STUDY.device,
@@ -60,3 +62,68 @@ rule predict:
         "Scoring {wildcards.dataset} with every {wildcards.student} trained on {wildcards.sampler} patches."
     script:
         "../workflow_scripts/predict.py"
+
+
+rule train_network:
+    input:
+        images="results/index_dataset/{dataset}.parquet",
+        splits="results/split_dataset/{dataset}.parquet",
+        patches="results/sample_patches/{dataset}/{sampler}.parquet",
+        selection=this_selection,
+    output:
+        weights=f"results/train_network/{THIS_NETWORK}.safetensors",
+        sidecar=f"results/train_network/{THIS_NETWORK}.json",
+        history=f"results/train_network/{THIS_NETWORK}.history.parquet",
+    log:
+        f"results/logs/train_network/{THIS_NETWORK}.log",
+    benchmark:
+        f"results/benchmarks/train_network/{THIS_NETWORK}.tsv"
+    conda:
+        "../envs/iqadistill.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=1440,
+    params:
+        recipe=lambda w: json.dumps(STUDY.students[w.student].recipe()),
+        network=lambda w: network_settings(w),
+        sampler=settings("samplers", "sampler"),
+        seed=STUDY.seed,
+        device=STUDY.device,
+        code=code_digest("train_network"),
+    message:
+        "Training {wildcards.student} on {wildcards.sampler} patches of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
+    script:
+        "../workflow_scripts/train_network.py"
+
+
+rule predict_network:
+    input:
+        images="results/index_dataset/{dataset}.parquet",
+        patches="results/sample_patches/{dataset}/{sampler}.parquet",
+        selection=this_selection,
+        weights=rules.train_network.output.weights,
+        sidecar=rules.train_network.output.sidecar,
+    output:
+        predictions=f"results/predict_network/{THIS_NETWORK}.parquet",
+    log:
+        f"results/logs/predict_network/{THIS_NETWORK}.log",
+    benchmark:
+        f"results/benchmarks/predict_network/{THIS_NETWORK}.tsv"
+    conda:
+        "../envs/iqadistill.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        pooling=STUDY.evaluation.pooling,
+        test_patches=STUDY.evaluation.test_patches,
+        device=STUDY.device,
+        code=code_digest("predict_network"),
+    message:
+        "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
+    script:
+        "../workflow_scripts/predict_network.py"

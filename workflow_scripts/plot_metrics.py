@@ -15,6 +15,7 @@ from iqadistill.figures.rate_sweep import plot_rate_sweep
 from iqadistill.figures.sampler_metric import plot_sampler_metric
 from iqadistill.figures.saving import save_figure
 from iqadistill.figures.sensitivity import plot_sensitivity
+from iqadistill.figures.students import plot_students
 from iqadistill.figures.style import dataset_note
 from iqadistill.tables import read_metadata, read_table
 
@@ -25,6 +26,7 @@ PLOTS = {
     "sampler_metric": lambda: plot_sampler_metric(summary, comparisons, experiment["selectors"], keep, notes),
     "dimension": lambda: plot_dimension(summary, comparisons, experiment["selectors"], keep, notes),
     "sensitivity": lambda: plot_sensitivity(summary, comparisons, experiment["selectors"], keep, notes),
+    "students": lambda: plot_students(summary, comparisons, experiment["students"], notes),
     "cost": lambda: plot_cost(training_costs(histories, costs), comparisons, notes),
 }
 

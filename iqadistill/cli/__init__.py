@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from iqadistill import __version__
-from iqadistill.cli import datasets, doctor
+from iqadistill.cli import datasets, doctor, score
 from iqadistill.errors import InputError
 
-COMMANDS = (datasets, doctor)
+COMMANDS = (score, datasets, doctor)
 
 
 def main(arguments: list[str] | None = None) -> int:

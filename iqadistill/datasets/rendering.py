@@ -18,12 +18,11 @@ from iqadistill.datasets.scenes import Scene, gallery_scenes
 from iqadistill.datasets.scores import draw_score, kadid_summary
 from iqadistill.datasets.seeding import random_stream
 from iqadistill.datasets.threads import map_in_threads
-from iqadistill.decoding import read_image
+from iqadistill.decoding import PICTURE_SUFFIXES, read_image
 from iqadistill.errors import InputError
 from iqadistill.tables import write_atomically, write_csv
 
 WIDTHS = {"gallery360": 1024, "gallery2d": 512, "panoramas": 1024, "noise360": 1024}
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 NOISE_PANORAMAS = 3  # of each kind of noise
 
 

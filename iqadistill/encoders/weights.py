@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from iqadistill.encoders import lite0
+from iqadistill import lite0
 from iqadistill.errors import InputError
 
 

@@ -29,7 +29,8 @@ def compare_variants(
     The families, each within one dataset and metric: `against_random`, every selector against random at the same keep rate, and
     `against_all`, every selector and rate against all patches, both within one sampler, encoder and student, for that is the sweep
     a claim is made of; `against_label_only`, every student on all patches against the predictor that knows the distortion label
-    only; `samplers` and `encoders`, in pairs, on all patches.
+    only; `samplers`, `encoders` and `students`, in pairs, on all patches. Two students are compared on the splits both have, for
+    deep ones may be trained on fewer.
 
     Args:
         metrics: Table "metrics".
@@ -56,6 +57,9 @@ def compare_variants(
         second = (pair["dataset"], *(pair[f"other_{name}"] for name in VARIANT_OVER_SPLITS))
         for metric in compared:
             a, b = by_variant[first][metric].sort_index(), by_variant[second][metric].sort_index()
+            if pair["family"] == "students":
+                both = a.index.intersection(b.index)
+                a, b = a[both], b[both]
             if not a.index.equals(b.index):
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate again."
@@ -90,6 +94,7 @@ def _families(variants: pd.DataFrame) -> pd.DataFrame:
         ),
         ("samplers", _ordered(_join(full, full, but=["sampler"]), "sampler")),
         ("encoders", _ordered(_join(full, full, but=["encoder"]), "encoder")),
+        ("students", _ordered(_join(full, full, but=["student", "teacher"]), "student")),
     ]
     return pd.concat([pairs.assign(family=family) for family, pairs in families], ignore_index=True)
 

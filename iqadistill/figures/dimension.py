@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.dots import all_patches_line, random_band
+from iqadistill.figures.dots import all_patches_line, interval_bars, random_band
 from iqadistill.figures.style import METRIC_LABELS, SELECTORS, panel_grid, panel_title, shared_legend, styled
 from iqadistill.figures.variants import (
     ALL,
@@ -57,7 +57,7 @@ def plot_dimension(
         axes.grid(axis="y")
         random_band(axes, one(in_panel(at_rate, panel, selector=RANDOM)))
         all_patches_line(axes, one(in_panel(rows, panel, selector=ALL)))
-        reach = np.vstack([line["median"] - line.low, line.high - line["median"]])
+        reach = interval_bars(line)
         axes.errorbar(
             line.n_components, line["median"], reach, color=color, marker=marker, capsize=2, elinewidth=1, label=label
         )

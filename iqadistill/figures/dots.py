@@ -7,11 +7,20 @@ from matplotlib.axes import Axes
 from iqadistill.figures.style import BAND, GREY, INK
 
 
+def interval_bars(rows: pd.DataFrame | pd.Series) -> np.ndarray:
+    """Lengths (2, n) of the bars below and above the medians of n rows.
+
+    A bootstrap interval over very few splits need not hold the median; the bar on that side is then left out.
+    """
+    bars = np.vstack([rows["median"] - rows["low"], rows["high"] - rows["median"]])
+    return bars.clip(min=0)
+
+
 def dot(
     axes: Axes, position: float, row: pd.Series, color: str, marker: str, label: str = "", upright: bool = True
 ) -> None:
     """Draw a median with its 95 % interval at a categorical position, along y (upright) or along x."""
-    reach = [[row["median"] - row.low], [row.high - row["median"]]]
+    reach = interval_bars(row)
     style = {"color": color, "marker": marker, "linestyle": "none", "elinewidth": 1.2, "capsize": 2, "label": label}
     if upright:
         axes.errorbar([position], [row["median"]], yerr=reach, **style)

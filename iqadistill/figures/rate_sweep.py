@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from iqadistill.figures.dots import interval_bars
 from iqadistill.figures.style import (
     BAND,
     GREY,
@@ -98,7 +99,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str, 
         line = rows[rows.selector == selector].sort_values("keep")
         if line.empty:
             continue
-        reach = np.vstack([line["median"] - line.low, line.high - line["median"]])
+        reach = interval_bars(line)
         axes.errorbar(line.keep + shift, line["median"], reach, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
         ended = _with_end(line, everything)
         at = ended.keep + np.where(ended.keep < 1, shift, 0)
@@ -106,7 +107,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str, 
             at, ended["median"], color=color, marker=marker, label=label, linewidth=1.3, markeredgewidth=0, zorder=3
         )
     if everything is not None:
-        reach = [[everything["median"] - everything.low], [everything.high - everything["median"]]]
+        reach = interval_bars(everything)
         axes.errorbar([1.0], [everything["median"]], reach, fmt="h", color=INK, elinewidth=1, markersize=5, zorder=4)
     axes.set_xlim(0.04, 1.04)
     axes.set_xticks(np.arange(0.2, 1.01, 0.2))

@@ -1,6 +1,7 @@
 """The names under which models are created."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -9,7 +10,14 @@ from iqadistill.errors import InputError
 from iqadistill.models.mlp import MLP
 from iqadistill.nearest import nearest
 
-MODELS: dict[str, type[nn.Module]] = {"mlp": MLP}
+
+def _adtrs() -> type[nn.Module]:
+    from iqadistill.models.adtrs import ADTRS  # it brings timm, seconds of import that an MLP can do without
+
+    return ADTRS
+
+
+MODELS: dict[str, Callable[[], type[nn.Module]]] = {"mlp": lambda: MLP, "adtrs": _adtrs}
 
 
 def create_model(name: str, **settings: Any) -> nn.Module:
@@ -24,7 +32,8 @@ def create_model(name: str, **settings: Any) -> nn.Module:
     """
     if name not in MODELS:
         raise InputError(f"model {name!r}: no such model; {nearest(name, MODELS)}")
-    model, accepted = MODELS[name], inspect.signature(MODELS[name]).parameters
+    model = MODELS[name]()
+    accepted = inspect.signature(model).parameters
     unknown = sorted(set(settings) - set(accepted))
     if unknown:
         raise InputError(f"model {name!r}: unknown setting {unknown[0]!r}; {nearest(unknown[0], accepted)}")

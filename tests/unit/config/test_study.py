@@ -205,3 +205,64 @@ def test_crops_that_scale_with_the_picture_need_an_encoder_with_a_size(raw):
     refused(raw, "encoders.tiny.size", "random_crops", "such as 32")
     raw["encoders"]["tiny"]["size"] = 32
     assert check_study(raw).samplers["random_crops"].longer_side == 512
+
+
+def deep(raw, **settings):
+    raw["students"]["adtrs"] = {"backbone": "test_resnet", "pretrained": False, **settings}
+    return raw
+
+
+def test_deep_students_are_trained_only_where_an_experiment_names_them(raw):
+    study = check_study(deep(raw))
+    assert grid.study_runs(study) == []
+    raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["mlp", "adtrs"]})
+    study = check_study(raw)
+    runs = grid.study_runs(study)
+    assert {(run.dataset, run.selector, run.keep, run.student) for run in runs} == {("gallery2d", "all", 1.0, "adtrs")}
+    assert [run.split for run in runs] == list(range(10))
+
+
+def test_deep_student_meets_selectors_and_keep_rates(raw):
+    raw["experiments"] = [
+        {"figure": "rate_sweep", "datasets": ["gallery2d"], "selectors": ["residual"], "students": ["adtrs"]}
+    ]
+    study = check_study(deep(raw, splits=2))
+    variants = {(run.selector, run.keep) for run in grid.study_runs(study)}
+    assert variants == {("all", 1.0), ("residual", 0.5), ("random", 0.5)}
+    assert {run.split for run in grid.study_runs(study)} == {0, 1}
+    assert grid.study_sweeps(study) == {}
+
+
+def test_list_in_a_deep_student_makes_a_grid_but_flips_stay_a_list(raw):
+    deep(raw, branches=["cnn", "fused"], flips=["horizontal", "vertical"])
+    raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["adtrs"]})
+    study = check_study(raw)
+    assert grid.experiment_students(study, study.experiments[1]) == ["adtrs.branches-cnn", "adtrs.branches-fused"]
+    assert study.students["adtrs.branches-cnn"].flips == ("horizontal", "vertical")
+    assert study.students["mlp"].dropout == (0.5, 0.25)
+
+
+def test_settings_part_into_training_and_network(raw):
+    student = check_study(deep(raw, lr=1e-3, blocks=2)).students["adtrs"]
+    assert student.recipe()["lr"] == 1e-3 and "blocks" not in student.recipe()
+    assert student.network()["blocks"] == 2 and "lr" not in student.network() and "splits" not in student.network()
+
+
+def test_wrong_setting_of_a_deep_student_is_named(raw):
+    refused(deep(raw, block=2), "students.adtrs.block", "did you mean 'blocks'?")
+    raw["students"] = {"mine": {"model": "adtr"}}
+    refused(raw, "students.mine.model", "did you mean 'adtrs'?")
+    raw["students"] = {"mine": {}}
+    refused(raw, "students.mine", "no model", "adtrs")
+
+
+def test_patience_needs_validation_images(raw):
+    raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["adtrs"]})
+    refused(deep(raw, patience=2), "students.adtrs.patience", "val_fraction")
+
+
+def test_crops_that_scale_with_the_picture_need_a_deep_student_with_a_size(raw):
+    raw["samplers"]["random_crops"]["longer_side"] = 512
+    raw["encoders"]["tiny"]["size"] = 32
+    raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["adtrs"]})
+    refused(deep(raw), "students.adtrs.size", "such as 32")

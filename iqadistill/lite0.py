@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with the ImageNet weights that come as a Python package: an encoder without any download."""
+"""EfficientNet-Lite0 with the ImageNet weights that come as a Python package: a pretrained network without any download."""
 
 import timm
 import torch

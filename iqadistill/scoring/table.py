@@ -1,0 +1,75 @@
+"""Scores of pictures as rows, text and Parquet."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from iqadistill import __version__
+from iqadistill.scoring.results import TrainedResult
+from iqadistill.scoring.score import PictureScore
+from iqadistill.tables import write_atomically
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("quality", pa.float64()),
+        ("score", pa.float64()),
+        ("spread", pa.float64()),
+        ("num_patches", pa.int32()),
+    ]
+)
+
+
+def score_rows(result: TrainedResult, scores: Sequence[PictureScore]) -> list[dict[str, Any]]:
+    """A row a picture: its quality, that on the training dataset's scale, and the spread of the quality over splits."""
+    return [
+        {
+            "path": str(found.path),
+            "quality": found.quality,
+            "score": result.on_scale(found.quality),
+            "spread": found.spread,
+            "num_patches": len(found.patches),
+        }
+        for found in scores
+    ]
+
+
+def result_facts(result: TrainedResult) -> dict[str, Any]:
+    """What has to be known beside the scores, for machines."""
+    variant = {key: value for key, value in result.variant.items() if value != ""}
+    return {**variant, "splits": list(result.splits), "scale": dict(result.scale), "simulated": result.simulated}
+
+
+def describe(result: TrainedResult) -> str:
+    """What has to be known beside the scores, for people: two lines."""
+    variant, scale = result.variant, result.scale
+    dataset, rate = variant["train_dataset"], f"{100 * variant['keep']:g} % of its patches by {variant['selector']}"
+    kept = "all its patches" if variant["keep"] == 1 else rate
+    splits = f"{len(result.splits)} splits" if len(result.splits) > 1 else f"split {result.splits[0]}"
+    note = ", simulated instead of given by people" if result.simulated else ""
+    return (
+        f"{variant['student']} trained on {dataset}: {variant['sampler']}, {kept}, {splits}\n"
+        f"quality is 0 (worst) to 1 (best); score is {dataset}'s {scale['column']}, {scale['worst']:g} to {scale['best']:g}{note}"
+    )
+
+
+def score_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Aligned columns."""
+    cells = [("picture", "quality", "score", "spread", "patches")]
+    for row in rows:
+        spread = "-" if row["spread"] is None else f"{row['spread']:.3f}"
+        cells.append((row["path"], f"{row['quality']:.3f}", f"{row['score']:.2f}", spread, str(row["num_patches"])))
+    first, *widths = (max(map(len, column)) for column in zip(*cells, strict=True))
+    lines = ((name.ljust(first), *map(str.rjust, numbers, widths)) for name, *numbers in cells)
+    return "\n".join("  ".join(line) for line in lines)
+
+
+def write_scores(rows: Sequence[Mapping[str, Any]], result: TrainedResult, path: Path) -> None:
+    """Write rows as Parquet, atomically; the file's metadata holds `result_facts` as JSON."""
+    facts = {"table": "scores", "iqadistill_version": __version__, "result": json.dumps(result_facts(result))}
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA).replace_schema_metadata(facts)
+    write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))

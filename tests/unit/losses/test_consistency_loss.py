@@ -1,0 +1,19 @@
+import pytest
+import torch
+
+from iqadistill.losses import SelfConsistencyLoss
+
+
+def test_adds_up_the_mean_distance_of_each_map():
+    maps, others = (
+        [torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 2, 2)],
+        [torch.ones(2, 3, 4, 4), torch.full((2, 5, 2, 2), 2)],
+    )
+    assert SelfConsistencyLoss()(maps, [other.float() for other in others]).item() == pytest.approx(3)
+
+
+def test_gradient_stops_at_the_other_view():
+    own, other = torch.rand(2, 3, 4, 4, requires_grad=True), torch.rand(2, 3, 4, 4, requires_grad=True)
+    SelfConsistencyLoss()([own], [other]).backward()
+    assert own.grad.abs().sum() > 0
+    assert other.grad is None

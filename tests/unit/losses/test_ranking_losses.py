@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from iqadistill.losses import RankingConsistencyLoss, RelativeRankingLoss
+
+QUALITY = torch.tensor([0.5, 0.1, 0.9, 0.3, 0.8])
+
+
+@pytest.mark.parametrize("stretch", [1, 2, -1])
+def test_scores_spread_as_far_as_people_said_cost_nothing(stretch):
+    # |q - q'| does not know which way is up: the quality loss does
+    assert RelativeRankingLoss()(stretch * QUALITY, QUALITY).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_equal_scores_cost_both_margins():
+    loss = RelativeRankingLoss()(torch.full((5,), 0.4), QUALITY)
+    assert loss.item() == pytest.approx((0.9 - 0.3) + (0.8 - 0.1))
+
+
+def test_margin_scale_scales_the_margins_alone():
+    flat = torch.full((5,), 0.4)
+    assert RelativeRankingLoss(0.5)(flat, QUALITY).item() == pytest.approx(0.65)
+    assert RelativeRankingLoss(0.0)(flat, QUALITY).item() == 0
+    mixed = torch.tensor([0.5, 0.1, 0.2, 0.9, 0.8])
+    assert RelativeRankingLoss(0.0)(mixed, QUALITY).item() == pytest.approx((0.8 - 0.1) + (0.6 - 0.1))
+
+
+def test_order_of_the_batch_does_not_matter():
+    scores, order = torch.tensor([0.2, 0.6, 0.7, 0.1, 0.3]), torch.tensor([3, 0, 4, 2, 1])
+    loss = RelativeRankingLoss()
+    assert loss(scores[order], QUALITY[order]) == loss(scores, QUALITY)
+
+
+def test_only_the_two_ends_of_the_order_feel_it():
+    scores = torch.tensor([0.2, 0.6, 0.7, 0.1, 0.3], requires_grad=True)
+    RelativeRankingLoss()(scores, QUALITY).backward()
+    assert scores.grad[0] == 0
+    assert (scores.grad[1:] != 0).any()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_fewer_than_four_patches_cost_nothing(batch):
+    scores = torch.rand(batch, requires_grad=True)
+    loss = RelativeRankingLoss()(scores, torch.rand(batch))
+    loss.backward()
+    assert loss == 0
+    assert (scores.grad == 0).all()
+
+
+def test_consistency_draws_either_loss_to_the_other():
+    own, other = torch.tensor(3.0, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    loss = RankingConsistencyLoss()(own, other)
+    loss.backward()
+    assert loss == 4  # without stop-gradients the slopes would be 2 and -2
+    assert (own.grad, other.grad) == (1, -1)

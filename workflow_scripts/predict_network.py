@@ -1,0 +1,37 @@
+"""Score every image with a trained deep student."""
+
+import json
+from pathlib import Path
+
+import torch
+from job import granted_device
+
+from iqadistill.console import job_log
+from iqadistill.models import create_model
+from iqadistill.tables import read_table, write_table
+from iqadistill.training.kept import kept_patches
+from iqadistill.training.network_scores import predict_network
+from iqadistill.training.network_weights import load_network
+
+with job_log(snakemake.log[0]), granted_device(snakemake) as device:
+    torch.set_num_threads(snakemake.threads)
+    facts = json.loads(Path(snakemake.input.sidecar).read_text())
+    settings, recipe = facts["network"], facts["recipe"]
+    patches = read_table(snakemake.input.patches, "patches")
+    if snakemake.params.test_patches == "kept" and snakemake.input.selection:
+        patches = kept_patches(patches, read_table(snakemake.input.selection[0], "selection"), facts["variant"]["keep"])
+    network = create_model(
+        settings["model"], **{k: v for k, v in settings.items() if k != "model"} | {"pretrained": False}
+    )
+    predictions = predict_network(
+        load_network(network, snakemake.input.weights),
+        read_table(snakemake.input.images, "images"),
+        patches,
+        facts["variant"],
+        pooling=snakemake.params.pooling,
+        size=settings["size"],
+        device=device,
+        precision=recipe["precision"],
+        workers=snakemake.threads,
+    )
+    write_table(predictions, snakemake.output.predictions, "predictions")
