@@ -87,7 +87,7 @@ rule train_network:
         runtime=1440,
     params:
         recipe=lambda w: json.dumps(STUDY.students[w.student].recipe()),
-        network=lambda w: network_settings(w),
+        network=network_settings,
         sampler=settings("samplers", "sampler"),
         seed=STUDY.seed,
         device=STUDY.device,

@@ -7,11 +7,10 @@ import torch
 from job import granted_device
 
 from iqadistill.console import job_log
-from iqadistill.models import create_model
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.kept import kept_patches
 from iqadistill.training.network_scores import predict_network
-from iqadistill.training.network_weights import load_network
+from iqadistill.training.network_weights import rebuild_network
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     torch.set_num_threads(snakemake.threads)
@@ -20,11 +19,8 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     patches = read_table(snakemake.input.patches, "patches")
     if snakemake.params.test_patches == "kept" and snakemake.input.selection:
         patches = kept_patches(patches, read_table(snakemake.input.selection[0], "selection"), facts["variant"]["keep"])
-    network = create_model(
-        settings["model"], **{k: v for k, v in settings.items() if k != "model"} | {"pretrained": False}
-    )
     predictions = predict_network(
-        load_network(network, snakemake.input.weights),
+        rebuild_network(settings, snakemake.input.weights),
         read_table(snakemake.input.images, "images"),
         patches,
         facts["variant"],

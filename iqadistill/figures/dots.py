@@ -6,6 +6,10 @@ from matplotlib.axes import Axes
 
 from iqadistill.figures.style import BAND, GREY, INK
 
+# of dots that stand for anything but selectors
+COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+
 
 def interval_bars(rows: pd.DataFrame | pd.Series) -> np.ndarray:
     """Lengths (2, n) of the bars below and above the medians of n rows.

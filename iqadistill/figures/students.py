@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.dots import dot
+from iqadistill.figures.dots import COLORS, MARKERS, dot
 from iqadistill.figures.style import METRIC_LABELS, new_figure, p_text, styled, titled
 from iqadistill.figures.variants import ALL, PANEL, trained
 
-COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
-MARKERS = ["o", "s", "^", "D", "v", "P"]
 EVIDENCE = 5  # splits; fewer are an illustration
 
 

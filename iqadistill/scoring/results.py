@@ -7,12 +7,11 @@ from typing import Any
 
 from iqadistill.encoders import create_encoder
 from iqadistill.errors import InputError
-from iqadistill.models import create_model
 from iqadistill.sampling import SAMPLER_KINDS
 from iqadistill.scoring.models import NetworkScorer, PatchScorer, SweepScorer
 from iqadistill.scoring.sidecars import Facts, check_one_result, find_weights, read_sidecar
 from iqadistill.training.bank import ALL_PATCHES
-from iqadistill.training.network_weights import load_network
+from iqadistill.training.network_weights import rebuild_network
 from iqadistill.training.stacked import Stack
 from iqadistill.training.sweep import Sweep, load_sweep
 
@@ -79,9 +78,8 @@ def load_result(
 
 
 def _load_networks(weights: Sequence[Path], facts: Sequence[Facts], device: str) -> TrainedResult:
-    settings = {**facts[0]["network"], "pretrained": False}  # the weights come from the file
-    name = settings.pop("model")
-    networks = [load_network(create_model(name, **settings), file).to(device) for file in weights]
+    settings = facts[0]["network"]
+    networks = [rebuild_network(settings, file).to(device) for file in weights]
     scorer = NetworkScorer(networks, settings["size"], facts[0]["recipe"]["precision"], device)
     splits = [own["variant"]["split"] for own in facts]
     return _result(facts[0], facts[0]["variant"], splits, scorer)

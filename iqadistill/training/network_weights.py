@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from iqadistill.errors import InputError
+from iqadistill.models import create_model
 from iqadistill.tables import write_atomically
 
 
@@ -31,3 +33,13 @@ def load_network(network: nn.Module, path: str | Path) -> nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path}: not the weights of this network ({reason}); train it again.") from None
     return network.eval()
+
+
+def rebuild_network(settings: Mapping[str, Any], path: str | Path) -> nn.Module:
+    """A trained network in eval mode, from the `network` settings of its sidecar and its weights.
+
+    Raises:
+        InputError: As `load_network`, or a setting is unknown.
+    """
+    settings = {**settings, "pretrained": False}  # the weights come from the file
+    return load_network(create_model(settings.pop("model"), **settings), path)
