@@ -38,6 +38,8 @@ class ADTRS(nn.Module):
     4 x 4 of F4's 7 x 7 cells, here of all; there margins are in each dataset's unit, here qualities are in [0, 1]; there the
     backbone runs four times a step, here once a view for the same losses. The views run one after the other, as there: in a joint
     batch either would be normalised with the other's statistics, and no stop-gradient could part them.
+    Before training every score is 0.5, the middle of the scale: a head of random weights starts with scores that spread as far as
+    the last stage's numbers do, several times the scale on EfficientNet-Lite0, and small steps take epochs to unlearn them.
 
     Args:
         backbone: A network of timm, see `iqadistill.models.backbone.Backbone`.
@@ -113,6 +115,8 @@ class ADTRS(nn.Module):
             self.attention = nn.Sequential(*(AttentionDownsampling(width, side) for side in cells[:-1]))
             self.attention_head = nn.Linear(width, last)
         self.head = nn.Linear(last * (2 if branches == "fused" else 1), 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.constant_(self.head.bias, 0.5)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Scores (B,) of patches (B, 3, H, W) in [0, 1]."""

@@ -109,6 +109,7 @@ def model():
     model = create_model("adtrs", backbone="test_resnet", size=SIZE, dropout=0.0).double()
     with torch.no_grad():
         model.attention[0].attention_biases.normal_()
+        model.head.weight.normal_(std=0.05)  # at first it is zero
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.2)

@@ -20,8 +20,11 @@ def one_thread():
 
 
 def small(**settings):
+    """A network whose head has learnt something: at first it gives every patch the same score."""
     torch.manual_seed(0)
-    return create_model("adtrs", **{"backbone": "test_resnet", "size": SIZE, **settings})
+    model = create_model("adtrs", **{"backbone": "test_resnet", "size": SIZE, **settings})
+    nn.init.normal_(model.head.weight, std=0.05)
+    return model
 
 
 def batch(number=5, size=SIZE):
@@ -48,6 +51,14 @@ def test_scores_patches_of_any_size(backbone):
     with torch.inference_mode():
         for size in (96, 128, 160):
             assert model(batch(3, size)[0]).shape == (3,)
+
+
+def test_before_training_every_score_is_in_the_middle():
+    torch.manual_seed(0)
+    model, (patches, _) = create_model("adtrs", backbone="test_resnet", size=SIZE), batch()
+    assert model(patches).tolist() == [0.5] * 5
+    model.losses(patches, torch.rand(5))["quality"].backward()
+    assert model.head.weight.grad.any()
 
 
 def test_scores_do_not_depend_on_the_batch_in_eval_mode():
