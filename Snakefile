@@ -15,6 +15,7 @@ include: "rules/datasets.smk"
 include: "rules/patches.smk"
 include: "rules/embeddings.smk"
 include: "rules/selection.smk"
+include: "rules/teachers.smk"
 include: "rules/students.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
@@ -36,7 +37,10 @@ rule datasets:
 
 rule patches:
     input:
-        cell_files("results/sample_patches/{dataset}/{sampler}.parquet"),
+        [
+            f"results/sample_patches/{dataset}/{sampler}.parquet"
+            for dataset, sampler in sorted(SAMPLED)
+        ],
 
 
 rule embeddings:
@@ -47,6 +51,11 @@ rule embeddings:
 rule selection:
     input:
         all_selections(),
+
+
+rule teachers:
+    input:
+        teacher_files(),
 
 
 rule students:

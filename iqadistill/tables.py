@@ -139,6 +139,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("cpu_seconds", pa.float64()),
             ("max_rss", pa.float64()),
             ("max_vram", pa.float64()),
+            ("parameters", pa.float64()),
             ("flops", pa.float64()),
         ]
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from iqadistill import provenance
-from iqadistill.config import check_study, grid
+from iqadistill.config import check_study, grid, lessons
 from iqadistill.errors import InputError
 
 try:
@@ -18,6 +18,9 @@ FOLDER = f"results/studies/{STUDY.name}"
 GPU = None if STUDY.device == "cpu" else 1
 SWEEPS = grid.study_sweeps(STUDY)
 RUNS = grid.study_runs(STUDY)
+CROSS_TESTS = grid.study_cross_tests(STUDY)
+LESSONS = lessons.study_lessons(STUDY)
+SAMPLED = lessons.sampled_datasets(STUDY)
 EXPERIMENTS = {experiment.name: experiment for experiment in STUDY.experiments}
 METRIC_EXPERIMENTS = [
     name for name, e in EXPERIMENTS.items() if e.figure in grid.METRIC_FIGURES
@@ -31,6 +34,8 @@ wildcard_constraints:
     encoder=r"[A-Za-z][\w.-]*",
     selector=r"[A-Za-z][\w.-]*",
     student=r"[A-Za-z][\w.-]*",
+    tested=r"[A-Za-z][\w.-]*",
+    teacher=r"[A-Za-z][\w.-]*",
     keep=r"\d[\d.]*",
     split=r"\d+",
     experiment=r"[A-Za-z][\w.-]*",
@@ -61,6 +66,11 @@ def scored_datasets():
     return sorted({job.dataset for job in [*SWEEPS, *RUNS]})
 
 
+def shown_datasets():
+    """Datasets that numbers are of: those trained on, and those only tested on."""
+    return sorted({*scored_datasets(), *(test.tested for test in CROSS_TESTS)})
+
+
 def cell_files(pattern, cells=None):
     """Files of a pattern, one a cell (dataset, sampler, encoder)."""
     made = [
@@ -89,9 +99,31 @@ def network_files(stage, suffix):
     ]
 
 
+LESSON = "results/pretrain_teacher/{study}/{dataset}/{sampler}/{teacher}/{split}"
+
+
+def lesson_file(lesson, suffix=".safetensors"):
+    """What a teacher's training left."""
+    return (LESSON + suffix).format(study=STUDY.name, **vars(lesson))
+
+
+def teacher_files():
+    return [lesson_file(lesson) for lesson in LESSONS]
+
+
 def prediction_files():
     swept = "results/predict/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet"
-    return [*sweep_files(swept), *network_files("predict_network", ".parquet")]
+    crossed = [
+        f"results/predict_elsewhere/{NETWORK}/{{tested}}.parquet".format(
+            study=STUDY.name, tested=test.tested, **vars(test.run)
+        )
+        for test in CROSS_TESTS
+    ]
+    return [
+        *sweep_files(swept),
+        *network_files("predict_network", ".parquet"),
+        *crossed,
+    ]
 
 
 def history_files():
@@ -209,9 +241,9 @@ def smallest_picture(name):
     if grid.dataset_kind(STUDY, name) == "sphere":
         return 1
     sizes = [
-        STUDY.samplers[cell.sampler].size
-        for cell in all_cells()
-        if cell.dataset == name and not STUDY.samplers[cell.sampler].longer_side
+        STUDY.samplers[sampler].size
+        for dataset, sampler in SAMPLED
+        if dataset == name and not STUDY.samplers[sampler].longer_side
     ]
     return max(sizes, default=1)
 
@@ -237,6 +269,71 @@ def network_settings(w):
     student = STUDY.students[w.student]
     size = student.size or STUDY.samplers[w.sampler].size
     return json.dumps({"model": student.model, "size": size, **student.network()})
+
+
+def this_run(w):
+    return grid.Run(
+        w.dataset,
+        w.sampler,
+        w.encoder,
+        w.selector,
+        float(w.keep),
+        w.student,
+        int(w.split),
+    )
+
+
+def this_teachers(suffix):
+    """Input function: what the trainings of a deep student's teachers left."""
+    return lambda w: [
+        lesson_file(lesson, suffix)
+        for lesson in lessons.run_lessons(STUDY, this_run(w)).values()
+    ]
+
+
+def pristine_files(lesson, teacher):
+    """Tables of the pristine pictures with which a NAR-teacher, or a student of it, compares; none for another teacher."""
+    pristine = teacher and lessons.pristine_patches(STUDY, lesson, teacher)
+    if not pristine:
+        return []
+    own = STUDY.teachers[teacher].pristine == lessons.TARGET
+    split = own and lesson.split != lessons.EVERY_IMAGE
+    dataset, sampler = pristine
+    return [
+        f"results/index_dataset/{dataset}.parquet",
+        f"results/sample_patches/{dataset}/{sampler}.parquet",
+        *([f"results/split_dataset/{dataset}.parquet"] if split else []),
+    ]
+
+
+def this_pristine(w):
+    """Of a deep student with a NAR-teacher."""
+    teachers = lessons.run_lessons(STUDY, this_run(w))
+    return pristine_files(
+        this_run(w), teachers["nar"].teacher if "nar" in teachers else ""
+    )
+
+
+def teaching(w):
+    """Roles of a deep student's teachers in the order of the inputs, and what they do, as stable text."""
+    student = STUDY.students[w.student]
+    if student.model != "rkiqt":
+        return "null"
+    nar = STUDY.teachers[student.nar].pristine_patches if student.nar else 0
+    return json.dumps(
+        {**student.teaching(), "teachers": student.teachers(), "pristine_patches": nar}
+    )
+
+
+def this_lesson(w):
+    return lessons.Lesson(w.dataset, w.sampler, w.teacher, w.split)
+
+
+def teacher_settings(w):
+    """Model, architecture and patch size of a teacher, as stable text."""
+    teacher = STUDY.teachers[w.teacher]
+    size = teacher.size or STUDY.samplers[w.sampler].size
+    return json.dumps({"model": teacher.model, "size": size, **teacher.network()})
 
 
 def this_selection(w):
@@ -272,4 +369,5 @@ def experiment_facts(e):
         },
         "keep": e.keep or STUDY.keep,
         "students": grid.experiment_students(STUDY, e),
+        "tested_on": grid.experiment_tested(STUDY, e),
     }

@@ -62,6 +62,7 @@ rule collect_costs:
     input:
         embedding_files(),
         all_selections(),
+        teacher_files(),
         weight_files(),
         prediction_files(),
     output:

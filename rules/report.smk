@@ -1,7 +1,7 @@
 rule plot_metrics:
     input:
         images=expand(
-            "results/index_dataset/{dataset}.parquet", dataset=scored_datasets()
+            "results/index_dataset/{dataset}.parquet", dataset=shown_datasets()
         ),
         summary=rules.evaluate.output.summary,
         comparisons=rules.compare.output.comparisons,
@@ -71,7 +71,7 @@ rule render_report:
         figures=expand(f"{FOLDER}/figures/{{experiment}}.png", experiment=EXPERIMENTS),
         tables=expand(f"{FOLDER}/tables/{{experiment}}.parquet", experiment=EXPERIMENTS),
         images=expand(
-            "results/index_dataset/{dataset}.parquet", dataset=scored_datasets()
+            "results/index_dataset/{dataset}.parquet", dataset=shown_datasets()
         ),
         summary=rules.evaluate.output.summary,
         comparisons=rules.compare.output.comparisons,

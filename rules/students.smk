@@ -70,6 +70,9 @@ rule train_network:
         splits="results/split_dataset/{dataset}.parquet",
         patches="results/sample_patches/{dataset}/{sampler}.parquet",
         selection=this_selection,
+        teachers=this_teachers(".safetensors"),
+        teacher_sidecars=this_teachers(".json"),
+        pristine=this_pristine,
     output:
         weights=f"results/train_network/{THIS_NETWORK}.safetensors",
         sidecar=f"results/train_network/{THIS_NETWORK}.json",
@@ -88,6 +91,7 @@ rule train_network:
     params:
         recipe=lambda w: json.dumps(STUDY.students[w.student].recipe()),
         network=network_settings,
+        teaching=teaching,
         sampler=settings("samplers", "sampler"),
         seed=STUDY.seed,
         device=STUDY.device,
@@ -127,3 +131,20 @@ rule predict_network:
         "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
     script:
         "../workflow_scripts/predict_network.py"
+
+
+use rule predict_network as predict_elsewhere with:
+    input:
+        images="results/index_dataset/{tested}.parquet",
+        patches="results/sample_patches/{tested}/{sampler}.parquet",
+        selection=[],
+        weights=rules.train_network.output.weights,
+        sidecar=rules.train_network.output.sidecar,
+    output:
+        predictions=f"results/predict_elsewhere/{THIS_NETWORK}/{{tested}}.parquet",
+    log:
+        f"results/logs/predict_elsewhere/{THIS_NETWORK}/{{tested}}.log",
+    benchmark:
+        f"results/benchmarks/predict_elsewhere/{THIS_NETWORK}/{{tested}}.tsv"
+    message:
+        "Scoring {wildcards.tested} with {wildcards.student} of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."

@@ -1,4 +1,7 @@
-"""Gather the benchmark files of a study's stages into its costs table."""
+"""Gather what a study's jobs took, and what its deep networks weigh, into its costs table."""
+
+import json
+from pathlib import Path
 
 import pandas as pd
 
@@ -7,6 +10,12 @@ from iqadistill.tables import write_table
 
 # Each job's benchmark lies where its output lies, under results/benchmarks and with another suffix.
 MEGABYTE = 2**20
+
+
+def weighed(output: str) -> dict:
+    """Parameters and flops of a deep network, from the sidecar of its weights."""
+    sidecar = Path(output).with_suffix(".json")
+    return json.loads(sidecar.read_text()).get("cost", {}) if Path(output).suffix == ".safetensors" else {}
 
 
 def cost(output: str) -> dict:
@@ -20,6 +29,7 @@ def cost(output: str) -> dict:
         "seconds": measured["s"],
         "cpu_seconds": pd.to_numeric(measured["cpu_time"], errors="coerce"),
         "max_rss": pd.to_numeric(measured["max_rss"], errors="coerce") * MEGABYTE,
+        **weighed(output),
     }
 
 

@@ -10,5 +10,10 @@ def granted_device(snakemake) -> AbstractContextManager[str]:
 
     Snakemake scales a request above the limit down without a word, so the granted number decides.
     """
-    granted = snakemake.resources.get("gpu", 0)
-    return lease_device(snakemake.params.device if granted else "cpu")
+    granted = granted_cards(snakemake)
+    return lease_device(snakemake.params.device if granted else "cpu", granted)
+
+
+def granted_cards(snakemake) -> int:
+    """Cards this job was granted."""
+    return int(snakemake.resources.get("gpu", 0))

@@ -1,49 +1,74 @@
-"""Train a deep student on the kept patches of one split; a killed job goes on where it was."""
+"""Train a deep student on the kept patches of one split, on as many cards as were granted; a killed job goes on where it was."""
 
 import json
 
 import torch
-from job import granted_device
+from job import granted_cards, granted_device
 
 from iqadistill.console import job_log
 from iqadistill.models import create_model
 from iqadistill.provenance import write_sidecar
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.checkpoints import resumable
+from iqadistill.training.distillation import with_teachers
 from iqadistill.training.engine import train_network
+from iqadistill.training.launch import is_main_process, launch
+from iqadistill.training.network_cost import forward_cost
 from iqadistill.training.network_recipe import NetworkRecipe
 from iqadistill.training.network_weights import save_network
+from iqadistill.training.pristine import read_reference_pool
 from iqadistill.training.score_scale import score_scale
 
-with job_log(snakemake.log[0]), granted_device(snakemake) as device:
+w, seed = snakemake.wildcards, snakemake.params.seed
+
+
+def train() -> None:
+    """Train the network and write it; of several processes that train it together, one writes."""
     torch.set_num_threads(snakemake.threads)
-    w, seed = snakemake.wildcards, snakemake.params.seed
     settings, recipe = json.loads(snakemake.params.network), json.loads(snakemake.params.recipe)
     tables = {name: read_table(snakemake.input[name], name) for name in ("images", "splits", "patches")}
     selection = next((read_table(file, "selection") for file in snakemake.input.selection), None)
     variant = {name: w[name] for name in ("sampler", "encoder", "selector", "student")}
-    variant |= {"train_dataset": w.dataset, "teacher": ""}
+    teachers = (json.loads(snakemake.params.teaching) or {}).get("teachers", {})
+    variant |= {"train_dataset": w.dataset, "teacher": "+".join(teachers.values())}
     torch.manual_seed(seed + int(w.split))
-    network = create_model(settings.pop("model"), **settings)
-    params = dict(snakemake.params.items())
-    with resumable("results/checkpoints/train_network", params, list(snakemake.input)) as checkpoints:
-        history = train_network(
-            network,
-            **tables,
-            selection=selection,
-            keep=float(w.keep),
-            split=int(w.split),
-            recipe=NetworkRecipe(**recipe),
-            variant=variant,
-            size=settings["size"],
-            seed=seed,
-            device=device,
-            checkpoints=checkpoints,
-            workers=snakemake.threads,
-        )
+    network = trained = create_model(settings.pop("model"), **settings)
+    teaching = json.loads(snakemake.params.teaching)
+    if teaching:
+        pool = None
+        if snakemake.input.pristine:
+            pool = read_reference_pool(
+                snakemake.input.pristine, teaching["pristine_patches"], settings["size"], split=int(w.split), seed=seed
+            )
+        trained = with_teachers(network, teaching, snakemake.input.teachers, snakemake.input.teacher_sidecars, pool)
+    history = train_network(
+        trained,
+        **tables,
+        selection=selection,
+        keep=float(w.keep),
+        split=int(w.split),
+        recipe=NetworkRecipe(**recipe),
+        variant=variant,
+        size=settings["size"],
+        seed=seed,
+        device=device,
+        checkpoints=checkpoints,
+        workers=snakemake.threads,
+    )
+    if is_main_process():
         write_table(history, snakemake.output.history, "history")
         save_network(network, snakemake.output.weights)
         facts = {"variant": {**variant, "keep": float(w.keep), "split": int(w.split)}, "seed": seed, "recipe": recipe}
-        facts |= {name: json.loads(snakemake.params[name]) for name in ("network", "sampler")}
+        facts |= {name: json.loads(snakemake.params[name]) for name in ("network", "teaching", "sampler")}
         facts["scale"] = score_scale(tables["images"])
+        facts["cost"] = forward_cost(network, settings["size"])
         write_sidecar(snakemake.output.sidecar, facts, list(snakemake.input))
+
+
+params = dict(snakemake.params.items())
+with (
+    job_log(snakemake.log[0]),
+    granted_device(snakemake) as device,
+    resumable("results/checkpoints/train_network", params, list(snakemake.input)) as checkpoints,
+):
+    launch(train, granted_cards(snakemake) if device == "cuda" else 1)

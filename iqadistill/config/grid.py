@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from iqadistill.config.study import METRIC_FIGURES, SPHERE_METHODS, ExperimentSettings, Study
-from iqadistill.errors import InputError
-from iqadistill.nearest import nearest
-from iqadistill.registry import DatasetRecord, dataset_record, list_datasets
+from iqadistill.config.study import METRIC_FIGURES, SPHERE_METHODS, STUDENT_FIGURES, ExperimentSettings, Study
+from iqadistill.registry import DatasetRecord, dataset_record
 
 ALL_PATCHES = ("all", 1.0)
 
@@ -35,6 +33,14 @@ class Run:
 
 
 @dataclass(frozen=True, order=True)
+class CrossTest:
+    """A deep student's run tested on all pictures of another dataset."""
+
+    run: Run
+    tested: str
+
+
+@dataclass(frozen=True, order=True)
 class Cell:
     """One table of embeddings."""
 
@@ -59,7 +65,9 @@ def sampler_kind(study: Study, sampler: str) -> str:
 
 
 def experiment_selectors(study: Study, experiment: ExperimentSettings) -> list[str]:
-    """Selectors of an experiment, grids spread out into their members."""
+    """Selectors of an experiment, grids spread out into their members; students are compared without any unless it names some."""
+    if experiment.selectors is None and experiment.figure in STUDENT_FIGURES:
+        return []
     if experiment.selectors is None:
         return _no_members(study, study.selectors)
     return [name for given in experiment.selectors for name in study.grids.get(given, (given,))]
@@ -101,12 +109,11 @@ def experiment_variants(study: Study, experiment: ExperimentSettings) -> set[tup
     Random at every rate in use and all patches are always among them: they are what a selector is measured against. Students are
     compared on all patches unless selectors are named.
     """
-    if experiment.figure == "students" and experiment.selectors is None:
+    selectors = experiment_selectors(study, experiment)
+    if experiment.figure in STUDENT_FIGURES and not selectors:
         return {ALL_PATCHES}
     rates = [keep for keep in experiment.keep or study.keep if keep < 1]
-    return {ALL_PATCHES} | {
-        (name, keep) for name in {*experiment_selectors(study, experiment), "random"} for keep in rates
-    }
+    return {ALL_PATCHES} | {(name, keep) for name in {*selectors, "random"} for keep in rates}
 
 
 def dataset_splits(study: Study, dataset: str) -> list[int]:
@@ -136,91 +143,36 @@ def study_sweeps(study: Study) -> dict[Sweep, list[tuple[str, float]]]:
 
 def study_runs(study: Study) -> list[Run]:
     """Training jobs of a study's deep students."""
-    return sorted(
-        {
-            Run(cell.dataset, cell.sampler, cell.encoder, selector, keep, student, split)
-            for cell, student, variants in _jobs(study)
-            if study.students[student].model != "mlp"
-            for selector, keep in variants
-            for split in dataset_splits(study, cell.dataset)
-            if split == study.evaluation.splits or split < (study.students[student].splits or study.evaluation.splits)
-        }
-    )
+    runs = (_runs(study, *job) for job in _jobs(study))
+    return sorted({run for own in runs for run in own})
 
 
-def check_experiments(study: Study) -> None:
-    """Check what no single setting shows: names that exist, kinds that fit, patches of one size and enough of them for h.
-
-    Raises:
-        InputError: With the experiment, the name and the nearest known one.
-    """
-    known = list_datasets()
-    for name, entry in study.datasets.items():
-        if entry.source not in known:
-            hint = nearest(entry.source, known)
-            raise InputError(f"datasets.{name}.source: unknown source {entry.source!r} (own pictures: images); {hint}")
-        if entry.url and dataset_source(study, name).origin != "archive":
-            raise InputError(f"datasets.{name}.url: source {entry.source!r} comes as no archive; take url out.")
-        for kind in entry.splits:
-            if kind not in dataset_source(study, name).splits:
-                raise InputError(f"datasets.{name}.splits: source {entry.source!r} has no {kind} split; take it out.")
-    for position, experiment in enumerate(study.experiments):
-        where = f"experiments[{position}] ({experiment.name})"
-        for axis in ("datasets", "samplers", "encoders", "selectors", "students"):
-            entries = getattr(study, axis)
-            known = [*entries, *(grid for grid, members in study.grids.items() if members[0] in entries)]
-            for name in getattr(experiment, axis) or ():
-                if name not in known:
-                    raise InputError(f"{where}.{axis}: {name!r} is not defined; {nearest(name, known)}")
-        cells = experiment_cells(study, experiment)
-        if not cells:
-            raise InputError(
-                f"{where}: no sampler fits its datasets; panoramas take erp, lat, sp or sphere, flat pictures crops."
-            )
-        for cell in cells:
-            _check_components(study, where, cell, experiment_selectors(study, experiment))
-        unscored = [c.dataset for c in cells if dataset_source(study, c.dataset).score is None]
-        if unscored and experiment.figure in METRIC_FIGURES:
-            raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; leave it out.")
-    for run in study_runs(study):
-        student, sampler = study.students[run.student], study.samplers[run.sampler]
-        if sampler.longer_side is not None and student.size is None:
-            raise InputError(
-                f"students.{run.student}.size: missing; crops of sampler {run.sampler!r} differ in size (longer_side), so it must bring"
-                f" them to one, such as {sampler.size}."
-            )
-        if (
-            student.patience
-            and not study.evaluation.val_fraction
-            and "official" not in study.datasets[run.dataset].splits
-        ):
-            raise InputError(
-                f"students.{run.student}.patience: needs validation images, of which evaluation.val_fraction 0 leaves none; raise it."
-            )
-    if not study_sweeps(study) and not study_runs(study):
-        raise InputError("experiments: none trains a student; add one with figure rate_sweep or controls.")
-    names = [experiment.name for experiment in study.experiments]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"experiments: {name!r} is given twice; add a name of its own to each.")
-    for name, student in study.students.items():
-        if student.model == "mlp" and len(student.hidden) != len(student.dropout):
-            raise InputError(
-                f"students.{name}: hidden has {len(student.hidden)} widths and dropout {len(student.dropout)}; give one each."
-            )
+def _runs(study: Study, cell: Cell, student: str, variants: set[tuple[str, float]]) -> list[Run]:
+    if study.students[student].model == "mlp":
+        return []
+    number = study.students[student].splits or study.evaluation.splits
+    return [
+        Run(cell.dataset, cell.sampler, cell.encoder, selector, keep, student, split)
+        for selector, keep in variants
+        for split in dataset_splits(study, cell.dataset)
+        if split == study.evaluation.splits or split < number
+    ]
 
 
-def _check_components(study: Study, where: str, cell: Cell, selectors: Iterable[str]) -> None:
-    sampler = study.samplers[cell.sampler]
-    if sampler.longer_side is not None and study.encoders[cell.encoder].size is None:
-        raise InputError(
-            f"encoders.{cell.encoder}.size: missing; crops of sampler {cell.sampler!r} differ in size (longer_side), so the encoder used"
-            f" in {where} must bring them to one, such as {sampler.size}."
-        )
-    for name in selectors:
-        selector = study.selectors[name]
-        if selector.method in ("residual", "highest_residual") and selector.n_components > sampler.count:
-            raise InputError(
-                f"selectors.{name}.n_components: h = {selector.n_components} exceeds the {sampler.count} patches of sampler"
-                f" {cell.sampler!r} used in {where}; lower it or sample more."
-            )
+def experiment_tested(study: Study, experiment: ExperimentSettings) -> list[str]:
+    """Datasets that a cross_dataset experiment tests on; none for another."""
+    if experiment.figure != "cross_dataset":
+        return []
+    return list(experiment.tested_on or dict.fromkeys(cell.dataset for cell in experiment_cells(study, experiment)))
+
+
+def study_cross_tests(study: Study) -> list[CrossTest]:
+    """Tests of a study's deep students on datasets they were not trained on."""
+    found = set()
+    for experiment in study.experiments:
+        for tested in experiment_tested(study, experiment):
+            for cell in experiment_cells(study, experiment):
+                for student in experiment_students(study, experiment):
+                    runs = _runs(study, cell, student, {ALL_PATCHES}) if cell.dataset != tested else []
+                    found |= {CrossTest(run, tested) for run in runs}
+    return sorted(found)

@@ -6,20 +6,29 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from iqadistill.config.grid import check_experiments
-from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, STUDENT_MODELS, Study
+from iqadistill.config.checks import check_experiments
+from iqadistill.config.study import (
+    FLAT_METHODS,
+    SELECTOR_METHODS,
+    SPHERE_METHODS,
+    STUDENT_MODELS,
+    TEACHER_MODELS,
+    Study,
+)
 from iqadistill.errors import InputError
 from iqadistill.nearest import nearest
 
 GRID_SECTIONS = ("selectors", "students")
-LISTS = ("hidden", "flips")  # settings whose value is a list by itself; an mlp's dropout is another
+# settings whose value is a list by itself, so that a grid of them is a list of lists; an mlp's dropout is another
+LISTS = ("hidden", "flips", "tokens", "generator")
 
 
 def check_study(raw: Mapping[str, Any]) -> Study:
     """Validate a study.
 
     A list as the value of a selector's or a deep student's setting makes a grid: `residual_h: {n_components: [5, 10]}` becomes
-    `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for both.
+    `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for both. Of a setting that is a
+    list by itself, a list of lists makes one.
 
     Args:
         raw: The study file as YAML gives it.
@@ -44,8 +53,10 @@ def _name_defaults(raw: dict[str, Any]) -> None:
     methods = (
         ("samplers", "method", SPHERE_METHODS + FLAT_METHODS),
         ("selectors", "method", SELECTOR_METHODS),
+        ("teachers", "model", TEACHER_MODELS),
         ("students", "model", STUDENT_MODELS),
     )
+    raw.setdefault("teachers", {})
     for section, key, known in methods:
         raw[section] = _entries(raw, section)
         for name, settings in raw[section].items():
@@ -85,9 +96,13 @@ def _spread_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...
     grids, spread = {}, {}
     for name, settings in raw[section].items():
         own_lists = (*LISTS, "dropout") if settings.get("model") == "mlp" else LISTS
-        axes = {key: value for key, value in settings.items() if isinstance(value, list) and key not in own_lists}
+        axes = {
+            key: value
+            for key, value in settings.items()
+            if isinstance(value, list) and (key not in own_lists or any(isinstance(one, list) for one in value))
+        }
         members = {
-            ".".join([name, *(f"{key}-{value}" for key, value in zip(axes, point, strict=True))]): {
+            ".".join([name, *(f"{key}-{_joined(value)}" for key, value in zip(axes, point, strict=True))]): {
                 **settings,
                 **dict(zip(axes, point, strict=True)),
             }
@@ -100,11 +115,16 @@ def _spread_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...
     return grids
 
 
+def _joined(value: Any) -> str:
+    """A setting's value as a part of a name."""
+    return "-".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
 def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
     """The first thing wrong, as one sentence."""
     first = error.errors()[0]
     location = [str(part) for part in first["loc"] if part != "[key]"]
-    if location[0] == "students" and len(location) > 2:
+    if location[0] in ("students", "teachers") and len(location) > 2:
         del location[2]  # the model whose settings were tried
     where = ".".join(location)
     if first["type"] == "extra_forbidden":
@@ -113,7 +133,8 @@ def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
     if first["type"] == "missing":
         return f"{where}: missing; give it in the study file (config.yaml shows every key)."
     if first["type"] == "union_tag_invalid":
-        return f"{where}.model: unknown value {first['ctx']['tag']!r}; {nearest(first['ctx']['tag'], STUDENT_MODELS)}"
+        known = TEACHER_MODELS if location[0] == "teachers" else STUDENT_MODELS
+        return f"{where}.model: unknown value {first['ctx']['tag']!r}; {nearest(first['ctx']['tag'], known)}"
     if first["type"] == "literal_error" and isinstance(first["input"], str):
         known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{where}: unknown value {first['input']!r}; {nearest(first['input'], known)}"

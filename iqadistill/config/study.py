@@ -12,7 +12,17 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 SPHERE_METHODS = ("erp", "lat", "sp", "sphere")
 FLAT_METHODS = ("random_crops", "grid_crops")
 SELECTOR_METHODS = ("residual", "random", "kcenter", "herding", "facility", "highest_residual")
-METRIC_FIGURES = ("rate_sweep", "sampler_metric", "dimension", "sensitivity", "pooling", "controls", "cost", "students")
+STUDENT_FIGURES = ("students", "student_cost", "cross_dataset")
+METRIC_FIGURES = (
+    "rate_sweep",
+    "sampler_metric",
+    "dimension",
+    "sensitivity",
+    "pooling",
+    "controls",
+    "cost",
+    *STUDENT_FIGURES,
+)
 SELECTION_FIGURES = ("convergence", "noise_failure", "duplicates", "overlap", "kept_patches")
 
 
@@ -244,12 +254,119 @@ class AdtrsSettings(NetworkSettings):
     ranking_weight: float = Field(0.05, ge=0, description="weight of the relative ranking")
 
 
-StudentSettings = MlpSettings | AdtrsSettings
-STUDENT_MODELS = ("mlp", "adtrs")
+class RkiqtSettings(NetworkSettings):
+    """A Vision Transformer that learns from up to three teachers (arXiv 2312.00591)."""
+
+    model: Literal["rkiqt"] = Field("rkiqt", description="rkiqt: fine-tuned on the pixels of kept patches")
+    backbone: str = Field("deit3_small_patch16_224", description="any Vision Transformer of timm with a class token")
+    pretrained: bool = Field(True, description="whether it starts from timm's weights")
+    depth: int | None = Field(None, ge=1, description="blocks of it that are kept; default: all")
+    stem: str | None = Field(None, description="a CNN of timm in place of the patch embedding; default: none")
+    stem_pretrained: bool | Literal["packaged"] = Field(True, description="weights of the stem, as of a backbone")
+    head: Literal["decoder", "linear"] = Field(
+        "decoder", description="decoder, or linear: a plain Vision Transformer with a linear layer on its class token"
+    )
+    tokens: tuple[Literal["cls", "conv", "inv"], ...] = Field(
+        ("cls", "conv", "inv"), description="tokens that are scored; cls, and those of teachers"
+    )
+    decoder_depth: int = Field(1, ge=1, description="layers of the decoder")
+    decoder_heads: int = Field(6, ge=1, description="heads of its attention")
+    nar: str | None = Field(None, description="teacher entry of model nar_teacher; default: none")
+    conv: str | None = Field(None, description="teacher entry that the Conv token learns from; default: none")
+    inv: str | None = Field(None, description="teacher entry that the Inv token learns from; default: none")
+    mcd_weight: float = Field(
+        0.5, gt=0, description="weight of the masked distillation from nar; the paper's is unknown"
+    )
+    inductive_weight: float = Field(
+        0.5, gt=0, description="weight of the distillation from conv and from inv; the paper's is unknown"
+    )
+    mask_ratio: Fraction = Field(
+        0.5, description="share of the student's cells that are hidden; the paper's is unknown"
+    )
+    masking: Literal["random", "gaussian_centre", "gaussian_edge", "centre", "edge", "none"] = Field(
+        "random", description="which cells are hidden"
+    )
+    generator: tuple[Literal[3, 5], ...] = Field(
+        (3, 3), max_length=3, description="kernel sizes of the generator's convolutions; empty for no generator"
+    )
+    reverse: bool = Field(
+        True, description="an intermediate head between teacher and token that learns from both; else scores directly"
+    )
+
+    def teachers(self) -> dict[str, str]:
+        """Teacher entries by their role."""
+        given = {"nar": self.nar, "conv": self.conv, "inv": self.inv}
+        return {role: name for role, name in given.items() if name}
+
+    def network(self) -> dict[str, Any]:
+        """Settings of the network that scores, without those of its teaching."""
+        return {name: value for name, value in super().network().items() if name not in _TEACHING}
+
+    def teaching(self) -> dict[str, Any]:
+        """Settings of what the teachers do, but for their names."""
+        return self.model_dump(include=set(_TEACHING[3:]), mode="json")
 
 
-class TeacherSettings(Settings):
-    """A pretrained teacher; none of the present students takes one."""
+_TEACHING = ("nar", "conv", "inv", "mcd_weight", "inductive_weight", "mask_ratio", "masking", "generator", "reverse")
+
+StudentSettings = MlpSettings | AdtrsSettings | RkiqtSettings
+STUDENT_MODELS = ("mlp", "adtrs", "rkiqt")
+
+
+class TeacherSettings(RecipeSettings):
+    """A network that is trained before the students and teaches them."""
+
+    size: int | None = Field(None, ge=16, description="patches are resized to this side; default: the sampler's size")
+    pretrained: bool | str = Field(
+        True, description="as of a student's backbone; of a RedNet, a file of published weights, or false"
+    )
+
+    def recipe(self) -> dict[str, Any]:
+        """Settings of the training."""
+        return self.model_dump(include=set(RecipeSettings.model_fields), mode="json")
+
+    def network(self) -> dict[str, Any]:
+        """Settings of the network itself."""
+        elsewhere = {"size", "model", "pretrain_on", "pristine", "pristine_patches", "sampler"}
+        return self.model_dump(exclude=elsewhere | set(RecipeSettings.model_fields), mode="json")
+
+
+class RegressorSettings(TeacherSettings):
+    """The CNN or the INN teacher of RKIQT, trained on the training images that its students see."""
+
+    model: Literal["regressor"] = Field("regressor", description="regressor: a backbone and a linear layer")
+    backbone: str = Field("efficientnet_b0", description="any timm network with four stages, or rednet26, 38, 50, 101")
+    dropout: Fraction = Field(0.0, description="dropout before the linear layer")
+
+
+class NarTeacherSettings(TeacherSettings):
+    """The teacher of RKIQT that compares a picture with pristine ones of other content."""
+
+    model: Literal["nar_teacher"] = Field("nar_teacher", description="nar_teacher: non-aligned reference")
+    backbone: str = Field("resnet50", description="any timm network with four stages")
+    freeze_backbone: bool = Field(True, description="whether the backbone keeps its weights")
+    width: int = Field(64, ge=1, description="channels that each stage is brought to")
+    cells: int = Field(7, ge=1, description="cells a side that each stage is averaged to")
+    mixer_width: int = Field(256, ge=1, description="width of both mixers")
+    difference_depth: int = Field(18, ge=1, description="mixer layers on the differences to the reference")
+    picture_depth: int = Field(9, ge=1, description="mixer layers on the picture")
+    pretrain_on: str = Field(
+        "kadid10k",
+        description="dataset entry whose scored images it learns from, all of them, or target: the students' own training images",
+    )
+    pristine: str = Field(
+        "div2k",
+        description="dataset entry whose references are the pristine pictures, or target: those of the training images",
+    )
+    pristine_patches: int = Field(512, ge=1, description="patches of them that are compared with")
+    sampler: str | None = Field(
+        None, description="sampler entry for the pristine pictures and for pretrain_on; default: the students' own"
+    )
+
+
+TeacherEntry = RegressorSettings | NarTeacherSettings
+TEACHER_MODELS = ("regressor", "nar_teacher")
+TARGET = "target"
 
 
 class EvaluationSettings(Settings):
@@ -283,6 +400,10 @@ class ExperimentSettings(Settings):
     students: tuple[str, ...] | None = Field(
         None, description="student entries; default: those on frozen embeddings, for deep ones take hours"
     )
+    tested_on: tuple[str, ...] | None = Field(
+        None,
+        description="cross_dataset only: datasets that deep students are tested on, every picture of them; default: the experiment's",
+    )
 
 
 class Study(Settings):
@@ -297,7 +418,7 @@ class Study(Settings):
     encoders: dict[Name, EncoderSettings]
     selectors: dict[Name, SelectorSettings]
     keep: tuple[Rate, ...] = Field(description="keep rates, fractions of an image's patches", min_length=1)
-    teachers: dict[Name, TeacherSettings] = {}
+    teachers: dict[Name, Annotated[TeacherEntry, Field(discriminator="model")]] = {}
     students: dict[Name, Annotated[StudentSettings, Field(discriminator="model")]]
     evaluation: EvaluationSettings = EvaluationSettings()
     experiments: tuple[ExperimentSettings, ...] = Field(min_length=1)

@@ -24,6 +24,18 @@ def experiment_rows(rows: pd.DataFrame, experiment: Mapping[str, Any]) -> pd.Dat
     return pd.concat([trained, controls], ignore_index=True)
 
 
+def cross_rows(rows: pd.DataFrame, experiment: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of an experiment's students on datasets they were not trained on.
+
+    Args:
+        rows: Any table with the variant columns and `dataset`.
+        experiment: `cells` (mappings of dataset, sampler, encoder) that were trained on, `tested_on`, `students`.
+    """
+    cells = pd.DataFrame(experiment["cells"]).rename(columns={"dataset": "train_dataset"})
+    rows = rows.merge(cells, on=["train_dataset", "sampler", "encoder"])
+    return rows[rows.dataset.isin(experiment["tested_on"]) & rows.student.isin(experiment["students"])]
+
+
 def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     """Patches and seconds of each variant.
 
@@ -43,3 +55,45 @@ def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame
     selecting = costs[costs["rule"] == "select_patches"].set_index("wildcards").seconds
     names = variants[[*PANEL, "selector"]].agg("/".join, axis=1)
     return variants.assign(select_seconds=names.map(selecting).fillna(0.0).to_numpy())
+
+
+def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """Work, size and training time of each deep student on all patches.
+
+    Args:
+        histories: Table "history" of the training jobs with `dataset`.
+        costs: Table "costs"; a deep student's job is named study/dataset/sampler/encoder/selector/keep/student/split, a teacher's
+            study/dataset/sampler/teacher/split.
+
+    Returns:
+        A row a student: dataset, sampler, encoder, student, `gigaflops` (a patch), `millions` (of parameters), `minutes` (of
+        training, mean over splits; a training that was killed and went on counts whole), `teacher_minutes` (its teachers' jobs,
+        also where others share them), `total_minutes`.
+    """
+    key = [*PANEL, "student"]
+    weighed = _jobs(costs, "train_network", [*PANEL, "selector", "keep", "student", "split"])
+    weighed = weighed[weighed.selector == ALL].assign(
+        gigaflops=lambda jobs: jobs.flops / 1e9, millions=lambda jobs: jobs.parameters / 1e6
+    )
+    runs = histories[histories.selector == ALL].groupby([*key, "teacher", "split"], as_index=False).seconds.sum()
+    lessons = _jobs(costs, "pretrain_teacher", ["dataset", "sampler", "teacher", "split"])
+    runs = runs.assign(
+        minutes=runs.seconds / 60, teacher_minutes=[_taught(run, lessons) / 60 for run in runs.itertuples()]
+    )
+    spent = runs.groupby(key, as_index=False)[["minutes", "teacher_minutes"]].mean()
+    spent = spent.assign(total_minutes=spent.minutes + spent.teacher_minutes)
+    return weighed.groupby(key, as_index=False)[["gigaflops", "millions"]].mean().merge(spent, on=key)
+
+
+def _jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
+    """Costs of a rule's jobs with the wildcards behind the study as columns."""
+    jobs = costs[costs["rule"] == rule]
+    wildcards = [text.split("/")[1:] for text in jobs.wildcards]
+    return jobs.join(pd.DataFrame(wildcards, columns=names, index=jobs.index))
+
+
+def _taught(run: Any, lessons: pd.DataFrame) -> float:
+    """Seconds that the teachers of one student's training took; those of another dataset were trained on all its images."""
+    here = (lessons.dataset == run.dataset) & (lessons.sampler == run.sampler) & (lessons.split == str(run.split))
+    named = lessons.teacher.isin(run.teacher.split("+"))
+    return float(lessons.seconds[named & (here | (lessons.split == "all"))].sum())

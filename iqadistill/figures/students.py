@@ -10,6 +10,7 @@ from iqadistill.figures.dots import COLORS, MARKERS, dot
 from iqadistill.figures.style import METRIC_LABELS, new_figure, p_text, styled, titled
 from iqadistill.figures.variants import ALL, PANEL, trained
 
+BLOCK = ["train_dataset", *PANEL]
 EVIDENCE = 5  # splits; fewer are an illustration
 
 
@@ -19,33 +20,37 @@ def plot_students(
     comparisons: pd.DataFrame,
     students: Sequence[str],
     notes: Mapping[str, str] | None = None,
+    tested_on: Sequence[str] = (),
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC of every student on all patches, with its paired difference to the first.
+
+    A block of dots is a dataset x sampler x encoder, or, where `tested_on` names datasets, one they were trained on x one of these.
 
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons"; family "students" gives differences and p values.
         students: Names, from top to bottom; the first is what the others are compared with.
         notes: Dataset -> words that stand beside its name.
+        tested_on: Other datasets than that of training; none for the training dataset's own test images.
 
     Returns:
-        The figure, and a row for each dataset x sampler x encoder x student x metric with the difference to the first student.
+        The figure, and a row for each block x student x metric with the difference to the first student.
 
     Raises:
         InputError: No row belongs to a trained student.
     """
     notes = notes or {}
-    rows = trained(summary)
+    rows = summary[summary.train_dataset != summary.dataset] if tested_on else trained(summary)
     rows = rows[(rows.selector == ALL) & rows.metric.isin(["srcc", "plcc"]) & rows.student.isin(students)]
-    table = rows.merge(_against(comparisons, students[0]), on=[*PANEL, "student", "metric"], how="left")
+    table = rows.merge(_against(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
     order = {name: place for place, name in enumerate(students)}
-    table = table.assign(order=table.student.map(order)).sort_values([*PANEL, "order"], kind="stable")
-    blocks = list(table[PANEL].drop_duplicates().itertuples(index=False, name=None))
-    heights = [table[(table[PANEL] == list(block)).all(axis=1)].student.nunique() + 1.0 for block in blocks]
+    table = table.assign(order=table.student.map(order)).sort_values([*BLOCK, "order"], kind="stable")
+    blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
+    heights = [table[(table[BLOCK] == list(block)).all(axis=1)].student.nunique() + 1.0 for block in blocks]
     figure = new_figure(9.6, 0.6 + sum(0.27 * height + 0.42 for height in heights))
     grid = figure.subplots(len(blocks), 2, sharey="row", squeeze=False, height_ratios=heights)
     for line, block in zip(grid, blocks, strict=True):
-        here = table[(table[PANEL] == list(block)).all(axis=1)]
+        here = table[(table[BLOCK] == list(block)).all(axis=1)]
         names = list(dict.fromkeys(here.student))
         for axes, metric in zip(line, ["srcc", "plcc"], strict=True):
             axes.grid(axis="x")
@@ -62,8 +67,9 @@ def plot_students(
             axes.tick_params(axis="y", length=0)
         ticks = [_label(name, here) for name in names]
         line[0].set_yticks(range(len(names)), ticks)
-        dataset, sampler, _ = block
-        line[0].set_title(f"{titled(dataset, notes)}, {sampler}", loc="left", fontweight="bold", fontsize=9.5)
+        learnt, dataset, sampler, _ = block
+        title = f"{titled(dataset, notes)}, {sampler}" + (f", trained on {titled(learnt, notes)}" if tested_on else "")
+        line[0].set_title(title, loc="left", fontweight="bold", fontsize=9.5)
     return figure, table.drop(columns="order").reset_index(drop=True)
 
 
@@ -80,7 +86,7 @@ def _difference(row: pd.Series) -> str:
 def _against(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:
     """Difference of each student to the first, whichever way round the pair was tested."""
     pairs = comparisons[comparisons.family == "students"]
-    key = [*PANEL, "student", "metric"]
+    key = [*BLOCK, "student", "metric"]
     columns = [*key, "delta", "low", "high", "p", "p_holm"]
     forward = pairs[pairs.other_student == first][columns]
     backward = pairs[pairs.student == first].drop(columns="student").rename(columns={"other_student": "student"})

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -17,7 +18,38 @@ def _adtrs() -> type[nn.Module]:
     return ADTRS
 
 
-MODELS: dict[str, Callable[[], type[nn.Module]]] = {"mlp": lambda: MLP, "adtrs": _adtrs}
+def _rkiqt() -> type[nn.Module]:
+    from iqadistill.models.rkiqt import RKIQT
+
+    return RKIQT
+
+
+def _regressor() -> type[nn.Module]:
+    from iqadistill.models.regressor import Regressor
+
+    return Regressor
+
+
+def _nar_teacher() -> type[nn.Module]:
+    from iqadistill.models.nar_teacher import NARTeacher
+
+    return NARTeacher
+
+
+def _rednet(depth: int) -> Callable[..., nn.Module]:
+    from iqadistill.models.rednet import RedNet
+
+    return partial(RedNet, depth)
+
+
+MODELS: dict[str, Callable[[], Callable[..., nn.Module]]] = {
+    "mlp": lambda: MLP,
+    "adtrs": _adtrs,
+    "rkiqt": _rkiqt,
+    "regressor": _regressor,
+    "nar_teacher": _nar_teacher,
+    **{f"rednet{depth}": partial(_rednet, depth) for depth in (26, 38, 50, 101)},
+}
 
 
 def create_model(name: str, **settings: Any) -> nn.Module:

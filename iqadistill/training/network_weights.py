@@ -41,5 +41,6 @@ def rebuild_network(settings: Mapping[str, Any], path: str | Path) -> nn.Module:
     Raises:
         InputError: As `load_network`, or a setting is unknown.
     """
-    settings = {**settings, "pretrained": False}  # the weights come from the file
+    weights = [name for name in ("pretrained", "stem_pretrained") if name in settings]
+    settings = {**settings, **dict.fromkeys(weights, False)}  # they come from the file
     return load_network(create_model(settings.pop("model"), **settings), path)

@@ -175,17 +175,14 @@ def _groups(network: nn.Module, recipe: NetworkRecipe) -> list[dict]:
     """Parameters by their peak learning rate."""
     if recipe.backbone_lr != 1 and not hasattr(network, "backbone"):
         raise InputError("recipe: backbone_lr is set, but the network has no backbone; leave it out.")
+    slower = set(network.backbone.parameters()) if recipe.backbone_lr != 1 else set()
     rates = {
-        name: recipe.lr * (recipe.backbone_lr if name.startswith("backbone.") else 1.0)
-        for name, parameter in network.named_parameters()
+        parameter: recipe.lr * (recipe.backbone_lr if parameter in slower else 1.0)
+        for parameter in network.parameters()
         if parameter.requires_grad
     }
     return [
-        {
-            "params": [network.get_parameter(name) for name, own in rates.items() if own == rate],
-            "peak": rate,
-            "lr": rate,
-        }
+        {"params": [parameter for parameter, own in rates.items() if own == rate], "peak": rate, "lr": rate}
         for rate in dict.fromkeys(rates.values())
     ]
 

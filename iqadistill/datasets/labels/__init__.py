@@ -17,6 +17,7 @@ from iqadistill.datasets.labels.live import read_live
 from iqadistill.datasets.labels.livec import read_livec
 from iqadistill.datasets.labels.mvaqd import read_mvaqd
 from iqadistill.datasets.labels.oiqa import read_oiqa
+from iqadistill.datasets.labels.pictures import read_pictures
 from iqadistill.datasets.labels.spaq import read_spaq
 from iqadistill.datasets.labels.tid2013 import read_tid2013
 from iqadistill.datasets.listing import image_ids, without_suffix
@@ -35,6 +36,7 @@ FORMATS: dict[str, Callable[[Archive], list[Label]]] = {
     "oiqa": read_oiqa,
     "mvaqd": read_mvaqd,
     "div2k": read_div2k,
+    "pictures": read_pictures,
 }
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from iqadistill.figures.experiment import experiment_rows, training_costs
+from iqadistill.figures.experiment import experiment_rows, student_costs, training_costs
 
 EXPERIMENT = {
     "cells": [{"dataset": "own", "sampler": "erp", "encoder": "tiny"}],
@@ -62,3 +62,42 @@ def test_training_costs_add_epochs_and_average_splits():
     assert one["patches"] == 105
     assert one["train_seconds"] == pytest.approx(4.5)
     assert one["select_seconds"] == 7.0
+
+
+def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
+    histories = pd.DataFrame(
+        [
+            row(
+                student="deep",
+                selector=selector,
+                teacher="nar+cnn",
+                split=split,
+                epoch=epoch,
+                seconds=60.0 + 60 * split,
+            )
+            for selector in ("all", "residual")
+            for split in (0, 1)
+            for epoch in (0, 1)
+        ]
+    )
+    jobs = [
+        f"small/own/erp/tiny/{selector}/{keep}/deep/{split}"
+        for selector, keep in (("all", 1.0), ("residual", 0.4))
+        for split in (0, 1)
+    ]
+    taught = ["other/erp/nar/all", "own/erp/cnn/0", "own/erp/cnn/1", "own/erp/cnn/2", "own/lat/cnn/0", "own/erp/inn/0"]
+    costs = pd.concat(
+        [
+            pd.DataFrame(
+                {"rule": "train_network", "wildcards": jobs, "flops": [2e9, 2e9, 5e9, 5e9], "parameters": 4e6}
+            ),
+            pd.DataFrame(
+                {"rule": "pretrain_teacher", "wildcards": [f"small/{name}" for name in taught], "seconds": 120.0}
+            ),
+            pd.DataFrame({"rule": ["predict"], "wildcards": ["small/own/erp/tiny/mlp"]}),
+        ],
+        ignore_index=True,
+    )
+    (one,) = student_costs(histories, costs).to_dict("records")
+    assert (one["student"], one["gigaflops"], one["millions"]) == ("deep", 2.0, 4.0)
+    assert (one["minutes"], one["teacher_minutes"], one["total_minutes"]) == (3.0, 4.0, 7.0)

@@ -2,6 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from iqadistill.errors import InputError
+from iqadistill.figures.student_cost import AXES, plot_student_cost
 from iqadistill.figures.students import plot_students
 
 PLACE = {"dataset": "photos", "sampler": "random_crops", "encoder": "lite0"}
@@ -16,7 +18,7 @@ def results():
         for student, median, splits in (("a", 0.8, 10), ("b", 0.85, 10), ("c", 0.7, 3))
         for metric in ("srcc", "plcc")
     ]
-    tested = {"low": 0.01, "high": 0.09, "p": 0.01, "p_holm": 0.02, "family": "students"}
+    tested = {"train_dataset": "photos", "low": 0.01, "high": 0.09, "p": 0.01, "p_holm": 0.02, "family": "students"}
     pairs = [
         {**PLACE, "student": "b", "other_student": "a", "metric": metric, "delta": 0.05, **tested}
         for metric in ("srcc", "plcc")
@@ -41,3 +43,29 @@ def test_few_splits_are_called_an_illustration(results):
     figure, _ = plot_students(*results, ["a", "b", "c"])
     ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert ticks == ["a", "b", "c\n(illustration: 3 splits)"]
+
+
+def test_cost_stands_beside_accuracy_for_deep_students_alone(results):
+    costs = pd.DataFrame(
+        [
+            {**PLACE, "student": "b", "gigaflops": 0.4, "millions": 4.0, "total_minutes": 3.0},
+            {**PLACE, "student": "c", "gigaflops": 8.0, "millions": 43.0, "total_minutes": 30.0},
+        ]
+    )
+    figure, table = plot_student_cost(results[0], costs, ["a", "b", "c"])
+    assert table.set_index("student").gigaflops.to_dict() == {"b": 0.4, "c": 8.0}
+    assert [axes.get_xlabel() for axes in figure.axes] == list(AXES.values())
+    assert [len(axes.containers) for axes in figure.axes] == [2, 2, 2]
+    with pytest.raises(InputError, match="none belongs to a deep student"):
+        plot_student_cost(results[0], costs, ["a"])
+
+
+def test_students_tested_elsewhere_stand_in_a_block_for_each_training_set(results):
+    summary, comparisons = results
+    crossed = [table.assign(dataset="rooms") for table in results]
+    everything = [pd.concat(pair) for pair in zip((summary, comparisons), crossed, strict=True)]
+    figure, table = plot_students(*everything, ["a", "b"], {"photos": "simulated scores"}, ["rooms"])
+    assert set(table.dataset) == {"rooms"} and set(table.train_dataset) == {"photos"}
+    assert figure.axes[0].get_title("left") == "rooms, random_crops, trained on photos (simulated scores)"
+    _, at_home = plot_students(*everything, ["a", "b"])
+    assert set(at_home.dataset) == {"photos"}

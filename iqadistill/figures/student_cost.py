@@ -1,0 +1,61 @@
+"""What the accuracy of deep students costs."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from iqadistill.errors import InputError
+from iqadistill.figures.dots import COLORS, MARKERS, interval_bars
+from iqadistill.figures.style import METRIC_LABELS, new_figure, panel_title, styled
+from iqadistill.figures.variants import ALL, PANEL, in_panel, panels, trained
+
+AXES = {
+    "gigaflops": "GFLOP a patch, scoring",
+    "millions": "million parameters, scoring",
+    "total_minutes": "minutes of training a split",
+}
+
+
+@styled
+def plot_student_cost(
+    summary: pd.DataFrame, costs: pd.DataFrame, students: Sequence[str], notes: Mapping[str, str] | None = None
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw SRCC against work, size and training time of every deep student on all patches; a row a dataset x sampler x encoder.
+
+    Args:
+        summary: Table "summary".
+        costs: A row a student: dataset, sampler, encoder, student, and the columns of `AXES`.
+        students: Names, in the order of the legend; those without costs are left out.
+        notes: Dataset -> words that stand beside its name.
+
+    Returns:
+        The figure, and the summary's rows with their costs.
+
+    Raises:
+        InputError: No student has costs.
+    """
+    notes = notes or {}
+    rows = trained(summary)
+    rows = rows[(rows.selector == ALL) & (rows.metric == "srcc") & rows.student.isin(students)]
+    table = rows.merge(costs, on=[*PANEL, "student"]).reset_index(drop=True)
+    if table.empty:
+        raise InputError("costs: none belongs to a deep student of this experiment; name one under students.")
+    names = [name for name in students if name in set(table.student)]
+    shown = panels(table)
+    figure = new_figure(10.2, 0.5 + 0.18 * len(names) + 2.7 * len(shown))
+    for line, panel in zip(figure.subplots(len(shown), len(AXES), squeeze=False, sharey="row"), shown, strict=True):
+        for axes, (column, label) in zip(line, AXES.items(), strict=True):
+            for place, name in enumerate(names):
+                here = in_panel(table, panel, student=name)
+                look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place // len(COLORS) % len(MARKERS)]}
+                axes.errorbar(
+                    here[column], here["median"], interval_bars(here), linestyle="none", capsize=2, label=name, **look
+                )
+            axes.set(xlabel=label)
+            axes.set_xlim(left=0)
+            axes.grid()
+        line[0].set(ylabel=METRIC_LABELS["srcc"])
+        line[0].set_title(panel_title(panel, notes), loc="left")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure, table

@@ -1,0 +1,24 @@
+"""What scoring one patch costs."""
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def forward_cost(network: nn.Module, side: int) -> dict[str, int]:
+    """Size of a network and work of its forward pass in eval mode.
+
+    Args:
+        network: (B, 3, side, side) to scores (B,); left in the mode it was in.
+        side: Of the patch, in pixels.
+
+    Returns:
+        parameters: all of them; flops: floating-point operations of matrix products and convolutions for one patch, a
+        multiply-add counted as two.
+    """
+    first = next(network.parameters())
+    training = network.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network.eval()(torch.zeros(1, 3, side, side, device=first.device))
+    network.train(training)
+    return {"parameters": sum(own.numel() for own in network.parameters()), "flops": counter.get_total_flops()}

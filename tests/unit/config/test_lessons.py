@@ -1,0 +1,127 @@
+import pytest
+
+from iqadistill.config import check_study, grid, lessons
+from iqadistill.config.lessons import Lesson
+from iqadistill.errors import InputError
+
+
+@pytest.fixture
+def raw():
+    return {
+        "name": "taught",
+        "datasets": {"kadid10k": {}, "livec": {}, "div2k": {}, "csiq": {}},
+        "samplers": {"random_crops": {"count": 4, "size": 32}, "lat": {"count": 4, "size": 32}},
+        "encoders": {"tiny": {"model": "test_resnet"}},
+        "selectors": {},
+        "keep": [0.5, 1.0],
+        "teachers": {
+            "nar": {"model": "nar_teacher"},
+            "nar_target": {"model": "nar_teacher", "pretrain_on": "target", "pristine": "target"},
+            "cnn": {"model": "regressor"},
+        },
+        "students": {"rkiqt": {"nar": "nar", "conv": "cnn"}, "rkiqt_other": {"nar": "nar_target", "conv": "cnn"}},
+        "evaluation": {"splits": 2},
+        "experiments": [{"figure": "students", "datasets": ["kadid10k", "livec"], "students": ["rkiqt"]}],
+    }
+
+
+def taught(raw, dataset):
+    """What taught the students of a dataset's first split, by role."""
+    study = check_study(raw)
+    run = next(run for run in grid.study_runs(study) if run.dataset == dataset and run.split == 0)
+    return lessons.run_lessons(study, run)
+
+
+def refused(raw, *parts):
+    with pytest.raises(InputError) as caught:
+        check_study(raw)
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_teacher_of_another_dataset_learns_from_all_of_it(raw):
+    assert taught(raw, "livec") == {
+        "nar": Lesson("kadid10k", "random_crops", "nar", "all"),
+        "conv": Lesson("livec", "random_crops", "cnn", "0"),
+    }
+
+
+def test_what_a_student_is_tested_on_never_teaches_its_teacher(raw):
+    assert taught(raw, "kadid10k")["nar"] == Lesson("kadid10k", "random_crops", "nar", "0")
+    raw["experiments"][0]["students"] = ["rkiqt_other"]
+    assert taught(raw, "livec")["nar"] == Lesson("livec", "random_crops", "nar_target", "0")
+    # the same pictures under another name would get past
+    raw["experiments"][0] |= {"datasets": ["kadid"], "students": ["rkiqt"]}
+    raw["datasets"]["kadid"] = {"source": "kadid10k"}
+    refused(raw, "teachers.nar.pretrain_on", "'kadid10k' holds the pictures that 'kadid' is tested on")
+
+
+def test_students_of_a_teacher_are_not_tested_on_what_taught_it(raw):
+    raw["experiments"] = [
+        {"figure": "cross_dataset", "datasets": ["livec"], "tested_on": ["csiq", "kadid10k"], "students": ["rkiqt"]}
+    ]
+    refused(raw, "'rkiqt' is tested on 'kadid10k'", "teacher 'nar'")
+    raw["experiments"][0]["tested_on"] = ["csiq", "livec"]
+    tests = grid.study_cross_tests(check_study(raw))
+    assert {(test.run.dataset, test.tested, test.run.split) for test in tests} == {
+        ("livec", "csiq", 0),
+        ("livec", "csiq", 1),
+    }
+
+
+def test_references_of_the_tested_contents_are_refused_but_for_those_of_the_training_images(raw):
+    raw["teachers"]["nar"] |= {"pristine": "csiq", "pretrain_on": "target"}
+    raw["experiments"][0] |= {"datasets": ["csiq"]}
+    refused(raw, "teachers.nar.pristine", "say target")
+    raw["teachers"]["nar"]["pristine"] = "target"
+    study = check_study(raw)
+    (lesson, _) = [own for own in lessons.study_lessons(study) if own.teacher == "nar"]
+    assert lessons.pristine_patches(study, lesson, "nar") == ("csiq", "random_crops")
+
+
+def test_a_teacher_is_trained_once_for_all_its_students(raw):
+    raw["students"]["rkiqt_second"] = {"nar": "nar", "conv": "cnn", "reverse": False}
+    raw["experiments"][0]["students"] = ["rkiqt", "rkiqt_second"]
+    names = [(own.dataset, own.teacher, own.split) for own in lessons.study_lessons(check_study(raw))]
+    assert sorted(names) == [
+        *(("kadid10k", "cnn", split) for split in "01"),
+        *(("kadid10k", "nar", split) for split in ("0", "1", "all")),
+        *(("livec", "cnn", split) for split in "01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"nar": "narr"}, "students.rkiqt.nar: 'narr' is not defined"),
+        ({"conv": "nar"}, "students.rkiqt.conv: 'nar' is a nar_teacher"),
+        ({"tokens": ["cls", "inv"]}, "students.rkiqt.conv: the student has no conv token"),
+        ({"head": "linear", "nar": None}, "the student has no conv token"),
+        ({"masking": "checkerboard"}, "students.rkiqt.masking: unknown value 'checkerboard'"),
+    ],
+)
+def test_wrong_student_is_told_in_a_sentence(raw, change, sentence):
+    raw["students"]["rkiqt"] |= change
+    refused(raw, sentence)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"pristine": "div3k"}, "teachers.nar.pristine: 'div3k' is not defined under datasets"),
+        ({"pretrain_on": "div2k"}, "teachers.nar.pretrain_on: 'div2k' has no scores"),
+        ({"sampler": "lat"}, "teachers.nar.sampler: 'lat' does not fit"),
+        ({"model": "nar"}, "teachers.nar.model: unknown value 'nar'"),
+        ({"mixer": 3}, "teachers.nar.mixer: unknown key"),
+    ],
+)
+def test_wrong_teacher_is_told_in_a_sentence(raw, change, sentence):
+    raw["experiments"][0]["datasets"] = ["livec"]
+    raw["teachers"]["nar"] |= change
+    refused(raw, sentence)
+
+
+def test_lists_of_lists_make_a_grid_of_settings_that_are_lists(raw):
+    raw["students"]["rkiqt"] |= {"generator": [[], [3], [5, 5]], "tokens": ["cls", "conv"]}
+    study = check_study(raw)
+    members = {name: study.students[name].generator for name in study.grids["rkiqt"]}
+    assert members == {"rkiqt.generator-none": (), "rkiqt.generator-3": (3,), "rkiqt.generator-5-5": (5, 5)}

@@ -1,0 +1,74 @@
+import math
+
+import pytest
+import torch
+
+from iqadistill.losses import IntermediateHead, ReverseDistillationLoss
+
+CHANNELS = (3, 5, 7)
+
+
+def maps(batch=4):
+    generator = torch.Generator().manual_seed(1)
+    sides = (8, 4, 2)
+    return [
+        torch.randn(batch, own, side, side, generator=generator, dtype=torch.float64)
+        for own, side in zip(CHANNELS, sides, strict=True)
+    ]
+
+
+def scores(seed, batch=4):
+    return torch.rand(batch, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def reference_head(head, features):
+    """Y_I = MLP((A1(F1) + A2(F2)) + A3(F3)): each map aligned cell by cell, then averaged."""
+    aligned = []
+    for align, own in zip(head.alignments, features, strict=True):
+        cells = torch.einsum("oc,bcyx->boyx", align.weight, own) + align.bias[:, None, None]
+        aligned.append(cells.mean((2, 3)))
+    joined = (aligned[0] + aligned[1]) + aligned[2]
+    first, _, last = head.mlp
+    hidden = joined @ first.weight.T + first.bias
+    hidden = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
+    return (hidden @ last.weight.T + last.bias)[:, 0]
+
+
+@pytest.fixture
+def loss():
+    torch.manual_seed(0)
+    return ReverseDistillationLoss(CHANNELS, width=6).double()
+
+
+@torch.no_grad()
+def test_intermediate_head_follows_the_equation():
+    torch.manual_seed(0)
+    head = IntermediateHead(CHANNELS, width=6).double()
+    found = head(maps())
+    torch.testing.assert_close(found, reference_head(head, maps()))
+    assert found.std() > 1e-3
+
+
+@torch.no_grad()
+def test_loss_is_the_heads_distance_to_teacher_and_token(loss):
+    token, teacher = scores(2), scores(3)
+    between = reference_head(loss.intermediate, maps())
+    expected = sum(abs(i - t) + abs(i - s) for i, t, s in zip(between, teacher, token, strict=True)) / 4
+    torch.testing.assert_close(loss(token, teacher, maps()), expected)
+
+
+def test_gradient_reaches_token_and_head_and_not_the_teacher(loss):
+    token, teacher, features = scores(2).requires_grad_(), scores(3).requires_grad_(), maps()
+    for own in features:
+        own.requires_grad_()
+    loss(token, teacher, features).backward()
+    assert token.grad.abs().sum() > 0
+    assert all(parameter.grad.abs().sum() > 0 for parameter in loss.parameters())
+    assert teacher.grad is None
+    assert all(own.grad is None for own in features)
+
+
+@torch.no_grad()
+def test_token_teacher_and_head_in_agreement_cost_nothing(loss):
+    agreed = loss.intermediate(maps())
+    assert loss(agreed, agreed, maps()) == 0

@@ -1,0 +1,81 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from iqadistill.errors import InputError
+from iqadistill.losses import MASKINGS, SpatialMask
+
+
+def probabilities(masking, ratio, cells=7):
+    return SpatialMask(masking, ratio, cells).probabilities.double().numpy()
+
+
+@pytest.mark.parametrize("masking", MASKINGS)
+@pytest.mark.parametrize("cells", [1, 2, 7, 8])
+@pytest.mark.parametrize("ratio", [0.0, 0.1, 0.5, 0.75, 0.99])
+def test_every_masking_hides_the_same_share(masking, cells, ratio):
+    hidden = probabilities(masking, ratio, cells)
+    assert hidden.shape == (cells, cells)
+    assert hidden.min() >= 0
+    assert hidden.max() <= 1
+    assert hidden.mean() == pytest.approx(ratio, abs=1e-6)
+
+
+@pytest.mark.parametrize("masking", MASKINGS)
+def test_cells_are_hidden_as_often_as_their_probability_says(masking):
+    mask = SpatialMask(masking, 0.4, 5)
+    torch.manual_seed(0)
+    drawn = mask(4000)
+    assert drawn.shape == (4000, 1, 5, 5)
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    frequency = 1 - drawn.mean((0, 1))
+    torch.testing.assert_close(frequency, mask.probabilities, atol=0.04, rtol=0)
+    assert (frequency[mask.probabilities == 1] == 1).all()
+    assert (frequency[mask.probabilities == 0] == 0).all()
+
+
+def test_masks_follow_the_seed_and_differ_between_patches():
+    mask = SpatialMask("random", 0.5, 7)
+    torch.manual_seed(3)
+    first = mask(4)
+    torch.manual_seed(3)
+    assert torch.equal(first, mask(4))
+    assert len({tuple(patch.flatten().tolist()) for patch in first}) == 4
+
+
+def test_centre_hides_the_nearest_cells_and_shares_what_is_left():
+    hidden = probabilities("centre", 7 / 25, cells=5)
+    assert hidden[2, 2] == 1
+    assert [hidden[1, 2], hidden[2, 1], hidden[2, 3], hidden[3, 2]] == [1] * 4
+    assert [hidden[1, 1], hidden[1, 3], hidden[3, 1], hidden[3, 3]] == pytest.approx([0.5] * 4)
+    assert hidden.sum() == pytest.approx(7)
+
+
+def test_gaussian_centre_falls_off_as_a_gaussian():
+    hidden = probabilities("gaussian_centre", 0.2)
+    middle, deviation = 3, 7 / 4
+    for y in range(7):
+        for x in range(7):
+            fall = math.exp(-((y - middle) ** 2 + (x - middle) ** 2) / (2 * deviation**2))
+            assert hidden[y, x] == pytest.approx(hidden[3, 3] * fall, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["", "gaussian_"])
+def test_edge_hides_what_centre_shows(kind):
+    np.testing.assert_allclose(probabilities(f"{kind}edge", 0.3), 1 - probabilities(f"{kind}centre", 0.7), atol=1e-6)
+    assert probabilities(f"{kind}edge", 0.3)[0, 0] > probabilities(f"{kind}edge", 0.3)[3, 3]
+
+
+@pytest.mark.parametrize(
+    ("masking", "ratio", "sentence"),
+    [
+        ("centr", 0.5, "did you mean 'centre'"),
+        ("random", 1.0, "a share in"),
+        ("random", -0.1, "a share in"),
+    ],
+)
+def test_settings_out_of_range_are_named(masking, ratio, sentence):
+    with pytest.raises(InputError, match=sentence):
+        SpatialMask(masking, ratio, 7)

@@ -1,0 +1,29 @@
+import pytest
+from torch import nn
+
+from iqadistill.models import create_model
+from iqadistill.training.network_cost import forward_cost
+
+
+class Known(nn.Module):
+    """A convolution to 2 channels at stride 2, and a linear layer on its means."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.linear = nn.Conv2d(3, 2, 3, 2, 1), nn.Linear(2, 1)
+
+    def forward(self, patches):
+        return self.linear(self.convolution(patches).mean((2, 3))).squeeze(1)
+
+
+def test_multiply_adds_and_parameters_are_counted():
+    network = Known()
+    assert forward_cost(network, 8) == {"parameters": 3 * 2 * 9 + 2 + 3, "flops": 2 * (16 * 3 * 2 * 9 + 2)}
+    assert network.training
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_adtrs_costs_at_least_its_backbone(backbone):
+    published = {"resnet18": 1.8e9, "resnet50": 4.1e9}[backbone]  # multiply-adds at 224 pixels
+    cost = forward_cost(create_model("adtrs", backbone=backbone), 224)
+    assert 2 * published < cost["flops"] < 2.4 * published
