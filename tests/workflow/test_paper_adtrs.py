@@ -1,53 +1,13 @@
 """paper_adtrs from miniatures of the official archives on a web server to its report."""
 
-import sys
-import zipfile
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
-
-sys.path.append(str(Path(__file__).parents[1] / "unit/datasets"))
-import official_archives
+from miniatures import expect_miniatures, serve
 
 pytestmark = pytest.mark.xdist_group("paper_adtrs")
 
 DATASETS = ("live", "csiq", "tid2013", "livec", "koniq10k")
-PICTURES = {".bmp", ".png", ".jpg"}
-
-
-def fill_pictures(folder: Path) -> None:
-    """Give every picture a content of its own: blocks of colour, some of them blurred."""
-    for place, file in enumerate(sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)):
-        generator = np.random.default_rng(place)
-        blocks = Image.fromarray(generator.integers(0, 255, (8, 8, 3), dtype=np.uint8))
-        file.unlink()  # a hard link to the one placeholder
-        how = (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)[place % 2]
-        blocks.resize((96, 64), how).save(file, "bmp" if file.suffix.lower() == ".bmp" else "png")
-
-
-def expect_miniatures(registry: Path) -> None:
-    """Let the workflow's copy of the registry expect as many pictures as the miniatures have."""
-    records = yaml.safe_load(registry.read_text())
-    for name in DATASETS:
-        counts = zip(("references", "distorted"), official_archives.MINIATURE_COUNTS[name], strict=True)
-        records[name] |= {key: count for key, count in counts if count}
-    registry.write_text(yaml.safe_dump(records))
-
-
-def serve(mirror, name: str, folder: Path) -> str:
-    """Pack a miniature of an official archive and return its address."""
-    labels, write = official_archives.DATASETS[name]
-    write(folder / name, labels("miniature"))
-    fill_pictures(folder / name)
-    with zipfile.ZipFile(mirror.folder / f"{name}.zip", "w") as packed:
-        for file in sorted((folder / name).rglob("*")):
-            if file.is_file() and not file.name.startswith("."):
-                packed.write(file, file.relative_to(folder / name))
-    return mirror.url(f"{name}.zip")
 
 
 @pytest.fixture
@@ -55,7 +15,7 @@ def arguments(workflow, mirror, tmp_path_factory):
     """The study as it is shipped but for the size of everything."""
     study = yaml.safe_load((workflow.folder / "studies/paper_adtrs.yaml").read_text())
     assert tuple(study["datasets"]) == DATASETS
-    expect_miniatures(workflow.folder / "iqadistill/registry.yaml")
+    expect_miniatures(workflow.folder / "iqadistill/registry.yaml", DATASETS)
     folder = tmp_path_factory.mktemp("official")
     shipped = {experiment["name"]: experiment for experiment in study["experiments"]}
     network = {"backbone": "test_resnet", "pretrained": False, "size": 64, "epochs": 1, "splits": 1}
