@@ -15,6 +15,7 @@ VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
 ALL, RANDOM = "all", "random"
 _SWEEP = ["train_dataset", "sampler", "encoder", "teacher", "student"]
 _OF_ONE_SWEEP = ("against_random", "against_all")
+_OF_TWO_STUDENTS = ("students", "against_label_only")
 
 
 def compare_variants(
@@ -29,8 +30,8 @@ def compare_variants(
     The families, each within one dataset and metric: `against_random`, every selector against random at the same keep rate, and
     `against_all`, every selector and rate against all patches, both within one sampler, encoder and student, for that is the sweep
     a claim is made of; `against_label_only`, every student on all patches against the predictor that knows the distortion label
-    only; `samplers`, `encoders` and `students`, in pairs, on all patches. Two students are compared on the splits both have, for
-    deep ones may be trained on fewer.
+    only; `samplers`, `encoders` and `students`, in pairs, on all patches. Two students, of which the label-only
+    predictor is one, are compared on the splits both have, for deep ones may be trained on fewer.
 
     Args:
         metrics: Table "metrics".
@@ -57,7 +58,7 @@ def compare_variants(
         second = (pair["dataset"], *(pair[f"other_{name}"] for name in VARIANT_OVER_SPLITS))
         for metric in compared:
             a, b = by_variant[first][metric].sort_index(), by_variant[second][metric].sort_index()
-            if pair["family"] == "students":
+            if pair["family"] in _OF_TWO_STUDENTS:
                 both = a.index.intersection(b.index)
                 a, b = a[both], b[both]
             if not a.index.equals(b.index):

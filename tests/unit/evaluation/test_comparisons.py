@@ -81,6 +81,18 @@ def test_different_splits_are_refused(compared):
         compare_variants(metrics, {})
 
 
+def test_a_student_of_fewer_splits_meets_the_others_on_those(compared):
+    toy, metrics, _ = compared
+    frame = metrics.to_pandas()
+    mlp = frame[(frame.selector == "all") & (frame.sampler == "erp")]
+    deep = mlp[mlp.split < 3].assign(student="deep", srcc=mlp.srcc - 0.1)
+    table = compare_variants(as_table(pd.concat([frame, deep]), "metrics"), toy.splits).to_pandas()
+    own = table[(table.student == "deep") & (table.metric == "srcc")].set_index("family")
+    label = frame[(frame.student == "label_only") & (frame.split < 3)].srcc.to_numpy()
+    assert own.delta["against_label_only"] == pytest.approx((deep.srcc.to_numpy() - label).mean())
+    assert own.delta["students"] == pytest.approx(-0.1)
+
+
 def test_a_lone_variant_has_nothing_to_be_compared_with(compared):
     toy, metrics, _ = compared
     alone = metrics.filter(pc.equal(metrics["selector"], "random"))
