@@ -211,6 +211,10 @@ def label_file(w):
     record = grid.dataset_source(STUDY, w.dataset)
     file = Path(picture_folder(w.dataset)) / "images.csv"
     written = file.is_file() and (record.origin == "folder" or record.labels)
+    if (
+        record.origin == "folder" and record.labels and not written
+    ):  # without any list, the files themselves say it
+        return sorted(p.as_posix() for p in file.parent.rglob("*") if p.is_file())
     return [file.as_posix()] if record.origin == "rendered" or written else []
 
 
@@ -323,6 +327,12 @@ def teaching(w):
     return json.dumps(
         {**student.teaching(), "teachers": student.teachers(), "pristine_patches": nar}
     )
+
+
+def published_weights(w):
+    """A file of weights the user gave a teacher."""
+    given = STUDY.teachers[w.teacher].pretrained
+    return [given] if isinstance(given, str) and given != "packaged" else []
 
 
 def this_lesson(w):

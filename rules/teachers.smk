@@ -7,6 +7,7 @@ rule pretrain_teacher:
         images="results/index_dataset/{dataset}.parquet",
         splits="results/split_dataset/{dataset}.parquet",
         patches="results/sample_patches/{dataset}/{sampler}.parquet",
+        published=published_weights,
         pristine=lambda w: pristine_files(this_lesson(w), w.teacher),
     output:
         weights=f"results/pretrain_teacher/{THIS_LESSON}.safetensors",

@@ -16,7 +16,6 @@ from iqadistill.training.launch import is_main_process, launch
 from iqadistill.training.network_cost import forward_cost
 from iqadistill.training.network_recipe import NetworkRecipe
 from iqadistill.training.network_weights import save_network
-from iqadistill.training.pristine import read_reference_pool
 from iqadistill.training.score_scale import score_scale
 
 w, seed = snakemake.wildcards, snakemake.params.seed
@@ -29,18 +28,13 @@ def train() -> None:
     tables = {name: read_table(snakemake.input[name], name) for name in ("images", "splits", "patches")}
     selection = next((read_table(file, "selection") for file in snakemake.input.selection), None)
     variant = {name: w[name] for name in ("sampler", "encoder", "selector", "student")}
-    teachers = (json.loads(snakemake.params.teaching) or {}).get("teachers", {})
-    variant |= {"train_dataset": w.dataset, "teacher": "+".join(teachers.values())}
+    teaching = json.loads(snakemake.params.teaching)
+    variant |= {"train_dataset": w.dataset, "teacher": "+".join(teaching["teachers"].values()) if teaching else ""}
     torch.manual_seed(seed + int(w.split))
     network = trained = create_model(settings.pop("model"), **settings)
-    teaching = json.loads(snakemake.params.teaching)
     if teaching:
-        pool = None
-        if snakemake.input.pristine:
-            pool = read_reference_pool(
-                snakemake.input.pristine, teaching["pristine_patches"], settings["size"], split=int(w.split), seed=seed
-            )
-        trained = with_teachers(network, teaching, snakemake.input.teachers, snakemake.input.teacher_sidecars, pool)
+        files = (snakemake.input[name] for name in ("teachers", "teacher_sidecars", "pristine"))
+        trained = with_teachers(network, teaching, *files, split=int(w.split), seed=seed)
     history = train_network(
         trained,
         **tables,

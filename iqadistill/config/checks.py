@@ -16,7 +16,7 @@ from iqadistill.config.grid import (
     study_runs,
     study_sweeps,
 )
-from iqadistill.config.lessons import pristine_patches, run_lessons, study_lessons
+from iqadistill.config.lessons import EVERY_IMAGE, pristine_patches, run_lessons, study_lessons
 from iqadistill.config.study import METRIC_FIGURES, TARGET, Study
 from iqadistill.errors import InputError
 from iqadistill.nearest import nearest
@@ -63,12 +63,19 @@ def check_experiments(study: Study) -> None:
             )
         for name in experiment_tested(study, experiment):
             _check_tested(study, where, name, cells)
+        if experiment.figure == "cross_dataset" and {cell.dataset for cell in cells} == set(
+            experiment_tested(study, experiment)
+        ) == {cells[0].dataset}:
+            raise InputError(
+                f"{where}.tested_on: {cells[0].dataset!r} alone, which it trains on; name another dataset."
+            )
         if experiment.figure in ("student_cost", "cross_dataset"):
-            students = experiment_students(study, experiment)
-            if all(study.students[name].model == "mlp" for name in students):
-                raise InputError(f"{where}.students: {', '.join(students)} learn from embeddings; name a deep student.")
+            for name in experiment_students(study, experiment):
+                if study.students[name].model == "mlp":
+                    raise InputError(f"{where}.students: {name!r} learns from embeddings; name deep students only.")
     for run in study_runs(study):
         _check_teachers(study, run)
+        _check_taught(study, run, run.dataset)
         student, sampler = study.students[run.student], study.samplers[run.sampler]
         if sampler.longer_side is not None and student.size is None:
             raise InputError(
@@ -85,12 +92,7 @@ def check_experiments(study: Study) -> None:
             )
     _check_lessons(study)
     for test in study_cross_tests(study):
-        for lesson in run_lessons(study, test.run).values():
-            if study.datasets[lesson.dataset].source == study.datasets[test.tested].source != "images":
-                raise InputError(
-                    f"experiments: {test.run.student!r} is tested on {test.tested!r}, whose pictures taught its teacher"
-                    f" {lesson.teacher!r}; leave that out of tested_on, or pretrain the teacher elsewhere."
-                )
+        _check_taught(study, test.run, test.tested)
     if not study_sweeps(study) and not study_runs(study):
         raise InputError("experiments: none trains a student; add one with figure rate_sweep or controls.")
     names = [experiment.name for experiment in study.experiments]
@@ -113,6 +115,10 @@ def _check_tested(study: Study, where: str, name: str, cells: Iterable[Cell]) ->
         if dataset_kind(study, cell.dataset) != dataset_kind(study, name):
             raise InputError(
                 f"{where}.tested_on: {name!r} holds {dataset_kind(study, name)} pictures, {cell.dataset!r} others; test within a kind."
+            )
+        if name != cell.dataset and _same_pictures(study, name, cell.dataset):
+            raise InputError(
+                f"{where}.tested_on: {name!r} holds the pictures of {cell.dataset!r}, which it trains on; leave it out."
             )
 
 
@@ -150,20 +156,28 @@ def _check_teachers(study: Study, run: Run) -> None:
             raise InputError(
                 f"{where}.{role}: the student has no {role} token; add it to tokens, or leave the teacher out."
             )
-    own = study.datasets[run.dataset].source
+
+
+def _check_taught(study: Study, run: Run, tested: str) -> None:
+    """No picture of a dataset that a student is tested on teaches it, but for the training images of the split."""
     for lesson in run_lessons(study, run).values():
-        compared = getattr(study.teachers[lesson.teacher], "pristine", TARGET)
-        pristine = study.datasets.get(compared)
-        if pristine and pristine.source == own != "images":
-            raise InputError(
-                f"teachers.{lesson.teacher}.pristine: {run.dataset!r} is tested on pictures of these contents; say target, or name others."
-            )
-        defined = study.datasets.get(lesson.dataset)
-        if defined and lesson.dataset != run.dataset and defined.source == own != "images":
-            raise InputError(
-                f"teachers.{lesson.teacher}.pretrain_on: {lesson.dataset!r} holds the pictures that {run.dataset!r} is tested on; use one"
-                " entry for both, whose test contents are then left out."
-            )
+        pristine = getattr(study.teachers[lesson.teacher], "pristine", TARGET)
+        for key, name in (("pretrain_on", lesson.dataset), ("pristine", pristine)):
+            of_the_split = name == TARGET or (key == "pretrain_on" and name == run.dataset)
+            if not of_the_split and _same_pictures(study, name, tested):
+                raise InputError(
+                    f"teachers.{lesson.teacher}.{key}: {name!r} holds pictures that {run.student!r} is tested on ({tested!r}); say target,"
+                    " name another dataset, or use one entry for both."
+                )
+
+
+def _same_pictures(study: Study, one: str, other: str) -> bool:
+    """Whether two dataset entries hold the same pictures."""
+    entries = [study.datasets.get(name) for name in (one, other)]
+    if None in entries or entries[0].source != entries[1].source:
+        return False
+    folders = [entry.root or f"data/{name}" for entry, name in zip(entries, (one, other), strict=True)]
+    return dataset_source(study, one).origin != "folder" or len(set(folders)) == 1
 
 
 def _check_lessons(study: Study) -> None:
@@ -190,6 +204,8 @@ def _check_lessons(study: Study) -> None:
                 raise InputError(
                     f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side); give one."
                 )
+        if teacher.patience and (lesson.split == EVERY_IMAGE or not study.evaluation.val_fraction):
+            raise InputError(f"{where}.patience: there are no validation images to be patient with; take it out.")
         if dataset_source(study, lesson.dataset).score is None:
             raise InputError(
                 f"{where}.pretrain_on: {lesson.dataset!r} has no scores to learn from; name another dataset."

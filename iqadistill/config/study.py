@@ -293,6 +293,14 @@ class RkiqtSettings(NetworkSettings):
         True, description="an intermediate head between teacher and token that learns from both; else scores directly"
     )
 
+    intermediate_width: int = Field(256, ge=1, description="width of that head; the paper's is unknown")
+
+    @model_validator(mode="after")
+    def _class_token_comes_first(self) -> "RkiqtSettings":
+        if self.tokens[:1] != ("cls",) or len(set(self.tokens)) < len(self.tokens):
+            raise ValueError("tokens are cls first, then conv, inv, both or none")
+        return self
+
     def teachers(self) -> dict[str, str]:
         """Teacher entries by their role."""
         given = {"nar": self.nar, "conv": self.conv, "inv": self.inv}
@@ -307,7 +315,18 @@ class RkiqtSettings(NetworkSettings):
         return self.model_dump(include=set(_TEACHING[3:]), mode="json")
 
 
-_TEACHING = ("nar", "conv", "inv", "mcd_weight", "inductive_weight", "mask_ratio", "masking", "generator", "reverse")
+_TEACHING = (
+    "nar",
+    "conv",
+    "inv",
+    "mcd_weight",
+    "inductive_weight",
+    "mask_ratio",
+    "masking",
+    "generator",
+    "reverse",
+    "intermediate_width",
+)
 
 StudentSettings = MlpSettings | AdtrsSettings | RkiqtSettings
 STUDENT_MODELS = ("mlp", "adtrs", "rkiqt")
@@ -337,6 +356,14 @@ class RegressorSettings(TeacherSettings):
     model: Literal["regressor"] = Field("regressor", description="regressor: a backbone and a linear layer")
     backbone: str = Field("efficientnet_b0", description="any timm network with four stages, or rednet26, 38, 50, 101")
     dropout: Fraction = Field(0.0, description="dropout before the linear layer")
+
+    @model_validator(mode="after")
+    def _rednet_weights_are_a_file(self) -> "RegressorSettings":
+        if self.backbone.startswith("rednet") and self.pretrained in (True, "packaged"):
+            raise ValueError(
+                "a RedNet has no weights to download; give the file of published ones as pretrained, or false"
+            )
+        return self
 
 
 class NarTeacherSettings(TeacherSettings):

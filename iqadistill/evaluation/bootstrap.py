@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from iqadistill.errors import InputError
 from iqadistill.evaluation.correlation import ROUNDING, as_pair, krcc, plcc, rmse, srcc
 
+_BLOCK = 1024  # images whose pairs are held at a time
+
 
 class Interval(NamedTuple):
     """Median over the splits and its bootstrap interval."""
@@ -27,6 +29,7 @@ def bootstrap_interval(
     draws: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    one_test_set: bool = False,
 ) -> Interval:
     """Interval of a metric's median over splits, by a hierarchical bootstrap.
 
@@ -41,6 +44,7 @@ def bootstrap_interval(
         draws: Bootstrap draws.
         level: Coverage aimed at.
         seed: Of the draws.
+        one_test_set: Whether all splits were tested on the same images; a draw then resamples them once for all its splits.
 
     Returns:
         Median, low and high; all NaN where the metric is undefined on some split itself.
@@ -57,7 +61,7 @@ def bootstrap_interval(
     observed = np.array([plain(*pair) for pair in pairs])
     if np.isnan(observed).any():
         return Interval(np.nan, np.nan, np.nan)
-    taken, counts = resamples(tuple(len(pair[0]) for pair in pairs), draws, seed)
+    taken, counts = resamples(tuple(len(pair[0]) for pair in pairs), draws, seed, one_test_set)
     values = np.full(taken.shape, np.nan)
     for split, (pair, weights) in enumerate(zip(pairs, counts, strict=True)):
         values[taken == split] = resampled(weights, *pair)
@@ -68,8 +72,10 @@ def bootstrap_interval(
     return Interval(float(np.median(observed)), float(low), float(high))
 
 
-@lru_cache(maxsize=4)
-def resamples(sizes: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+@lru_cache(maxsize=2)
+def resamples(
+    sizes: tuple[int, ...], draws: int, seed: int, one_test_set: bool = False
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Draws of a hierarchical bootstrap.
 
     Returns:
@@ -79,6 +85,10 @@ def resamples(sizes: tuple[int, ...], draws: int, seed: int) -> tuple[np.ndarray
     """
     generator = np.random.default_rng(seed)
     taken = generator.integers(len(sizes), size=(draws, len(sizes)))
+    if one_test_set:
+        size = sizes[0]
+        drawn = generator.multinomial(size, np.full(size, 1 / size), size=draws).astype(np.float64)
+        return taken, [drawn[np.nonzero(taken == split)[0]] for split in range(len(sizes))]
     times = np.bincount(taken.ravel(), minlength=len(sizes))
     counts = [
         generator.multinomial(size, np.full(size, 1 / size), size=number).astype(np.float64)
@@ -117,10 +127,11 @@ def _weighted_ranks(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _resampled_krcc(weights: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Tau-b: pairs in order less pairs out of order, over the geometric mean of the pairs untied in x and in y."""
-    sign_x, sign_y = (np.sign(values[:, None] - values) for values in (x, y))
-    concordance, untied_x, untied_y = (
-        ((weights @ pairs) * weights).sum(1) for pairs in (sign_x * sign_y, sign_x**2, sign_y**2)
-    )
+    concordance, untied_x, untied_y = np.zeros((3, len(weights)))
+    for block in np.array_split(np.arange(len(x)), -(-len(x) // _BLOCK)):  # all pairs at once would not fit into memory
+        sign_x, sign_y = (np.sign(values[:, None] - values[block]) for values in (x, y))
+        for total, pairs in ((concordance, sign_x * sign_y), (untied_x, sign_x**2), (untied_y, sign_y**2)):
+            total += ((weights @ pairs) * weights[:, block]).sum(1)
     return _ratio(concordance, np.sqrt(untied_x * untied_y), 0.0)
 
 

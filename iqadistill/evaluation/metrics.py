@@ -99,9 +99,12 @@ def summarise(
     for values, own in metrics.to_pandas().groupby(key, sort=False):
         tests = groups[values]
         scores = [test.scores for test in tests]
+        elsewhere = own.dataset.iloc[0] != own.train_dataset.iloc[0]
         for metric in METRICS:
             chosen = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
-            interval = bootstrap_interval(chosen, scores, metric.removesuffix("_raw"), draws=draws, seed=seed)
+            interval = bootstrap_interval(
+                chosen, scores, metric.removesuffix("_raw"), draws=draws, seed=seed, one_test_set=elsewhere
+            )
             rows.append(
                 {
                     **dict(zip(key, values, strict=True)),

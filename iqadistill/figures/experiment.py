@@ -93,7 +93,12 @@ def _jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
 
 
 def _taught(run: Any, lessons: pd.DataFrame) -> float:
-    """Seconds that the teachers of one student's training took; those of another dataset were trained on all its images."""
+    """Seconds that the teachers of one student's training took."""
     here = (lessons.dataset == run.dataset) & (lessons.sampler == run.sampler) & (lessons.split == str(run.split))
-    named = lessons.teacher.isin(run.teacher.split("+"))
-    return float(lessons.seconds[named & (here | (lessons.split == "all"))].sum())
+    elsewhere = lessons.split == "all"  # on all images of another dataset, maybe by a sampler of its own
+    seconds = 0.0
+    for name in filter(None, run.teacher.split("+")):
+        own = lessons.teacher == name
+        found = (own & here, own & elsewhere & (lessons.sampler == run.sampler), own & elsewhere)
+        seconds += lessons.seconds[next((jobs for jobs in found if jobs.any()), own & here)].sum()
+    return float(seconds)

@@ -70,7 +70,7 @@ def judged_against_all(rows: pd.DataFrame) -> str:
 def caveats(summary: pd.DataFrame) -> list[str]:
     """Warnings that follow from the tables: few splits, controls that are missing."""
     sentences = []
-    for dataset, rows in summary.groupby("dataset", sort=False):
+    for dataset, rows in summary[summary.dataset == summary.train_dataset].groupby("dataset", sort=False):
         splits = int(rows.splits.min())
         if splits == 1:
             sentences.append(f"{dataset}: a single split, an illustration that supports no claim.")

@@ -84,7 +84,15 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
     for family, rows in comparisons.groupby("family", sort=False):
         outcomes = [outcome(row) for _, row in rows.iterrows()]
         lines = [
-            [row.dataset, row.sampler or NONE, row.encoder or NONE, verdict(row), _p(row.p), _p(row.p_holm)]
+            [
+                row.dataset,
+                row.train_dataset or NONE,
+                row.sampler or NONE,
+                row.encoder or NONE,
+                verdict(row),
+                _p(row.p),
+                _p(row.p_holm),
+            ]
             for _, row in rows.iterrows()
         ]
         counts = pd.Series(outcomes).value_counts()
@@ -93,7 +101,7 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
             f"{len(rows)} pairs on the same splits ({tests}): {counts.get('better', 0)} better, {counts.get('worse', 0)} worse,"
             f" {counts.get('no difference detected', 0)} without a detected difference at Holm-corrected p < 0.05."
         )
-        columns = ["dataset", "sampler", "encoder", "verdict", "p", "p Holm"]
+        columns = ["dataset", "trained on", "sampler", "encoder", "verdict", "p", "p Holm"]
         marks = [found if found in ("better", "worse") else "" for found in outcomes]
         tables.append(page_table(str(family).replace("_", " "), columns, lines, marks, note))
     return tables

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from iqadistill.evaluation import holm
 from iqadistill.figures.dots import COLORS, MARKERS, dot
 from iqadistill.figures.style import METRIC_LABELS, new_figure, p_text, styled, titled
 from iqadistill.figures.variants import ALL, PANEL, trained
@@ -43,6 +44,7 @@ def plot_students(
     rows = summary[summary.train_dataset != summary.dataset] if tested_on else trained(summary)
     rows = rows[(rows.selector == ALL) & rows.metric.isin(["srcc", "plcc"]) & rows.student.isin(students)]
     table = rows.merge(_against(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
+    table["p_holm"] = table.groupby([*BLOCK, "metric"]).p.transform(_holm)
     order = {name: place for place, name in enumerate(students)}
     table = table.assign(order=table.student.map(order)).sort_values([*BLOCK, "order"], kind="stable")
     blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
@@ -73,6 +75,11 @@ def plot_students(
     return figure, table.drop(columns="order").reset_index(drop=True)
 
 
+def _holm(p: pd.Series) -> pd.Series:
+    """Corrected within the differences that are shown; the first student has none."""
+    return pd.Series(holm(p.dropna()), index=p.dropna().index).reindex(p.index)
+
+
 def _label(student: str, rows: pd.DataFrame) -> str:
     splits = int(rows[rows.student == student].splits.max())
     return student if splits >= EVIDENCE else f"{student}\n(illustration: {splits} splits)"
@@ -87,7 +94,7 @@ def _against(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:
     """Difference of each student to the first, whichever way round the pair was tested."""
     pairs = comparisons[comparisons.family == "students"]
     key = [*BLOCK, "student", "metric"]
-    columns = [*key, "delta", "low", "high", "p", "p_holm"]
+    columns = [*key, "delta", "low", "high", "p"]
     forward = pairs[pairs.other_student == first][columns]
     backward = pairs[pairs.student == first].drop(columns="student").rename(columns={"other_student": "student"})
     backward = backward[columns].assign(delta=-backward.delta, low=-backward.high, high=-backward.low)

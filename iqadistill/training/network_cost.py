@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -18,7 +19,10 @@ def forward_cost(network: nn.Module, side: int) -> dict[str, int]:
     """
     first = next(network.parameters())
     training = network.training
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # fused attention is not counted
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, side, side, device=first.device))
+    torch.backends.mha.set_fastpath_enabled(fast_path)
     network.train(training)
     return {"parameters": sum(own.numel() for own in network.parameters()), "flops": counter.get_total_flops()}

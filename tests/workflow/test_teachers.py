@@ -1,6 +1,7 @@
 """RKIQT in the workflow: teachers trained once, students that learn from them, and what is tested on taught to nobody."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,9 @@ STUDENTS = {
 
 @pytest.fixture
 def arguments(workflow):
-    """Two datasets of the same pictures, one to learn from and one to be tested on, and a folder of pristine ones."""
+    """Two datasets, one to learn from and one to be tested on, and a folder of pristine pictures."""
     workflow.pictures()
+    shutil.copytree(workflow.folder / "data", workflow.folder / "other")
     fine = workflow.folder / "fine"
     fine.mkdir()
     for place in range(3):
@@ -47,7 +49,7 @@ def arguments(workflow):
     study = workflow.study(
         datasets={
             "own": {"source": "images", "root": "data"},
-            "other": {"source": "images", "root": "data"},
+            "other": {"source": "images", "root": "other"},
             "fine": {"source": "pictures", "root": "fine"},
         },
         samplers={"grid_crops": {"count": 2, "size": 64}},

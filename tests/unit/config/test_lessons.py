@@ -52,14 +52,27 @@ def test_what_a_student_is_tested_on_never_teaches_its_teacher(raw):
     # the same pictures under another name would get past
     raw["experiments"][0] |= {"datasets": ["kadid"], "students": ["rkiqt"]}
     raw["datasets"]["kadid"] = {"source": "kadid10k"}
-    refused(raw, "teachers.nar.pretrain_on", "'kadid10k' holds the pictures that 'kadid' is tested on")
+    refused(raw, "teachers.nar.pretrain_on", "'kadid10k' holds pictures that 'rkiqt' is tested on ('kadid')")
 
 
 def test_students_of_a_teacher_are_not_tested_on_what_taught_it(raw):
     raw["experiments"] = [
         {"figure": "cross_dataset", "datasets": ["livec"], "tested_on": ["csiq", "kadid10k"], "students": ["rkiqt"]}
     ]
-    refused(raw, "'rkiqt' is tested on 'kadid10k'", "teacher 'nar'")
+    refused(raw, "teachers.nar.pretrain_on", "'rkiqt' is tested on ('kadid10k')")
+    raw["experiments"][0]["tested_on"] = ["csiq"]
+    raw["teachers"]["nar"]["pristine"] = "csiq"
+    refused(raw, "teachers.nar.pristine", "'csiq' holds pictures that 'rkiqt' is tested on")
+    raw["teachers"]["nar"]["pristine"] = "div2k"
+    raw["datasets"]["livec_again"] = {"source": "livec"}
+    raw["experiments"][0]["tested_on"] = ["livec_again"]
+    refused(raw, "tested_on: 'livec_again' holds the pictures of 'livec'")
+    raw["experiments"][0]["tested_on"] = ["livec"]
+    refused(raw, "tested_on: 'livec' alone")
+    raw["experiments"][0] |= {"tested_on": ["csiq"], "students": ["mlp", "rkiqt"]}
+    raw["students"]["mlp"] = {}
+    refused(raw, "students: 'mlp' learns from embeddings")
+    raw["experiments"][0]["students"] = ["rkiqt"]
     raw["experiments"][0]["tested_on"] = ["csiq", "livec"]
     tests = grid.study_cross_tests(check_study(raw))
     assert {(test.run.dataset, test.tested, test.run.split) for test in tests} == {
@@ -96,6 +109,7 @@ def test_a_teacher_is_trained_once_for_all_its_students(raw):
         ({"conv": "nar"}, "students.rkiqt.conv: 'nar' is a nar_teacher"),
         ({"tokens": ["cls", "inv"]}, "students.rkiqt.conv: the student has no conv token"),
         ({"head": "linear", "nar": None}, "the student has no conv token"),
+        ({"tokens": ["conv", "cls"]}, "tokens are cls first"),
         ({"masking": "checkerboard"}, "students.rkiqt.masking: unknown value 'checkerboard'"),
     ],
 )
@@ -110,6 +124,7 @@ def test_wrong_student_is_told_in_a_sentence(raw, change, sentence):
         ({"pristine": "div3k"}, "teachers.nar.pristine: 'div3k' is not defined under datasets"),
         ({"pretrain_on": "div2k"}, "teachers.nar.pretrain_on: 'div2k' has no scores"),
         ({"sampler": "lat"}, "teachers.nar.sampler: 'lat' does not fit"),
+        ({"patience": 2}, "teachers.nar.patience: there are no validation images"),
         ({"model": "nar"}, "teachers.nar.model: unknown value 'nar'"),
         ({"mixer": 3}, "teachers.nar.mixer: unknown key"),
     ],
@@ -125,3 +140,19 @@ def test_lists_of_lists_make_a_grid_of_settings_that_are_lists(raw):
     study = check_study(raw)
     members = {name: study.students[name].generator for name in study.grids["rkiqt"]}
     assert members == {"rkiqt.generator-none": (), "rkiqt.generator-3": (3,), "rkiqt.generator-5-5": (5, 5)}
+
+
+def test_folders_of_ones_own_are_told_apart_by_their_place(raw):
+    raw["datasets"] |= {"ours": {"source": "images", "root": "a"}, "theirs": {"source": "images", "root": "b"}}
+    raw["teachers"]["nar"]["pretrain_on"] = "theirs"
+    raw["experiments"][0]["datasets"] = ["ours"]
+    assert taught(raw, "ours")["nar"].split == "all"
+    raw["datasets"]["theirs"]["root"] = "a"
+    refused(raw, "teachers.nar.pretrain_on", "'theirs' holds pictures")
+
+
+def test_rednet_has_no_weights_to_download(raw):
+    raw["teachers"]["cnn"]["backbone"] = "rednet26"
+    refused(raw, "teachers.cnn", "a RedNet has no weights to download")
+    raw["teachers"]["cnn"]["pretrained"] = "rednet26.pth"
+    assert check_study(raw).teachers["cnn"].pretrained == "rednet26.pth"

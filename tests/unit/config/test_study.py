@@ -2,11 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from iqadistill.config import check_study, grid
 from iqadistill.config.__main__ import schema
 from iqadistill.errors import InputError
+from iqadistill.models import create_model
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -40,6 +42,24 @@ def refused(raw, *parts):
 def test_every_shipped_study_is_valid():
     for file in [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))]:
         assert check_study(yaml.safe_load(file.read_text())).name
+
+
+@pytest.mark.parametrize(
+    "file", [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))], ids=lambda file: file.stem
+)
+def test_networks_of_every_shipped_study_can_be_built(file):
+    study = check_study(yaml.safe_load(file.read_text()))
+    entries = [*study.students.items(), *study.teachers.items()]
+    built = {}
+    for name, entry in entries:
+        if entry.model != "mlp":
+            weights = {key: False for key in ("pretrained", "stem_pretrained") if key in entry.network()}
+            settings = {**entry.network(), **weights, "size": entry.size or 224}
+            built.setdefault(json.dumps([entry.model, settings], sort_keys=True), name)
+    for text in built:
+        model, settings = json.loads(text)
+        with torch.device("meta"):
+            assert create_model(model, **settings)
 
 
 def test_committed_schema_is_that_of_the_models():

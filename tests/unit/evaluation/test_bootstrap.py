@@ -79,3 +79,17 @@ def test_tiny_test_sets_skip_undefined_resamples():
 def test_unknown_metric_is_named():
     with pytest.raises(InputError, match="metric 'mae'"):
         bootstrap_interval([1.0, 2.0], [1.0, 2.0], "mae")
+
+
+def test_one_test_set_is_resampled_once_for_all_splits():
+    """Splits that agree on the same pictures know no more about other pictures than one of them."""
+    draw = np.random.default_rng(5)
+    scores = draw.random(60)
+    prediction = scores + draw.normal(0, 0.3, 60)
+    alone = bootstrap_interval(prediction, scores, draws=2000)
+    together, apart = (
+        bootstrap_interval([prediction] * 10, [scores] * 10, draws=2000, one_test_set=same) for same in (True, False)
+    )
+    width = alone.high - alone.low
+    assert together.high - together.low == pytest.approx(width, rel=0.1)
+    assert apart.high - apart.low < 0.6 * width

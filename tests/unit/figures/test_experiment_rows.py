@@ -101,3 +101,20 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
     (one,) = student_costs(histories, costs).to_dict("records")
     assert (one["student"], one["gigaflops"], one["millions"]) == ("deep", 2.0, 4.0)
     assert (one["minutes"], one["teacher_minutes"], one["total_minutes"]) == (3.0, 4.0, 7.0)
+
+
+def test_each_teacher_counts_once_by_its_own_split_or_else_by_all_images():
+    run = {"dataset": "own", "sampler": "erp", "student": "deep", "selector": "all", "teacher": "nar+far", "split": 0}
+    histories = pd.DataFrame([row(**run, seconds=60.0)])
+    names = ["own/erp/nar/0", "own/erp/nar/all", "other/lat/nar/all", "other/lat/far/all", "own/lat/nar/0"]
+    costs = pd.concat(
+        [
+            pd.DataFrame({"rule": ["train_network"], "wildcards": ["s/own/erp/tiny/all/1.0/deep/0"], "flops": 1.0}),
+            pd.DataFrame({"rule": "pretrain_teacher", "wildcards": [f"s/{name}" for name in names]}).assign(
+                seconds=[60.0, 600.0, 6000.0, 120.0, 60000.0]
+            ),
+        ],
+        ignore_index=True,
+    ).assign(parameters=1.0)
+    (one,) = student_costs(histories, costs).to_dict("records")
+    assert one["teacher_minutes"] == 3.0

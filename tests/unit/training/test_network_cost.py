@@ -27,3 +27,11 @@ def test_adtrs_costs_at_least_its_backbone(backbone):
     published = {"resnet18": 1.8e9, "resnet50": 4.1e9}[backbone]  # multiply-adds at 224 pixels
     cost = forward_cost(create_model("adtrs", backbone=backbone), 224)
     assert 2 * published < cost["flops"] < 2.4 * published
+
+
+def test_attention_is_counted():
+    width, tokens, blocks = 192, 1 + 14 * 14, 12
+    layers = 4 + 8  # queries, keys, values and output; two of four times the width
+    expected = blocks * (2 * tokens * layers * width**2 + 2 * 2 * tokens**2 * width)
+    cost = forward_cost(create_model("rkiqt", backbone="vit_tiny_patch16_224", head="linear"), 224)
+    assert cost["flops"] == pytest.approx(expected + 2 * 14 * 14 * 3 * 16**2 * width, rel=1e-3)
