@@ -18,6 +18,9 @@ pytestmark = pytest.mark.xdist_group("dry")
         ),
         (["--cores", "2", "--configfile", "studies/own_images.yaml"], {"index_dataset": 1, "embed_patches": 2}),
         (["--cores", "2", "--configfile", "studies/panoramas.yaml"], {"render_dataset": 1, "sample_patches": 3}),
+        (["--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"], {"train_network": 25, "train_student": 1}),
+        (["--cores", "2", "--configfile", "studies/paper_adtrs.yaml"], {"retrieve_dataset": 5, "train_student": 5}),
+        (["--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"], {"retrieve_dataset": 9, "train_student": 8}),
     ],
 )
 def test_dry_run_builds_the_full_dag(workflow, arguments, stages):
@@ -28,7 +31,7 @@ def test_dry_run_builds_the_full_dag(workflow, arguments, stages):
 
 
 @pytest.mark.parametrize(
-    "target", ["datasets", "patches", "embeddings", "selection", "students", "evaluation", "report"]
+    "target", ["datasets", "patches", "embeddings", "selection", "teachers", "students", "evaluation", "report"]
 )
 def test_word_targets_exist(workflow, target):
     assert re.search(rf"^{target} +1$", workflow.run("-n", "--cores", "2", target).stdout, flags=re.MULTILINE)
