@@ -59,10 +59,10 @@ def train() -> None:
         write_sidecar(snakemake.output.sidecar, facts, list(snakemake.input))
 
 
-params = dict(snakemake.params.items())
+job = snakemake.output[0], dict(snakemake.params.items()), list(snakemake.input)
 with (
     job_log(snakemake.log[0]),
     granted_device(snakemake) as device,
-    resumable("results/checkpoints/train_network", params, list(snakemake.input)) as checkpoints,
+    resumable("results/checkpoints/train_network", *job) as checkpoints,
 ):
     launch(train, granted_cards(snakemake) if device == "cuda" else 1)

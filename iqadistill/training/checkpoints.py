@@ -31,17 +31,19 @@ def digest_of(*facts: Any) -> str:
 
 @contextlib.contextmanager
 def resumable(
-    folder: str | Path, params: Any, inputs: Iterable[str | Path], *, seconds: float = 120.0
+    folder: str | Path, output: str, params: Any, inputs: Iterable[str | Path], *, seconds: float = 120.0
 ) -> Iterator["Checkpoints"]:
-    """Checkpoints of one job: found again by a job of the same parameters and inputs, deleted when the job succeeds.
+    """Checkpoints of one job: found again by a job of the same output, parameters and inputs, deleted when the job succeeds.
 
     Args:
         folder: Where the checkpoints of the stage lie; every digest has a folder of its own in it.
+        output: The job's first output. Jobs that differ in their wildcards alone, such as those of two splits, run at the same
+            time; none may find or delete the checkpoints of another.
         params: All parameters of the job, as JSON can hold them.
         inputs: The job's input files; their content counts, not their names.
         seconds: Time between two checkpoints; each epoch's end makes one as well.
     """
-    place = Path(folder) / digest_of(params, [file_digest(file) for file in inputs])
+    place = Path(folder) / digest_of(output, params, [file_digest(file) for file in inputs])
     yield Checkpoints(place, seconds)
     shutil.rmtree(place, ignore_errors=True)
 

@@ -54,7 +54,7 @@ def test_a_job_finds_its_checkpoints_by_parameters_and_content_of_inputs(tmp_pat
     second.write_text("same")
 
     def folder(params, file):
-        with resumable(tmp_path / "stage", params, [file]) as checkpoints:
+        with resumable(tmp_path / "stage", "out", params, [file]) as checkpoints:
             return checkpoints.folder
 
     assert folder({"lr": 1, "epochs": 2}, first) == folder({"epochs": 2, "lr": 1}, second)
@@ -66,7 +66,7 @@ def test_a_job_finds_its_checkpoints_by_parameters_and_content_of_inputs(tmp_pat
 
 def test_checkpoints_are_deleted_when_the_job_succeeds_and_only_then(tmp_path):
     def job(fails):
-        with resumable(tmp_path, {}, []) as checkpoints:
+        with resumable(tmp_path, "out", {}, []) as checkpoints:
             checkpoints.of("split", 0).save({}, {})
             if fails:
                 raise RuntimeError("machine")
@@ -76,3 +76,12 @@ def test_checkpoints_are_deleted_when_the_job_succeeds_and_only_then(tmp_path):
     assert len(list(Path(tmp_path).rglob("newest.safetensors"))) == 1
     job(fails=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_job_that_succeeds_leaves_the_checkpoints_of_another_alone(tmp_path):
+    """Two splits of a student differ in their outputs alone."""
+    with resumable(tmp_path, "1.safetensors", {}, []) as running:
+        running.save({"w": torch.ones(2)}, {"step": 1})
+        with resumable(tmp_path, "0.safetensors", {}, []) as done:
+            done.save({"w": torch.zeros(2)}, {"step": 9})
+        assert running.load()[1]["step"] == 1
