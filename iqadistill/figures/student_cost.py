@@ -43,17 +43,25 @@ def plot_student_cost(
         raise InputError("costs: none belongs to a deep student of this experiment; name one under students.")
     names = [name for name in students if name in set(table.student)]
     shown = panels(table)
+    reach = table[list(AXES)].max()
     figure = new_figure(10.2, 0.5 + 0.18 * len(names) + 2.7 * len(shown))
     for line, panel in zip(figure.subplots(len(shown), len(AXES), squeeze=False, sharey="row"), shown, strict=True):
         for axes, (column, label) in zip(line, AXES.items(), strict=True):
             for place, name in enumerate(names):
                 here = in_panel(table, panel, student=name)
                 look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place // len(COLORS) % len(MARKERS)]}
+                aside = 0.012 * (place - (len(names) - 1) / 2) * reach[column]  # students of one cost stay apart
                 axes.errorbar(
-                    here[column], here["median"], interval_bars(here), linestyle="none", capsize=2, label=name, **look
+                    here[column] + aside,
+                    here["median"],
+                    interval_bars(here),
+                    linestyle="none",
+                    capsize=2,
+                    label=name,
+                    **look,
                 )
             axes.set(xlabel=label)
-            axes.set_xlim(left=0)
+            axes.set_xlim(0, 1.12 * reach[column])
             axes.grid()
         line[0].set(ylabel=METRIC_LABELS["srcc"])
         line[0].set_title(panel_title(panel, notes), loc="left")

@@ -52,5 +52,5 @@ def test_paper_runs_from_the_download_to_the_report(workflow, arguments):
     figures = {file.stem for file in (results / "figures").glob("*.svg")}
     assert figures == {"five_datasets", "koniq10k", "components", "backbone_cost", "distilled"}
     page = (results / "report/index.html").read_text()
-    assert "arXiv 2409.07115" in page and "illustration" in page
+    assert "TReS" in page and "illustration" in page
     assert "Nothing to be done" in workflow.run("-n", *arguments).stdout
