@@ -82,7 +82,9 @@ def _holm(p: pd.Series) -> pd.Series:
 
 def _label(student: str, rows: pd.DataFrame) -> str:
     splits = int(rows[rows.student == student].splits.max())
-    return student if splits >= EVIDENCE else f"{student}\n(illustration: {splits} splits)"
+    if splits < EVIDENCE:
+        return f"{student}\n(illustration: {splits} splits)"
+    return student if splits == rows.splits.max() else f"{student}\n({splits} splits)"
 
 
 def _difference(row: pd.Series) -> str:
