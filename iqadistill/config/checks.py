@@ -17,7 +17,8 @@ from iqadistill.config.grid import (
     study_sweeps,
 )
 from iqadistill.config.lessons import EVERY_IMAGE, pristine_patches, run_lessons, study_lessons
-from iqadistill.config.study import METRIC_FIGURES, TARGET, Study
+from iqadistill.config.study import METRIC_FIGURES, Study
+from iqadistill.config.teachers import TARGET
 from iqadistill.errors import InputError
 from iqadistill.nearest import nearest
 from iqadistill.registry import list_datasets

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from iqadistill.config.grid import Run, experiment_cells, study_cross_tests, study_runs
-from iqadistill.config.study import TARGET, Study
+from iqadistill.config.study import Study
+from iqadistill.config.teachers import TARGET
 
 EVERY_IMAGE = "all"  # in place of a split
 

@@ -7,14 +7,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from iqadistill.config.checks import check_experiments
-from iqadistill.config.study import (
-    FLAT_METHODS,
-    SELECTOR_METHODS,
-    SPHERE_METHODS,
-    STUDENT_MODELS,
-    TEACHER_MODELS,
-    Study,
-)
+from iqadistill.config.students import STUDENT_MODELS
+from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, Study
+from iqadistill.config.teachers import TEACHER_MODELS
 from iqadistill.errors import InputError
 from iqadistill.nearest import nearest
 
