@@ -11,14 +11,6 @@ CLASSIFIER = 2048 * 1000 + 1000  # ResNet-50's, which the paper's count of 43 mi
 PARTS = {"quality", "consistency", "ranking_consistency", "ranking"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def small(**settings):
     """A network whose head has learnt something: at first it gives every patch the same score."""
     torch.manual_seed(0)

@@ -20,14 +20,6 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def small(**settings):
     torch.manual_seed(0)
     return create_model("nar_teacher", **{**SMALL, **settings})

@@ -26,14 +26,6 @@ PUBLISHED_KEYS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A RedNet-26 with lively statistics, and its checkpoint as the authors name things."""

@@ -7,14 +7,6 @@ from iqadistill.models import create_model
 SIZE = 64
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def small(**settings):
     torch.manual_seed(0)
     return create_model("regressor", **{"backbone": "test_resnet", "size": SIZE, **settings})

@@ -11,14 +11,6 @@ from iqadistill.models.rkiqt_distillation import RKIQTDistillation
 PARTS = {"nar": "mcd", "conv": "conv", "inv": "inv"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def batch():
     return pictures(5)

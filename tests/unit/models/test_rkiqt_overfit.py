@@ -9,14 +9,6 @@ from iqadistill.evaluation import srcc
 STEPS = 45
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(
     ("teachers", "settings"),
     [
