@@ -30,11 +30,11 @@ PACKAGES = (
 
 
 def code_digest(script: str | Path) -> str:
-    """Digest of the package code a script runs: the syntax trees of every module it imports, directly or not.
+    """Digest of the code behind a script: the syntax trees of every module of the package it imports, directly or not.
 
     Comments, docstrings and layout do not count; any other edit does, also of a data file beside a module that names it.
-    Imports of the package are followed wherever they
-    stand in a module; other packages are covered by their pinned versions.
+    Imports of the package are followed wherever they stand in a module, and so are those of modules beside the script; other
+    packages are covered by their pinned versions.
 
     Args:
         script: A Python file, usually of workflow_scripts/.
@@ -42,7 +42,10 @@ def code_digest(script: str | Path) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    digest, seen, queue = hashlib.sha256(), set(), sorted(_package_imports(Path(script)))
+    script, digest, seen = Path(script), hashlib.sha256(), set()
+    helpers = [script.with_name(f"{name}.py") for name in sorted(_imports(script))]
+    helpers = [file for file in helpers if file.is_file()]
+    queue = [module for file in (script, *helpers) for module in _package_imports(file)]
     while queue:
         module = queue.pop()
         if module in seen:
@@ -51,17 +54,23 @@ def code_digest(script: str | Path) -> str:
         queue.extend(_package_imports(_module_file(module)))
     for module in sorted(seen):
         digest.update(f"{module}:{_tree(_module_file(module))}\n".encode())
+    for file in helpers:
+        digest.update(f"{file.name}:{_tree(file)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _package_imports(file: Path) -> set[str]:
+def _imports(file: Path) -> set[str]:
     names = set()
     for node in ast.walk(_parse(file)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    ours = {name for name in names if name.split(".")[0] == "iqadistill"}
+    return names
+
+
+def _package_imports(file: Path) -> set[str]:
+    ours = {name for name in _imports(file) if name.split(".")[0] == "iqadistill"}
     # importing a.b.c runs a and a.b as well
     parents = {".".join(name.split(".")[:depth]) for name in ours for depth in range(1, name.count(".") + 1)}
     return {name for name in ours | parents if _module_file(name)}

@@ -13,7 +13,7 @@ MEGABYTE = 2**20
 
 
 def weighed(output: str) -> dict:
-    """Parameters and flops of a deep network, from the sidecar of its weights."""
+    """Parameters, flops and the card's memory of a deep network, from the sidecar of its weights."""
     sidecar = Path(output).with_suffix(".json")
     return json.loads(sidecar.read_text()).get("cost", {}) if Path(output).suffix == ".safetensors" else {}
 

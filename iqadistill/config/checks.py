@@ -205,9 +205,19 @@ def _check_lessons(study: Study) -> None:
                 raise InputError(
                     f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side); give one."
                 )
+        if pristine and not _may_have_references(study, pristine[0]):
+            raise InputError(
+                f"{where}.pristine: {pristine[0]!r} has no pristine pictures; name a dataset with references, such as div2k."
+            )
         if teacher.patience and (lesson.split == EVERY_IMAGE or not study.evaluation.val_fraction):
             raise InputError(f"{where}.patience: there are no validation images to be patient with; take it out.")
         if dataset_source(study, lesson.dataset).score is None:
             raise InputError(
                 f"{where}.pretrain_on: {lesson.dataset!r} has no scores to learn from; name another dataset."
             )
+
+
+def _may_have_references(study: Study, name: str) -> bool:
+    """Whether a dataset has pristine pictures; of pictures of one's own only the files tell."""
+    source = dataset_source(study, name)
+    return source.origin != "archive" or bool(source.references)

@@ -58,7 +58,7 @@ def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame
 
 
 def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """Work, size and training time of each deep student on all patches.
+    """Work, size, training time and memory of each deep student on all patches.
 
     Args:
         histories: Table "history" of the training jobs with `dataset`.
@@ -68,7 +68,8 @@ def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row a student: dataset, sampler, encoder, student, `gigaflops` (a patch), `millions` (of parameters), `minutes` (of
         training, mean over splits; a training that was killed and went on counts whole), `teacher_minutes` (its teachers' jobs,
-        also where others share them), `total_minutes`.
+        also where others share them), `total_minutes`, `gigabytes` (of 1e9 bytes: the most that its training or that of a teacher
+        held on a card, or in a process where no card was granted).
     """
     key = [*PANEL, "student"]
     weighed = _jobs(costs, "train_network", [*PANEL, "selector", "keep", "student", "split"])
@@ -77,28 +78,43 @@ def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     )
     runs = histories[histories.selector == ALL].groupby([*key, "teacher", "split"], as_index=False).seconds.sum()
     lessons = _jobs(costs, "pretrain_teacher", ["dataset", "sampler", "teacher", "split"])
+    taught = [_taught(run, lessons) for run in runs.itertuples()]
     runs = runs.assign(
-        minutes=runs.seconds / 60, teacher_minutes=[_taught(run, lessons) / 60 for run in runs.itertuples()]
+        minutes=runs.seconds / 60,
+        teacher_minutes=[jobs.seconds.sum() / 60 for jobs in taught],
+        teacher_memory=[jobs.memory.max() for jobs in taught],
     )
-    spent = runs.groupby(key, as_index=False)[["minutes", "teacher_minutes"]].mean()
-    spent = spent.assign(total_minutes=spent.minutes + spent.teacher_minutes)
-    return weighed.groupby(key, as_index=False)[["gigaflops", "millions"]].mean().merge(spent, on=key)
+    spent = runs.groupby(key, as_index=False).agg(
+        minutes=("minutes", "mean"),
+        teacher_minutes=("teacher_minutes", "mean"),
+        teacher_memory=("teacher_memory", "max"),
+    )
+    sizes = weighed.groupby(key, as_index=False).agg(
+        gigaflops=("gigaflops", "mean"), millions=("millions", "mean"), memory=("memory", "max")
+    )
+    found = sizes.merge(spent, on=key)
+    found = found.assign(
+        total_minutes=found.minutes + found.teacher_minutes,
+        gigabytes=found[["memory", "teacher_memory"]].max(axis=1) / 1e9,
+    )
+    return found.drop(columns=["memory", "teacher_memory"])
 
 
 def _jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
     """Costs of a rule's jobs with the wildcards behind the study as columns."""
     jobs = costs[costs["rule"] == rule]
     wildcards = [text.split("/")[1:] for text in jobs.wildcards]
-    return jobs.join(pd.DataFrame(wildcards, columns=names, index=jobs.index))
+    named = pd.DataFrame(wildcards, columns=names, index=jobs.index)
+    return jobs.join(named).assign(memory=jobs.max_vram.fillna(jobs.max_rss))
 
 
-def _taught(run: Any, lessons: pd.DataFrame) -> float:
-    """Seconds that the teachers of one student's training took."""
+def _taught(run: Any, lessons: pd.DataFrame) -> pd.DataFrame:
+    """The jobs of the teachers of one student's training."""
     here = (lessons.dataset == run.dataset) & (lessons.sampler == run.sampler) & (lessons.split == str(run.split))
     elsewhere = lessons.split == "all"  # on all images of another dataset, maybe by a sampler of its own
-    seconds = 0.0
+    taken = here & False
     for name in filter(None, run.teacher.split("+")):
         own = lessons.teacher == name
         found = (own & here, own & elsewhere & (lessons.sampler == run.sampler), own & elsewhere)
-        seconds += lessons.seconds[next((jobs for jobs in found if jobs.any()), own & here)].sum()
-    return float(seconds)
+        taken |= next((jobs for jobs in found if jobs.any()), own & here)
+    return lessons[taken]

@@ -137,7 +137,10 @@ def _ours(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
     best = rows[rows.metric == "srcc"].sort_values("median").iloc[-1]
     same = rows[(rows.sampler == best.sampler) & (rows.encoder == best.encoder) & (rows.student == best.student)]
     shown = [f"{METRIC_LABELS[row.metric]} {_interval(row)}" for row in same.itertuples() if row.metric in metrics]
-    return [f"{', '.join(shown)} ({best.sampler}, {best.encoder})", "same dataset, another protocol"]
+    return [
+        f"{', '.join(shown)} (highest of our students: {best.student}, {best.sampler}, {best.encoder})",
+        "same dataset, another protocol",
+    ]
 
 
 def _interval(row: object) -> str:

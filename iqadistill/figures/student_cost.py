@@ -14,6 +14,7 @@ AXES = {
     "gigaflops": "GFLOP a patch, scoring",
     "millions": "million parameters, scoring",
     "total_minutes": "minutes of training a split",
+    "gigabytes": "peak memory of training, GB",
 }
 
 
@@ -21,7 +22,7 @@ AXES = {
 def plot_student_cost(
     summary: pd.DataFrame, costs: pd.DataFrame, students: Sequence[str], notes: Mapping[str, str] | None = None
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC against work, size and training time of every deep student on all patches; a row a dataset x sampler x encoder.
+    """Draw SRCC against work, size, training time and memory of every deep student on all patches; a row a dataset x sampler x encoder.
 
     Args:
         summary: Table "summary".
@@ -44,7 +45,7 @@ def plot_student_cost(
     names = [name for name in students if name in set(table.student)]
     shown = panels(table)
     reach = table[list(AXES)].max()
-    figure = new_figure(10.2, 0.5 + 0.18 * len(names) + 2.7 * len(shown))
+    figure = new_figure(12.6, 0.5 + 0.18 * len(names) + 2.7 * len(shown))
     for line, panel in zip(figure.subplots(len(shown), len(AXES), squeeze=False, sharey="row"), shown, strict=True):
         for axes, (column, label) in zip(line, AXES.items(), strict=True):
             for place, name in enumerate(names):

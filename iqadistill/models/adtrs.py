@@ -15,6 +15,7 @@ from iqadistill.losses import (
 from iqadistill.models.attention_downsampling import AttentionDownsampling
 from iqadistill.models.backbone import Backbone
 from iqadistill.models.l2_pooling import L2Pooling
+from iqadistill.models.quality_head import quality_head
 
 BRANCHES = ("fused", "cnn", "attention")
 CONSISTENCY_DROPOUT = ("one_view", "both_views")
@@ -114,9 +115,7 @@ class ADTRS(nn.Module):
             self.l2_pooling = L2Pooling()
             self.attention = nn.Sequential(*(AttentionDownsampling(width, side) for side in cells[:-1]))
             self.attention_head = nn.Linear(width, last)
-        self.head = nn.Linear(last * (2 if branches == "fused" else 1), 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.constant_(self.head.bias, 0.5)
+        self.head = quality_head(last * (2 if branches == "fused" else 1))
 
     def forward(self, patches: Tensor) -> Tensor:
         """Scores (B,) of patches (B, 3, H, W) in [0, 1]."""

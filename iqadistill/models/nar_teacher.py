@@ -110,6 +110,9 @@ class NARTraining(nn.Module):
     def __init__(self, teacher: NARTeacher, pool: ReferencePool):
         super().__init__()
         self.teacher, self.pool = teacher, pool
+        self._ddp_params_and_buffers_to_ignore = [
+            "pool.patches"
+        ]  # every process has them: none is to send them each step
         self.quality_loss = QualityLoss()
 
     @property

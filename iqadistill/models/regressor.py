@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from iqadistill.errors import InputError
 from iqadistill.losses import QualityLoss
 from iqadistill.models.backbone import Backbone
+from iqadistill.models.quality_head import quality_head
 
 
 class Regressor(nn.Module):
@@ -36,7 +37,7 @@ class Regressor(nn.Module):
         self.channels = self.backbone.channels[1:]
         self.dropout = dropout
         self.quality_loss = QualityLoss()
-        self.head = nn.Linear(self.channels[-1], 1)
+        self.head = quality_head(self.channels[-1])
 
     def forward(self, patches: Tensor) -> Tensor:
         """Scores (B,) of patches (B, 3, H, W) in [0, 1]."""

@@ -45,6 +45,16 @@ def test_edited_function_changes_the_digest_of_its_stage(package):
     assert digest(package) != before
 
 
+def test_an_edited_module_beside_the_script_changes_the_digest_and_so_does_what_it_imports(package):
+    (package / "script.py").write_text("from helper import g\n")
+    (package / "helper.py").write_text("from iqadistill.other import y\n\ng = y\n")
+    before = digest(package)
+    (package / "helper.py").write_text("from iqadistill.other import y\n\ng = -y\n")
+    edited = digest(package)
+    (package / "iqadistill/other.py").write_text("y = 2\n")
+    assert len({before, edited, digest(package)}) == 3
+
+
 def test_edited_comment_docstring_and_layout_do_not(package):
     before = digest(package)
     (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    """Sum."""\n\n    # two\n    return (x + 1)\n')

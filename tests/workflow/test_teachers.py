@@ -90,6 +90,9 @@ def test_teachers_are_shared_and_students_stand_alone(workflow, arguments):
     assert set(dict(history.parts[0])) == {"quality", "mcd", "conv", "inv"}
     costs = pd.read_parquet(results / "studies/small/tables/student_cost.parquet").set_index("student")
     assert costs.teacher_minutes["rkiqt"] > 0 == costs.teacher_minutes["rkiqt_student"]
+    assert costs.gigabytes.gt(0.1).all()
+    teacher = json.loads((results / "pretrain_teacher/small/own/grid_crops/cnn/0.json").read_text())
+    assert set(teacher["cost"]) == {"parameters", "flops"} and teacher["variant"]["split"] == "0"
     assert "Nothing to be done" in workflow.run("-n", *arguments).stdout
 
 

@@ -47,8 +47,8 @@ def test_teacher_of_another_dataset_learns_from_all_of_it(raw):
 
 def test_what_a_student_is_tested_on_never_teaches_its_teacher(raw):
     assert taught(raw, "kadid10k")["nar"] == Lesson("kadid10k", "random_crops", "nar", "0")
-    raw["experiments"][0]["students"] = ["rkiqt_other"]
-    assert taught(raw, "livec")["nar"] == Lesson("livec", "random_crops", "nar_target", "0")
+    raw["experiments"][0] |= {"datasets": ["csiq"], "students": ["rkiqt_other"]}
+    assert taught(raw, "csiq")["nar"] == Lesson("csiq", "random_crops", "nar_target", "0")
     # the same pictures under another name would get past
     raw["experiments"][0] |= {"datasets": ["kadid"], "students": ["rkiqt"]}
     raw["datasets"]["kadid"] = {"source": "kadid10k"}
@@ -123,6 +123,7 @@ def test_wrong_student_is_told_in_a_sentence(raw, change, sentence):
     [
         ({"pristine": "div3k"}, "teachers.nar.pristine: 'div3k' is not defined under datasets"),
         ({"pretrain_on": "div2k"}, "teachers.nar.pretrain_on: 'div2k' has no scores"),
+        ({"pristine": "target", "pretrain_on": "target"}, "teachers.nar.pristine: 'livec' has no pristine pictures"),
         ({"sampler": "lat"}, "teachers.nar.sampler: 'lat' does not fit"),
         ({"patience": 2}, "teachers.nar.patience: there are no validation images"),
         ({"model": "nar"}, "teachers.nar.model: unknown value 'nar'"),

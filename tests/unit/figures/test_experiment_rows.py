@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -97,10 +98,13 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
             pd.DataFrame({"rule": ["predict"], "wildcards": ["small/own/erp/tiny/mlp"]}),
         ],
         ignore_index=True,
-    )
+    ).assign(max_rss=8e9)
+    elsewhere = costs.wildcards.str.contains("residual|cnn/2|lat|inn|tiny/mlp")
+    costs["max_vram"] = np.where(elsewhere, 60e9, np.where(costs.wildcards.str.contains("nar"), 5e9, 3e9))
     (one,) = student_costs(histories, costs).to_dict("records")
     assert (one["student"], one["gigaflops"], one["millions"]) == ("deep", 2.0, 4.0)
     assert (one["minutes"], one["teacher_minutes"], one["total_minutes"]) == (3.0, 4.0, 7.0)
+    assert one["gigabytes"] == 5.0
 
 
 def test_each_teacher_counts_once_by_its_own_split_or_else_by_all_images():
@@ -115,6 +119,6 @@ def test_each_teacher_counts_once_by_its_own_split_or_else_by_all_images():
             ),
         ],
         ignore_index=True,
-    ).assign(parameters=1.0)
+    ).assign(parameters=1.0, max_rss=2e9, max_vram=float("nan"))
     (one,) = student_costs(histories, costs).to_dict("records")
-    assert one["teacher_minutes"] == 3.0
+    assert (one["teacher_minutes"], one["gigabytes"]) == (3.0, 2.0)

@@ -161,7 +161,7 @@ def test_ours_stands_beside_a_published_number_of_the_same_dataset(report, tmp_p
     render_report(Report(**{**vars(report), "summary": ours}), tmp_path / "index.html")
     words = Page((tmp_path / "index.html").read_text()).words
     assert (
-        "SRCC 0.870 [0.850, 0.890], PLCC 0.880 [0.860, 0.900] (erp, lite0_stages) same dataset, another protocol"
+        "SRCC 0.870 [0.850, 0.890], PLCC 0.880 [0.860, 0.900] (highest of our students: mlp, erp, lite0_stages) same dataset, another protocol"
         in words
     )
 

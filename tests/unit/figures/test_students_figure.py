@@ -48,14 +48,14 @@ def test_fewer_splits_are_said_and_few_called_an_illustration(results):
 def test_cost_stands_beside_accuracy_for_deep_students_alone(results):
     costs = pd.DataFrame(
         [
-            {**PLACE, "student": "b", "gigaflops": 0.4, "millions": 4.0, "total_minutes": 3.0},
-            {**PLACE, "student": "c", "gigaflops": 8.0, "millions": 43.0, "total_minutes": 30.0},
+            {**PLACE, "student": "b", "gigaflops": 0.4, "millions": 4.0, "total_minutes": 3.0, "gigabytes": 2.0},
+            {**PLACE, "student": "c", "gigaflops": 8.0, "millions": 43.0, "total_minutes": 30.0, "gigabytes": 9.0},
         ]
     )
     figure, table = plot_student_cost(results[0], costs, ["a", "b", "c"])
     assert table.set_index("student").gigaflops.to_dict() == {"b": 0.4, "c": 8.0}
     assert [axes.get_xlabel() for axes in figure.axes] == list(AXES.values())
-    assert [len(axes.containers) for axes in figure.axes] == [2, 2, 2]
+    assert [len(axes.containers) for axes in figure.axes] == [2, 2, 2, 2]
     with pytest.raises(InputError, match="none belongs to a deep student"):
         plot_student_cost(results[0], costs, ["a"])
 

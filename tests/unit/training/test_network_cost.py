@@ -1,8 +1,9 @@
+import pyarrow as pa
 import pytest
 from torch import nn
 
 from iqadistill.models import create_model
-from iqadistill.training.network_cost import forward_cost
+from iqadistill.training.network_cost import forward_cost, training_cost
 
 
 class Known(nn.Module):
@@ -35,3 +36,23 @@ def test_attention_is_counted():
     expected = blocks * (2 * tokens * layers * width**2 + 2 * 2 * tokens**2 * width)
     cost = forward_cost(create_model("rkiqt", backbone="vit_tiny_patch16_224", head="linear"), 224)
     assert cost["flops"] == pytest.approx(expected + 2 * 14 * 14 * 3 * 16**2 * width, rel=1e-3)
+
+
+def test_a_teacher_that_compares_is_weighed_on_a_pair():
+    settings = {
+        "backbone": "test_resnet",
+        "cells": 2,
+        "width": 4,
+        "mixer_width": 8,
+        "difference_depth": 1,
+        "picture_depth": 1,
+    }
+    teacher = create_model("nar_teacher", **settings)
+    backbone = forward_cost(create_model("regressor", backbone="test_resnet"), 64)["flops"]
+    assert 2 * 0.95 * backbone < forward_cost(teacher, 64)["flops"] < 2 * 1.5 * backbone
+
+
+def test_memory_of_a_card_is_told_and_that_of_a_process_is_not():
+    history = pa.table({"peak_memory": [3.0, 5.0, 4.0]})
+    assert training_cost(Known(), 8, history, "cuda:0")["max_vram"] == 5 * 2**20
+    assert "max_vram" not in training_cost(Known(), 8, history, "cpu")

@@ -1,10 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from iqadistill.errors import InputError
-from iqadistill.tables import as_table, write_table
+from iqadistill.models import create_model
+from iqadistill.models.nar_teacher import NARTraining
+from iqadistill.tables import as_table, read_table, write_table
+from iqadistill.training.engine import train_network
+from iqadistill.training.network_recipe import NetworkRecipe
 from iqadistill.training.pristine import read_reference_pool
 
 SIDE = 8
@@ -57,3 +62,34 @@ def test_another_seed_draws_other_patches_of_the_size_asked_for(files):
 def test_no_reference_is_told(files):
     with pytest.raises(InputError, match="holds no patch of a pristine picture"):
         read_reference_pool(files, 3, SIDE, split=0)
+
+
+def taught(files, side=32):
+    """Weights of a NAR-teacher of the target, with the target's own references."""
+    tables = {name: read_table(file, name) for name, file in zip(("images", "patches", "splits"), files, strict=True)}
+    frame = tables["images"].to_pandas()
+    tables["images"] = as_table(frame.assign(quality=frame.reference_id.astype(float) / 2), "images")
+    torch.manual_seed(0)
+    small = {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "picture_depth": 1}
+    teacher = create_model("nar_teacher", backbone="test_resnet", size=side, **small)
+    training = NARTraining(teacher, read_reference_pool(files, 8, side, split=1))
+    variant = dict.fromkeys(("sampler", "encoder", "selector", "student", "train_dataset", "teacher"), "")
+    recipe = NetworkRecipe(epochs=2, batch_size=4, lr=0.01)
+    train_network(training, **tables, selection=None, keep=1.0, split=1, recipe=recipe, variant=variant, size=side)
+    return teacher.state_dict()
+
+
+def repaint(path):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+def test_pictures_and_references_of_test_contents_leave_a_teacher_of_the_target_as_it_is(files, tmp_path):
+    before = taught(files)
+    for tested in ("2.png", "5.png"):
+        repaint(tmp_path / tested)
+    again = taught(files)
+    assert all(torch.equal(before[name], again[name]) for name in before)
+    repaint(tmp_path / "1.png")  # a reference of a training content
+    other = taught(files)
+    assert not all(torch.equal(before[name], other[name]) for name in before)
