@@ -117,7 +117,9 @@ class RkiqtSettings(NetworkSettings):
     conv: str | None = Field(None, description="teacher entry that the Conv token learns from; default: none")
     inv: str | None = Field(None, description="teacher entry that the Inv token learns from; default: none")
     mcd_weight: float = Field(
-        0.5, gt=0, description="weight of the masked distillation from nar; the paper's is unknown"
+        0.5,
+        gt=0,
+        description="weight of the masked distillation from nar, a loss in squared units of that teacher's features; the paper's is unknown",
     )
     inductive_weight: float = Field(
         0.5, gt=0, description="weight of the distillation from conv and from inv; the paper's is unknown"

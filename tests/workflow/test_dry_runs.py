@@ -19,6 +19,10 @@ pytestmark = pytest.mark.xdist_group("dry")
         (["--cores", "2", "--configfile", "studies/own_images.yaml"], {"index_dataset": 1, "embed_patches": 2}),
         (["--cores", "2", "--configfile", "studies/panoramas.yaml"], {"render_dataset": 1, "sample_patches": 3}),
         (["--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"], {"train_network": 25, "train_student": 1}),
+        (
+            ["--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"],
+            {"train_network": 25, "pretrain_teacher": 15},
+        ),
         (["--cores", "2", "--configfile", "studies/paper_adtrs.yaml"], {"retrieve_dataset": 5, "train_student": 5}),
         (["--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"], {"retrieve_dataset": 9, "train_student": 8}),
     ],

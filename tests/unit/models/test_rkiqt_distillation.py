@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from tiny_distillation import TEACHERS, pictures, tiny_distillation, tiny_student, tiny_teachers
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.flop_counter import FlopCounterMode
 
 from iqadistill.errors import InputError
@@ -206,6 +207,21 @@ def test_a_copy_shares_the_teachers(full):
     twin = copy.deepcopy(full)
     assert twin._teachers is full._teachers
     assert twin.student is not full.student
+
+
+def test_a_moving_average_is_of_what_is_learnt_and_of_no_teacher(batch):
+    model = tiny_distillation(*TEACHERS)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.75))
+    average.update_parameters(model)
+    before = model.student.heads["cls"].weight.detach().clone()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    sum(seeded(model, batch).values()).backward()
+    optimiser.step()
+    average.update_parameters(model)
+    after = model.student.heads["cls"].weight.detach()
+    assert not torch.equal(before, after)
+    torch.testing.assert_close(average.module.student.heads["cls"].weight, 0.75 * before + 0.25 * after)
+    assert average.module._teachers is model._teachers
 
 
 def test_trains_in_bfloat16(batch):

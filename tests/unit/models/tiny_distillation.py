@@ -25,13 +25,19 @@ def tiny_teachers(*names):
     mixers = {"width": 8, "cells": 2, "mixer_width": 16, "difference_depth": 1, "picture_depth": 1}
     made = {
         "nar": lambda: NARTeacher("test_convnext", size=SIZE, **mixers),
-        "conv": lambda: Regressor("test_convnext", size=SIZE),
-        "inv": lambda: Regressor("test_convnext2", size=SIZE),
+        "conv": lambda: _scoring(Regressor("test_convnext", size=SIZE)),
+        "inv": lambda: _scoring(Regressor("test_convnext2", size=SIZE)),
     }
     found = {name: made[name]() for name in names}
     if "nar" in names:
         found["pool"] = ReferencePool((255 * pristine(40, seed=5)).byte())
     return found
+
+
+def _scoring(teacher):
+    """The teacher with a head that tells patches apart, as a trained one does."""
+    teacher.head.reset_parameters()
+    return teacher
 
 
 def tiny_distillation(*teachers, student=None, **settings):
