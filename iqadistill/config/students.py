@@ -52,6 +52,10 @@ class RecipeSettings(Settings):
     )
     freeze_batchnorm: bool = Field(False, description="leave every batch normalisation as it is")
 
+    def recipe(self) -> dict[str, Any]:
+        """Settings of the training."""
+        return self.model_dump(include=set(RecipeSettings.model_fields), mode="json")
+
 
 class NetworkSettings(RecipeSettings):
     """A deep student: its training, and what the workflow does with it."""
@@ -62,10 +66,6 @@ class NetworkSettings(RecipeSettings):
         description="train the first so many random splits only; default: all; fewer than 5 are an illustration",
     )
     size: int | None = Field(None, ge=16, description="patches are resized to this side; default: the sampler's size")
-
-    def recipe(self) -> dict[str, Any]:
-        """Settings of the training."""
-        return self.model_dump(include=set(RecipeSettings.model_fields), mode="json")
 
     def network(self) -> dict[str, Any]:
         """Settings of the network itself."""

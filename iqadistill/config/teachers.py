@@ -16,10 +16,6 @@ class TeacherSettings(RecipeSettings):
         True, description="as of a student's backbone; of a RedNet, a file of published weights, or false"
     )
 
-    def recipe(self) -> dict[str, Any]:
-        """Settings of the training."""
-        return self.model_dump(include=set(RecipeSettings.model_fields), mode="json")
-
     def network(self) -> dict[str, Any]:
         """Settings of the network itself."""
         elsewhere = {"size", "model", "pretrain_on", "pristine", "pristine_patches", "sampler"}
