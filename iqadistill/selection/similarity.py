@@ -24,7 +24,8 @@ def pairwise_distances(X: torch.Tensor, metric: str) -> torch.Tensor:
     if metric == "mahalanobis":
         gram = _whiten(gram, X.shape[1])
     norms = gram.diagonal()
-    squares = (norms[:, None] + norms[None, :] - gram - gram.T).clamp(min=0)
+    # both brackets are symmetric to the last bit, whatever the processor's matrix product does
+    squares = ((norms[:, None] + norms[None, :]) - (gram + gram.T)).clamp(min=0)
     return squares.fill_diagonal_(0).sqrt()
 
 
