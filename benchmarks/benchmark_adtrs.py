@@ -23,8 +23,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from iqadistill.models import create_model
-from iqadistill.models.adtrs import ADTRS
+from iqadistill.models.adtrs.student import ADTRS
+from iqadistill.models.creation import create_model
 
 LR, WEIGHT_DECAY = 2e-5, 5e-4  # the release's
 MODES = {

@@ -22,8 +22,8 @@ from PIL import Image
 from torch import nn
 
 from iqadistill.tables import as_table
-from iqadistill.training.engine import train_network
-from iqadistill.training.network_recipe import NetworkRecipe
+from iqadistill.training.deep.engine import train_network
+from iqadistill.training.deep.settings import NetworkRecipe
 
 VARIANT = {"train_dataset": "random", "sampler": "crops", "encoder": "", "teacher": "", "student": "timm"}
 

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from iqadistill.datasets import index_dataset
+from iqadistill.datasets.index import index_dataset
 
 SIZES = (256, 384, 512, 640, 768, 1024, 1280, 1600, 2000)
 

@@ -18,12 +18,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from iqadistill.models import create_model
-from iqadistill.models.reference_pool import ReferencePool
-from iqadistill.models.rkiqt_distillation import RKIQTDistillation
+from iqadistill.models.creation import create_model
+from iqadistill.models.rkiqt.distillation import RKIQTDistillation
+from iqadistill.models.rkiqt.reference_pool import ReferencePool
 from iqadistill.tables import as_table
-from iqadistill.training.engine import train_network
-from iqadistill.training.network_recipe import NetworkRecipe
+from iqadistill.training.deep.engine import train_network
+from iqadistill.training.deep.settings import NetworkRecipe
 
 VARIANT = {"train_dataset": "random", "sampler": "crops", "encoder": "", "teacher": "", "student": "rkiqt"}
 

@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from iqadistill.selection import ResidualSelector, similarity_matrix, spectral_target
 from iqadistill.selection.irls import solve_irls
 from iqadistill.selection.objective import duality_gap
 from iqadistill.selection.published import EPS, RIDGE, solve_published
+from iqadistill.selection.residual import ResidualSelector
+from iqadistill.selection.similarity import similarity_matrix, spectral_target
 from iqadistill.tables import embedding_matrix, read_table
 
 ITERATIONS = 50

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from iqadistill.tables import as_table, embeddings_table
-from iqadistill.training import train_sweep
-from iqadistill.training.bank import PatchBank
+from iqadistill.training.mlp.patch_bank import PatchBank
+from iqadistill.training.mlp.training import train_sweep
 
 
 def tables(images: int, patches: int, width: int, splits: int, selectors: int):

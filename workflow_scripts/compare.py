@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from iqadistill.console import job_log
-from iqadistill.evaluation import compare_variants
+from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):

@@ -6,7 +6,8 @@ import torch
 from job import granted_device
 
 from iqadistill.console import job_log
-from iqadistill.encoders import create_encoder, embed_patches
+from iqadistill.encoders.embedding import embed_patches
+from iqadistill.encoders.encoder import create_encoder
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from iqadistill.console import job_log
-from iqadistill.evaluation import evaluate_predictions, predict_label_only, summarise
+from iqadistill.evaluation.label_only import predict_label_only
+from iqadistill.evaluation.metrics import evaluate_predictions, summarise
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):

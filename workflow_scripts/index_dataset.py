@@ -1,7 +1,7 @@
 """Check every picture and score of a dataset and write its images table."""
 
 from iqadistill.console import job_log
-from iqadistill.datasets import index_dataset
+from iqadistill.datasets.index import index_dataset
 from iqadistill.tables import write_table
 
 with job_log(snakemake.log[0]):

@@ -9,11 +9,11 @@ from job import granted_cards, granted_device
 from torch import nn
 
 from iqadistill.console import job_log
-from iqadistill.models import create_model
-from iqadistill.training.checkpoints import resumable
-from iqadistill.training.launch import launch
-from iqadistill.training.network_recipe import NetworkRecipe
-from iqadistill.training.trained_files import train_into_files
+from iqadistill.models.creation import create_model
+from iqadistill.training.deep.checkpoints import resumable
+from iqadistill.training.deep.launch import launch
+from iqadistill.training.deep.settings import NetworkRecipe
+from iqadistill.training.deep.trained_files import train_into_files
 
 
 def new_network(snakemake, split: int) -> nn.Module:

@@ -9,15 +9,15 @@ from iqadistill.console import job_log
 from iqadistill.figures.controls import plot_controls
 from iqadistill.figures.cost import plot_cost
 from iqadistill.figures.dimension import plot_dimension
-from iqadistill.figures.experiment import cross_rows, experiment_rows, student_costs, training_costs
+from iqadistill.figures.drawing.saving import save_figure
+from iqadistill.figures.drawing.style import dataset_note
 from iqadistill.figures.pooling import plot_pooling
 from iqadistill.figures.rate_sweep import plot_rate_sweep
+from iqadistill.figures.rows import cross_rows, experiment_rows, student_costs, training_costs
 from iqadistill.figures.sampler_metric import plot_sampler_metric
-from iqadistill.figures.saving import save_figure
 from iqadistill.figures.sensitivity import plot_sensitivity
 from iqadistill.figures.student_cost import plot_student_cost
 from iqadistill.figures.students import plot_students
-from iqadistill.figures.style import dataset_note
 from iqadistill.tables import read_metadata, read_table
 
 PLOTS = {

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from iqadistill.console import job_log
-from iqadistill.figures.saving import save_figure
+from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.selection_inputs import SelectionInputs
 from iqadistill.figures.selection_plots import PLOTS
 

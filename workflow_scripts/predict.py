@@ -7,7 +7,8 @@ from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.tables import read_table, write_table
-from iqadistill.training import load_sweep, predict_sweep
+from iqadistill.training.mlp.prediction import predict_sweep
+from iqadistill.training.mlp.sweep import load_sweep
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     torch.set_num_threads(snakemake.threads)

@@ -7,10 +7,10 @@ import torch
 from job import granted_device
 
 from iqadistill.console import job_log
+from iqadistill.patches.kept import kept_patches
 from iqadistill.tables import read_table, write_table
-from iqadistill.training.kept import kept_patches
-from iqadistill.training.network_scores import predict_network
-from iqadistill.training.network_weights import rebuild_network
+from iqadistill.training.deep.prediction import predict_network
+from iqadistill.training.deep.weights import rebuild_network
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     torch.set_num_threads(snakemake.threads)

@@ -4,10 +4,10 @@ import json
 
 from network_job import new_network, run_training
 
-from iqadistill.models.nar_teacher import NARTraining
+from iqadistill.models.rkiqt.nar_teacher import NARTraining
 from iqadistill.tables import read_table
-from iqadistill.training.every_image import as_one_split
-from iqadistill.training.pristine import read_reference_pool
+from iqadistill.training.deep.every_image import as_one_split
+from iqadistill.training.deep.references import read_reference_pool
 
 w, params = snakemake.wildcards, snakemake.params
 

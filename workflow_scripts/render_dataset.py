@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from iqadistill.console import job_log
-from iqadistill.datasets import render_dataset
+from iqadistill.datasets.galleries.rendering import render_dataset
 
 with job_log(snakemake.log[0]):
     render_dataset(

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
 from iqadistill.figures.convergence import stagnation_warnings
-from iqadistill.figures.published import published_for
-from iqadistill.figures.report import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.provenance import git_commit, package_versions
+from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
+from iqadistill.report.published import published_for
 from iqadistill.tables import read_table
 
 with job_log(snakemake.log[0]):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from iqadistill.console import job_log
-from iqadistill.datasets import retrieve_dataset
+from iqadistill.datasets.retrieval.retrieval import retrieve_dataset
 from iqadistill.tables import write_atomically
 
 with job_log(snakemake.log[0]):

@@ -4,7 +4,7 @@ import json
 import math
 
 from iqadistill.console import job_log
-from iqadistill.sampling import create_sampler
+from iqadistill.sampling.registry import create_sampler
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):

@@ -6,7 +6,7 @@ import torch
 from job import granted_device
 
 from iqadistill.console import job_log
-from iqadistill.selection import create_selector, rank_patches
+from iqadistill.selection.ranking import create_selector, rank_patches
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:

@@ -1,7 +1,7 @@
 """Split a dataset by content into train, val and test roles."""
 
 from iqadistill.console import job_log
-from iqadistill.datasets import split_dataset
+from iqadistill.datasets.splits import split_dataset
 from iqadistill.tables import read_table, write_csv, write_table
 
 with job_log(snakemake.log[0]):

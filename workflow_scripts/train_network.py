@@ -5,7 +5,7 @@ import json
 from network_job import new_network, run_training
 
 from iqadistill.tables import read_table
-from iqadistill.training.distillation import with_teachers
+from iqadistill.training.deep.distillation import with_teachers
 from iqadistill.training.score_scale import score_scale
 
 w, teaching = snakemake.wildcards, json.loads(snakemake.params.teaching)

@@ -9,7 +9,7 @@ from job import granted_device
 from iqadistill.console import job_log
 from iqadistill.provenance import write_sidecar
 from iqadistill.tables import read_table, write_table
-from iqadistill.training import train_sweep
+from iqadistill.training.mlp.training import train_sweep
 from iqadistill.training.score_scale import score_scale
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:

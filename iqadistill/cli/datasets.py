@@ -6,8 +6,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from iqadistill.datasets.retrieval import dataset_status
-from iqadistill.registry import DatasetRecord, dataset_records
+from iqadistill.datasets.registry import DatasetRecord, dataset_records
+from iqadistill.datasets.retrieval.retrieval import dataset_status
 
 COLUMNS = ("name", "kind", "access", "status", "images", "where")
 WIDTH = 100

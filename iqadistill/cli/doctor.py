@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 
-from iqadistill.datasets.unpackers import PROGRAMS
-from iqadistill.registry import dataset_records
+from iqadistill.datasets.registry import dataset_records
+from iqadistill.datasets.retrieval.unpackers import PROGRAMS
 
 WIDTH = 100
 PYTHON = (3, 11)

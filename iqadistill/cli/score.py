@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from iqadistill.errors import InputError
 
 if TYPE_CHECKING:
-    from iqadistill.scoring import PictureScore, TrainedResult
+    from iqadistill.scoring.results import TrainedResult
+from iqadistill.scoring.score import PictureScore
 
 MAP = ".png"
 
@@ -44,7 +45,9 @@ def run(given: argparse.Namespace) -> int:
     # they bring torch and timm, seconds that no other command should wait for
     from iqadistill.console import progress
     from iqadistill.devices import lease_device
-    from iqadistill.scoring import list_pictures, load_result, score_pictures
+    from iqadistill.scoring.images import list_pictures
+    from iqadistill.scoring.results import load_result
+    from iqadistill.scoring.score import score_pictures
     from iqadistill.scoring.table import describe, result_facts, score_rows, score_text, write_scores
 
     paths = list_pictures(given.pictures)
@@ -101,8 +104,8 @@ def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
 
 
 def _write_map(file: Path, score: "PictureScore", result: "TrainedResult") -> None:
-    from iqadistill.decoding import read_image
-    from iqadistill.figures.patch_map import write_patch_map
+    from iqadistill.figures.drawing.patch_map import write_patch_map
+    from iqadistill.images.decoding import read_image
 
     spread = "" if score.spread is None else f" ± {score.spread:.3f} over {len(score.by_split)} splits"
     title = f"{score.path.name}: quality {score.quality:.3f}{spread}"

@@ -19,9 +19,8 @@ from iqadistill.config.grid import (
 from iqadistill.config.lessons import EVERY_IMAGE, pristine_patches, run_lessons, study_lessons
 from iqadistill.config.study import METRIC_FIGURES, Study
 from iqadistill.config.teachers import TARGET
-from iqadistill.errors import InputError
-from iqadistill.nearest import nearest
-from iqadistill.registry import list_datasets
+from iqadistill.datasets.registry import list_datasets
+from iqadistill.errors import InputError, nearest
 
 
 def check_experiments(study: Study) -> None:

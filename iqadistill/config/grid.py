@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from iqadistill.config.study import METRIC_FIGURES, SPHERE_METHODS, STUDENT_FIGURES, ExperimentSettings, Study
-from iqadistill.registry import DatasetRecord, dataset_record
+from iqadistill.datasets.registry import DatasetRecord, dataset_record
 
 ALL_PATCHES = ("all", 1.0)
 

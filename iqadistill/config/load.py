@@ -10,8 +10,7 @@ from iqadistill.config.checks import check_experiments
 from iqadistill.config.students import STUDENT_MODELS
 from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, Study
 from iqadistill.config.teachers import TEACHER_MODELS
-from iqadistill.errors import InputError
-from iqadistill.nearest import nearest
+from iqadistill.errors import InputError, nearest
 
 GRID_SECTIONS = ("selectors", "students")
 # settings whose value is a list by itself, so that a grid of them is a list of lists; an mlp's dropout is another

@@ -1,5 +1,6 @@
 """From patch table to embeddings table."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -8,10 +9,10 @@ import torch
 from torch import Tensor
 
 from iqadistill.console import progress
-from iqadistill.encoders.ahead import map_ahead, one_thread_an_operation
 from iqadistill.encoders.encoder import Encoder
-from iqadistill.encoders.reading import read_patches
 from iqadistill.errors import InputError
+from iqadistill.parallel import map_ahead
+from iqadistill.patches.reading import read_patches
 from iqadistill.tables import embeddings_table
 
 _CPU_BATCH = 16  # the feature maps of so few patches still fit into the caches
@@ -56,7 +57,7 @@ def embed_patches(
     names = patches["image_id"].to_pylist()
     vectors = np.empty((len(names), encoder.width), dtype=dtype)
     on_cpu = encoder.device.type == "cpu"
-    with one_thread_an_operation() as threads:
+    with one_thread_per_operation() as threads:
         pieces = read_patches(images, patches, size=encoder.size, device=encoder.device, workers=workers)
         pieces = progress(pieces, "embed patches (images)", total=len(set(names)))
         pieces = map(encoder.resize, pieces)
@@ -74,6 +75,21 @@ def embed_patches(
                 )
             done += len(found)
     return embeddings_table(patches["patch_id"].to_numpy(), names, vectors)
+
+
+@contextlib.contextmanager
+def one_thread_per_operation() -> Iterator[int]:
+    """Run every tensor operation in the thread that asks for it; yields how many threads it could have had.
+
+    Whole batches side by side keep the cores busier than one batch split at every layer, and one core taken by another process
+    delays one batch instead of all layers of all batches.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _rebatch(pieces: Iterable[Tensor], size: int) -> Iterator[Tensor]:

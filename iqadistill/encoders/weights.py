@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from iqadistill import lite0
 from iqadistill.errors import InputError
+from iqadistill.models import lite0
 
 
 def load_backbone(model: str, weights: str) -> nn.Module:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.dots import dot
-from iqadistill.figures.style import CEILING, INK, METRIC_LABELS, new_figure, selector_styles, styled, titled
-from iqadistill.figures.variants import ALL, LABEL_ONLY, RANDOM, panels, trained
+from iqadistill.figures.drawing.dots import dot
+from iqadistill.figures.drawing.style import CEILING, INK, METRIC_LABELS, new_figure, selector_styles, styled, titled
+from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, RANDOM, panels, trained
 
 
 @styled

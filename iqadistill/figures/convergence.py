@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from iqadistill.figures.style import new_figure, shared_legend, styled
+from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
 
 LINES = {"irls": "-", "published": (0, (4, 2))}
 WINDOW = 5

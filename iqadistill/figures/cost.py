@@ -9,8 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from iqadistill.errors import InputError
-from iqadistill.figures.style import BAND, GREY, INK, new_figure, panel_title, selector_styles, shared_legend, styled
-from iqadistill.figures.variants import ALL, PANEL, RANDOM, against_all, in_panel, one, panels
+from iqadistill.figures.drawing.style import (
+    BAND,
+    GREY,
+    INK,
+    new_figure,
+    panel_title,
+    selector_styles,
+    shared_legend,
+    styled,
+)
+from iqadistill.figures.drawing.variants import ALL, PANEL, RANDOM, against_all, in_panel, one, panels
 
 KEY = [*PANEL, "selector", "keep"]
 

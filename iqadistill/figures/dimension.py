@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.dots import all_patches_line, interval_bars, random_band
-from iqadistill.figures.style import METRIC_LABELS, SELECTORS, panel_grid, panel_title, shared_legend, styled
-from iqadistill.figures.variants import (
+from iqadistill.figures.drawing.dots import all_patches_line, interval_bars, random_band
+from iqadistill.figures.drawing.style import METRIC_LABELS, SELECTORS, panel_grid, panel_title, shared_legend, styled
+from iqadistill.figures.drawing.variants import (
     ALL,
     PANEL,
     RANDOM,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.style import GREY, SELECTORS, new_figure, styled
+from iqadistill.figures.drawing.style import GREY, SELECTORS, new_figure, styled
 
 
 @styled

@@ -10,9 +10,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
-from iqadistill.figures.style import new_figure, selector_styles, styled
-from iqadistill.panorama import viewport_outline
-from iqadistill.selection import keep_count
+from iqadistill.figures.drawing.style import new_figure, selector_styles, styled
+from iqadistill.panorama.viewports import viewport_outline
+from iqadistill.selection.base import keep_count
 
 KEPT = "#ffd400"
 DROPPED = "#ffffff"

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from iqadistill.figures.style import new_figure, shared_legend, styled
+from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
 
 LOOKS = {
     "clean": ("#0072b2", "o", "-"),

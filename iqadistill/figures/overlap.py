@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import hypergeom
 
-from iqadistill.figures.style import new_figure, selector_styles, styled
-from iqadistill.selection import keep_count
+from iqadistill.figures.drawing.style import new_figure, selector_styles, styled
+from iqadistill.selection.base import keep_count
 
 
 @styled

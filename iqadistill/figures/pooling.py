@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.dots import COLORS, MARKERS, dot
-from iqadistill.figures.style import METRIC_LABELS, new_figure, p_text, shared_legend, styled, titled
-from iqadistill.figures.variants import ALL, PANEL, trained
+from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, shared_legend, styled, titled
+from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 
 
 @styled

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from iqadistill.figures.dots import interval_bars
-from iqadistill.figures.style import (
+from iqadistill.figures.drawing.dots import interval_bars
+from iqadistill.figures.drawing.style import (
     BAND,
     GREY,
     INK,
@@ -21,7 +21,7 @@ from iqadistill.figures.style import (
     shared_legend,
     styled,
 )
-from iqadistill.figures.variants import ALL, PANEL, RANDOM, in_panel, one, panels, trained, with_random_delta
+from iqadistill.figures.drawing.variants import ALL, PANEL, RANDOM, in_panel, one, panels, trained, with_random_delta
 
 SHOWN = ("srcc", "plcc")
 COLUMNS = 3

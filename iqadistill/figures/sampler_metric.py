@@ -7,9 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.dots import all_patches_line, dot, random_band
-from iqadistill.figures.style import METRIC_LABELS, new_figure, shared_legend, styled, titled
-from iqadistill.figures.variants import ALL, PANEL, RANDOM, by_setting, in_panel, one, trained, with_random_delta
+from iqadistill.figures.drawing.dots import all_patches_line, dot, random_band
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, shared_legend, styled, titled
+from iqadistill.figures.drawing.variants import (
+    ALL,
+    PANEL,
+    RANDOM,
+    by_setting,
+    in_panel,
+    one,
+    trained,
+    with_random_delta,
+)
 
 DISTANCES = {"euclidean": ("#d55e00", "o"), "manhattan": ("#0072b2", "s"), "mahalanobis": ("#009e73", "^")}
 

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.decoding import read_image
 from iqadistill.figures.convergence import plot_convergence
 from iqadistill.figures.duplicates import plot_duplicates
 from iqadistill.figures.kept_patches import plot_kept_patches
 from iqadistill.figures.noise_failure import plot_noise_failure
 from iqadistill.figures.overlap import plot_overlap
 from iqadistill.figures.selection_inputs import SelectionInputs
-from iqadistill.selection import create_selector, spectrum
+from iqadistill.images.decoding import read_image
+from iqadistill.selection.ranking import create_selector
+from iqadistill.selection.similarity import spectrum
 
 Drawn = tuple[Figure, pd.DataFrame]
 PICTURES = 3

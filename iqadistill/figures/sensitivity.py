@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from iqadistill.figures.style import panel_grid, panel_title, styled
-from iqadistill.figures.variants import PANEL, by_setting, in_panel, panels, trained, with_random_delta
+from iqadistill.figures.drawing.style import panel_grid, panel_title, styled
+from iqadistill.figures.drawing.variants import PANEL, by_setting, in_panel, panels, trained, with_random_delta
 
 NARROWEST = 0.02  # colour span in SRCC below which differences would only look large
 

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from iqadistill.errors import InputError
-from iqadistill.figures.dots import COLORS, MARKERS, interval_bars
-from iqadistill.figures.style import METRIC_LABELS, new_figure, panel_title, styled
-from iqadistill.figures.variants import ALL, PANEL, in_panel, panels, trained
+from iqadistill.figures.drawing.dots import COLORS, MARKERS, interval_bars
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, panel_title, styled
+from iqadistill.figures.drawing.variants import ALL, PANEL, in_panel, panels, trained
 
 AXES = {
     "gigaflops": "GFLOP a patch, scoring",

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.evaluation import holm
-from iqadistill.figures.dots import COLORS, MARKERS, dot
-from iqadistill.figures.style import METRIC_LABELS, new_figure, p_text, styled, titled
-from iqadistill.figures.variants import ALL, PANEL, trained
+from iqadistill.evaluation.paired import holm
+from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, styled, titled
+from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 
 BLOCK = ["train_dataset", *PANEL]
 EVIDENCE = 5  # splits; fewer are an illustration

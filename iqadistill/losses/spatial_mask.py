@@ -5,8 +5,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
-from iqadistill.errors import InputError
-from iqadistill.nearest import nearest
+from iqadistill.errors import InputError, nearest
 
 MASKINGS = ("random", "gaussian_centre", "gaussian_edge", "centre", "edge")
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqadistill.errors import InputError
-from iqadistill.nearest import nearest
+from iqadistill.errors import InputError, nearest
 
 ZOOM = 1.1
 

@@ -1,5 +1,5 @@
 """Students and teachers by name."""
 
-from iqadistill.models.registry import create_model
+import lazy_loader
 
-__all__ = ["create_model"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,10 +5,9 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from iqadistill import lite0
-from iqadistill.errors import InputError
-from iqadistill.models.rednet import BLOCKS, RedNet
-from iqadistill.nearest import nearest
+from iqadistill.errors import InputError, nearest
+from iqadistill.models import lite0
+from iqadistill.models.rkiqt.rednet import BLOCKS, RedNet
 
 STAGES = 4
 REDNETS = {f"rednet{depth}": depth for depth in BLOCKS}

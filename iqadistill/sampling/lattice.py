@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.spatial.transform import Rotation
 
-from iqadistill.panorama import vectors_to_angles
+from iqadistill.panorama.sphere import vectors_to_angles
 from iqadistill.sampling.placing import Columns, Image, check_panorama, place_patches
 
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.panorama import angles_to_pixels, pixels_to_angles
+from iqadistill.panorama.sphere import angles_to_pixels, pixels_to_angles
 from iqadistill.sampling.placing import Columns, Image, check_panorama, check_patch_fits, place_patches
 
 # (stream, count, limit) -> pitches within [-limit, limit], at most count of them

@@ -7,8 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from iqadistill.errors import InputError
-from iqadistill.nearest import nearest
+from iqadistill.errors import InputError, nearest
 from iqadistill.sampling.crops import sample_crops
 from iqadistill.sampling.lattice import sample_sphere
 from iqadistill.sampling.plane import sample_erp, sample_latitude

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from iqadistill.decoding import read_image
+from iqadistill.images.decoding import read_image
 
 SHAPE = (64, 128)  # rows, columns: cells of 2.8 degrees, finer than any saccade
 _BLUR = 2.5  # cells, about 7 degrees

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.panorama import angles_to_vectors, wrap_yaw
+from iqadistill.panorama.sphere import angles_to_vectors, wrap_yaw
 from iqadistill.sampling.placing import Columns, Image, check_panorama, place_patches, usable_images
 from iqadistill.sampling.saliency import panorama_saliency
 from iqadistill.sampling.viewers import virtual_scanpaths

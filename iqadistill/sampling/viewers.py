@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from iqadistill.panorama import angles_to_vectors, pixels_to_angles
+from iqadistill.panorama.sphere import angles_to_vectors, pixels_to_angles
 from iqadistill.sampling.saliency import SHAPE
 
 EQUATOR_SCALE = np.radians(20)  # prior exp(-|pitch| / scale): gaze gathers around the horizon

@@ -1,7 +1,5 @@
 """Scoring pictures with what was trained."""
 
-from iqadistill.scoring.pictures import list_pictures
-from iqadistill.scoring.results import TrainedResult, load_result
-from iqadistill.scoring.score import PictureScore, score_pictures
+import lazy_loader
 
-__all__ = ["PictureScore", "TrainedResult", "list_pictures", "load_result", "score_pictures"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iqadistill.encoders import create_encoder
+from iqadistill.encoders.encoder import create_encoder
 from iqadistill.errors import InputError
-from iqadistill.sampling import SAMPLER_KINDS
-from iqadistill.scoring.models import NetworkScorer, PatchScorer, SweepScorer
+from iqadistill.sampling.registry import SAMPLER_KINDS
+from iqadistill.scoring.scorers import NetworkScorer, PatchScorer, SweepScorer
 from iqadistill.scoring.sidecars import Facts, check_one_result, find_weights, read_sidecar
-from iqadistill.training.bank import ALL_PATCHES
-from iqadistill.training.network_weights import rebuild_network
-from iqadistill.training.stacked import Stack
-from iqadistill.training.sweep import Sweep, load_sweep
+from iqadistill.training.deep.weights import rebuild_network
+from iqadistill.training.mlp.patch_bank import ALL_PATCHES
+from iqadistill.training.mlp.stack import Stack
+from iqadistill.training.mlp.sweep import Sweep, load_sweep
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from iqadistill.encoders.ahead import map_ahead
 from iqadistill.errors import InputError
-from iqadistill.scoring.pictures import place_patches
+from iqadistill.parallel import map_ahead
+from iqadistill.scoring.images import place_patches
 from iqadistill.scoring.results import TrainedResult
 
 _POOLINGS = {"mean": np.mean, "median": np.median}

@@ -1,7 +1,5 @@
 """Training students on kept patches, and scoring images with them."""
 
-from iqadistill.training.prediction import predict_sweep
-from iqadistill.training.sweep import Sweep, Variant, load_sweep
-from iqadistill.training.train import train_sweep
+import lazy_loader
 
-__all__ = ["Sweep", "Variant", "load_sweep", "predict_sweep", "train_sweep"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

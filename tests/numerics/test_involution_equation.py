@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from iqadistill.models.involution import Involution
+from iqadistill.models.rkiqt.involution import Involution
 
 
 def kernels(layer, maps):

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from iqadistill.models import create_model
-from iqadistill.models.nar_teacher import NARTeacher
-from iqadistill.models.reference_pool import ReferencePool
-from iqadistill.models.regressor import Regressor
-from iqadistill.models.rkiqt_distillation import RKIQTDistillation
+from iqadistill.models.rkiqt.distillation import RKIQTDistillation
+from iqadistill.models.rkiqt.nar_teacher import NARTeacher
+from iqadistill.models.rkiqt.reference_pool import ReferencePool
+from iqadistill.models.rkiqt.regressor import Regressor
 
 SIZE, TOKEN, CELLS = 64, 16, 4
 RATIO, MCD, INDUCTIVE = 0.4, 0.3, 0.7

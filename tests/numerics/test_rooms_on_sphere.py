@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iqadistill.datasets.rooms import furnish_room, render_room
+from iqadistill.datasets.galleries.rooms import furnish_room, render_room
 
 WIDTH = 128
 

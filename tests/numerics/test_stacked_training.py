@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from iqadistill.models import create_model
-from iqadistill.training.stacked import Recipe, Stack, train_stack
+from iqadistill.training.mlp.stack import Recipe, Stack, train_stack
 
 
 def plain_loop(model, patches, quality, dropout, recipe, generator):

@@ -15,7 +15,7 @@ def arguments(workflow, mirror, tmp_path_factory):
     """The study as it is shipped but for the size of everything."""
     study = yaml.safe_load((workflow.folder / "studies/paper_adtrs.yaml").read_text())
     assert tuple(study["datasets"]) == DATASETS
-    expect_miniatures(workflow.folder / "iqadistill/registry.yaml", DATASETS)
+    expect_miniatures(workflow.folder / "iqadistill/datasets/registry.yaml", DATASETS)
     folder = tmp_path_factory.mktemp("official")
     shipped = {experiment["name"]: experiment for experiment in study["experiments"]}
     network = {"backbone": "test_resnet", "pretrained": False, "size": 64, "epochs": 1, "splits": 1}

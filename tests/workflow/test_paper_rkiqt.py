@@ -17,7 +17,7 @@ def arguments(workflow, mirror, tmp_path_factory):
     """The study as it is shipped but for the size of everything."""
     study = yaml.safe_load((workflow.folder / "studies/paper_rkiqt.yaml").read_text())
     assert tuple(study["datasets"]) == DATASETS
-    expect_miniatures(workflow.folder / "iqadistill/registry.yaml", DATASETS)
+    expect_miniatures(workflow.folder / "iqadistill/datasets/registry.yaml", DATASETS)
     folder = tmp_path_factory.mktemp("official")
     shipped = {experiment["name"]: experiment for experiment in study["experiments"]}
     student = {**SMALL, "backbone": "test_vit", "decoder_heads": 2, "splits": 1}

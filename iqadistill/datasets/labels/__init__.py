@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from iqadistill.datasets.images_csv import image_ids, without_suffix
 from iqadistill.datasets.labels import livefb
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.csiq import read_csiq
 from iqadistill.datasets.labels.cviq import read_cviq
 from iqadistill.datasets.labels.div2k import read_div2k
@@ -20,7 +20,7 @@ from iqadistill.datasets.labels.oiqa import read_oiqa
 from iqadistill.datasets.labels.pictures import read_pictures
 from iqadistill.datasets.labels.spaq import read_spaq
 from iqadistill.datasets.labels.tid2013 import read_tid2013
-from iqadistill.datasets.listing import image_ids, without_suffix
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 FORMATS: dict[str, Callable[[Archive], list[Label]]] = {

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.reading import number, read_lines, read_sheet
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 # the sheet's spelling, without blanks -> file name's, and ours; folders are the file name's in lower case

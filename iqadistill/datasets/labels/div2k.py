@@ -1,7 +1,7 @@
 """DIV2K: pristine pictures in DIV2K_train_HR and DIV2K_valid_HR, no labels."""
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 FOLDERS = ("DIV2K_train_HR", "DIV2K_valid_HR")

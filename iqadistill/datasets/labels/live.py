@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.reading import number, read_matrix
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 FOLDERS = {

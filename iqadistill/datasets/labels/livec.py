@@ -3,9 +3,9 @@
 import re
 from pathlib import PurePosixPath
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.reading import number, read_lines, read_matrix, read_table
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 TRAINING = re.compile(r"t\d\.\w+")  # the seven pictures that showed subjects how to rate

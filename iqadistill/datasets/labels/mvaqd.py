@@ -1,8 +1,8 @@
 """MVAQD: MVAQD_ref_dis_label.txt, rows "1.png 16.png 4.3", all pictures numbered in one folder."""
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.reading import number, read_lines
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.reading import number, read_lines, read_matrix
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 TYPES = ("jpeg", "jpeg2000", "white_noise", "gaussian_blur")

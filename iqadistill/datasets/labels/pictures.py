@@ -1,7 +1,7 @@
 """A folder of pristine pictures, no labels."""
 
-from iqadistill.datasets.labels.archive import PICTURES, Archive
 from iqadistill.datasets.labels.label import Label
+from iqadistill.datasets.labels.unpacked_folder import PICTURES, Archive
 from iqadistill.errors import InputError
 
 

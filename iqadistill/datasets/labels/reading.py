@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from iqadistill.datasets.listing import read_cells
+from iqadistill.datasets.images_csv import read_cells
 from iqadistill.errors import InputError
 
 

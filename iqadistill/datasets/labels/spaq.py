@@ -2,9 +2,9 @@
 
 from pathlib import PurePosixPath
 
-from iqadistill.datasets.labels.archive import Archive
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.reading import number, read_sheet, read_table
+from iqadistill.datasets.labels.unpacked_folder import Archive
 
 
 def read_spaq(archive: Archive) -> list[Label]:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from iqadistill.cli import doctor, main
-from iqadistill.registry import list_datasets
+from iqadistill.datasets.registry import list_datasets
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ from PIL import Image
 from tiny_results import CROPS, SIMULATED, VIEWPORTS, write_network, write_picture, write_sweep
 
 from iqadistill.cli import main
-from iqadistill.decoding import read_image
+from iqadistill.images.decoding import read_image
 from iqadistill.models import create_model
 from iqadistill.panorama import extract_viewports
 from iqadistill.scoring import load_result, score_pictures
-from iqadistill.training.network_weights import load_network, save_network
-from iqadistill.training.sweep import Variant, load_sweep
+from iqadistill.training.deep.weights import load_network, save_network
+from iqadistill.training.mlp.sweep import Variant, load_sweep
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from PIL import Image
 from iqadistill.encoders import create_encoder
 from iqadistill.models import create_model
 from iqadistill.provenance import write_sidecar
-from iqadistill.training.network_weights import save_network
-from iqadistill.training.stacked import Stack
-from iqadistill.training.sweep import Sweep, Variant
+from iqadistill.training.deep.weights import save_network
+from iqadistill.training.mlp.stack import Stack
+from iqadistill.training.mlp.sweep import Sweep, Variant
 
 CROPS = {"method": "random_crops", "count": 4, "size": 64, "longer_side": None}
 VIEWPORTS = {"method": "lat", "count": 5, "size": 64, "fov": 60.0, "projection": "viewport"}

@@ -3,7 +3,7 @@
 import pytest
 
 from iqadistill.datasets.labels import read_labels
-from iqadistill.datasets.labels.archive import Archive
+from iqadistill.datasets.labels.unpacked_folder import Archive
 from iqadistill.errors import InputError
 
 

@@ -7,7 +7,7 @@ import pytest
 from official_archives import LABELS, MINIATURE_COUNTS, OFFICIAL_COUNTS, write_archive
 
 from iqadistill.datasets import indexing, split_dataset
-from iqadistill.registry import dataset_record
+from iqadistill.datasets.registry import dataset_record
 
 AUTHENTIC = {"livec", "koniq10k", "livefb", "spaq"}
 SCORED = [name for name in OFFICIAL_COUNTS if name != "div2k"]

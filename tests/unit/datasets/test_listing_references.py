@@ -2,9 +2,9 @@
 
 import pytest
 
-from iqadistill.datasets.listing import read_listing
+from iqadistill.datasets.images_csv import read_listing
+from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.errors import InputError
-from iqadistill.registry import ScoreRecord
 
 
 def listing(folder, text):

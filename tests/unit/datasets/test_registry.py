@@ -8,9 +8,9 @@ import yaml
 from PIL import Image
 
 from iqadistill.datasets import dataset_record, gallery_scenes, list_datasets, load_dataset
-from iqadistill.datasets.distortions import DISTORTIONS, LEVELS
+from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
+from iqadistill.datasets.registry import dataset_records
 from iqadistill.errors import InputError
-from iqadistill.registry import dataset_records
 
 LABELS = Path(__file__).parents[4] / "shared/labels"
 LABEL_SCORES = {

@@ -3,11 +3,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from iqadistill.decoding import read_image
-from iqadistill.encoders import create_encoder, embed_patches, read_patches
+from iqadistill.encoders import create_encoder, embed_patches
 from iqadistill.encoders import embedding as embedding_module
 from iqadistill.errors import InputError
+from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
+from iqadistill.patches.reading import read_patches
 from iqadistill.sampling import create_sampler
 from iqadistill.tables import as_table, embedding_matrix, embeddings_schema
 

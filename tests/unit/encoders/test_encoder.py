@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from iqadistill.encoders import create_encoder, load_packaged_lite0
+from iqadistill.encoders import create_encoder
 from iqadistill.errors import InputError
+from iqadistill.models.lite0 import load_packaged_lite0
 
 SMALL = "test_efficientnet"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from iqadistill.figures.experiment import experiment_rows, student_costs, training_costs
+from iqadistill.figures.rows import experiment_rows, student_costs, training_costs
 
 EXPERIMENT = {
     "cells": [{"dataset": "own", "sampler": "erp", "encoder": "tiny"}],

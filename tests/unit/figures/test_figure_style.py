@@ -3,9 +3,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from iqadistill.figures.drawing.saving import save_figure
+from iqadistill.figures.drawing.style import SELECTORS, dataset_note, p_text, selector_styles
 from iqadistill.figures.duplicates import plot_duplicates
-from iqadistill.figures.saving import save_figure
-from iqadistill.figures.style import SELECTORS, dataset_note, p_text, selector_styles
 
 
 def drawn():

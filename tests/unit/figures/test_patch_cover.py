@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from iqadistill.figures.patch_cover import mean_cover
-from iqadistill.figures.patch_map import plot_patch_map
+from iqadistill.figures.drawing.patch_cover import mean_cover
+from iqadistill.figures.drawing.patch_map import plot_patch_map
 from iqadistill.panorama import extract_viewports
 
 FLAT = {"yaw": np.nan, "pitch": np.nan, "fov": np.nan}

@@ -1,0 +1,1 @@
+"""Datasets rendered on the spot: rooms, scenes, distortions, codecs, simulated scores."""

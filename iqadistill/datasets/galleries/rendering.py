@@ -1,0 +1,208 @@
+"""Datasets made on the spot: galleries, distorted panoramas, noise.
+
+Pictures are written first and images.csv last, each atomically: a folder with images.csv is whole.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from iqadistill.console import progress
+from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
+from iqadistill.datasets.galleries.psnr_matching import match_settings
+from iqadistill.datasets.galleries.rooms import furnish_room, render_room
+from iqadistill.datasets.galleries.scenes import Scene, gallery_scenes
+from iqadistill.datasets.galleries.seeding import random_stream
+from iqadistill.datasets.galleries.simulated_scores import draw_score, kadid_summary
+from iqadistill.errors import InputError
+from iqadistill.images.decoding import PICTURE_SUFFIXES, read_image
+from iqadistill.parallel import map_ahead
+from iqadistill.tables import write_atomically, write_csv
+
+WIDTHS = {"gallery360": 1024, "gallery2d": 512, "panoramas": 1024, "noise360": 1024}
+NOISE_PANORAMAS = 3  # of each kind of noise
+
+
+def render_dataset(
+    source: str, folder: Path, *, seed: int, root: Path | None = None, workers: int = 1, width: int | None = None
+) -> None:
+    """Render a dataset into `folder`: pictures as PNG, then images.csv.
+
+    Every scene is there pristine (a reference, without score) and distorted by every type of `DISTORTIONS` at five levels
+    with simulated scores; noise360 is six unscored panoramas of independent pixel noise. The result depends on the seed
+    only, not on the number of workers.
+
+    Args:
+        source: "gallery360" (rooms papered with the bundled colour photographs), "gallery2d" (the bundled photographs),
+            "panoramas" (pristine equirectangular pictures lying in `root`) or "noise360".
+        folder: Target folder.
+        seed: Seed of rooms, noise and scores.
+        root: Folder of the pristine panoramas; subfolders are not entered.
+        workers: Pictures at once.
+        width: Width of a panorama, or longer side of a flat picture, in pixels; smaller pictures keep their size.
+            Default: 1024 for panoramas, 512 for flat pictures.
+
+    Raises:
+        InputError: Unknown source, missing root, no picture in it, two pictures of one name, a picture that cannot be
+            decoded or is no 2:1 panorama, an odd width.
+    """
+    if source not in WIDTHS:
+        raise InputError(f"source {source!r} cannot be rendered; expected one of {sorted(WIDTHS)}.")
+    width = WIDTHS[source] if width is None else width
+    if width < 16 or width % 2:
+        raise InputError(f"width {width}: expected an even number of pixels, 16 at least.")
+    folder = Path(folder)
+    (folder / "images.csv").unlink(missing_ok=True)
+    if source == "noise360":
+        rows = _write_noise(folder, seed, width, workers)
+    else:
+        pristine = _write_pristine(source, folder, seed, root, width, workers)
+        rows = _write_distorted(source, pristine, folder, seed, workers)
+    write_csv(pd.DataFrame(rows).astype({"level": "Int32"}), folder / "images.csv")
+
+
+def _write_pristine(
+    source: str, folder: Path, seed: int, root: Path | None, width: int, workers: int
+) -> dict[str, Path]:
+    """Write every scene's pristine picture; scene name -> file."""
+    if source == "gallery360":
+        scenes = {scene.name: partial(_room, scene, seed, width) for scene in gallery_scenes()}
+    elif source == "gallery2d":
+        scenes = {scene.name: partial(_photograph, scene, width) for scene in gallery_scenes(grey=True)}
+    else:
+        scenes = {file.stem: partial(_panorama, file, width) for file in _panorama_files(root)}
+
+    def write(name: str) -> Path:
+        return _write_picture(scenes[name](), folder / name / "pristine.png")
+
+    files = list(progress(map_ahead(write, scenes, workers), "pristine scenes", total=len(scenes)))
+    return dict(zip(scenes, files, strict=True))
+
+
+def _room(scene: Scene, seed: int, width: int) -> np.ndarray:
+    room = furnish_room(read_image(scene.path), random_stream(seed, "room", scene.name), width=width)
+    return render_room(room, width)
+
+
+def _photograph(scene: Scene, longest: int) -> np.ndarray:
+    picture = Image.fromarray(read_image(scene.path))
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def _panorama(file: Path, width: int) -> np.ndarray:
+    panorama = read_image(file)
+    if panorama.shape[1] != 2 * panorama.shape[0]:
+        raise InputError(
+            f"{file}: is {panorama.shape[1]}x{panorama.shape[0]} pixels, but an equirectangular panorama is exactly twice "
+            "as wide as high; crop it or take it out of the folder."
+        )
+    picture = Image.fromarray(panorama)
+    picture.thumbnail((width, width // 2), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def _panorama_files(root: Path | None) -> list[Path]:
+    if root is None or not Path(root).is_dir():
+        raise InputError(f"panoramas: root {root} is no folder; set it to the folder of your pristine panoramas.")
+    files = sorted(file for file in Path(root).iterdir() if file.suffix.lower() in PICTURE_SUFFIXES)
+    if not files:
+        raise InputError(
+            f"panoramas: {root} holds no picture ({', '.join(PICTURE_SUFFIXES)}); put your panoramas there."
+        )
+    seen: dict[str, Path] = {}
+    for file in files:
+        if other := seen.get(file.stem):
+            raise InputError(f"panoramas: {other} and {file} have the same name; rename one of them.")
+        seen[file.stem] = file
+    return files
+
+
+def _write_distorted(source: str, pristine: dict[str, Path], folder: Path, seed: int, workers: int) -> list[dict]:
+    """Distort every scene by every type at every level; rows of images.csv, a scene's reference first."""
+    settings = match_settings(list(pristine.values()), workers=workers)
+
+    def distort(job: tuple[str, str]) -> list[dict]:
+        scene, name = job
+        return list(_distorted_levels(source, scene, pristine[scene], name, settings[name], folder, seed))
+
+    jobs = [(scene, name) for scene in pristine for name in DISTORTIONS]
+    made = dict(
+        zip(jobs, progress(map_ahead(distort, jobs, workers), "distorted scenes", total=len(jobs)), strict=True)
+    )
+    rows = []
+    for scene in pristine:
+        rows.append(_row(f"{scene}/pristine.png", reference=f"{scene}/pristine.png", is_reference=True))
+        for name in DISTORTIONS:
+            rows.extend(made[scene, name])
+    return rows
+
+
+def _distorted_levels(
+    source: str, scene: str, pristine: Path, name: str, settings: tuple[float, ...], folder: Path, seed: int
+) -> Iterator[dict]:
+    distortion, picture = DISTORTIONS[name], read_image(pristine)
+    for level, setting in zip(LEVELS, settings, strict=True):
+        distorted = distortion.apply(picture, setting, random_stream(seed, "pixels", source, scene, name, level))
+        file = _write_picture(distorted, folder / scene / f"{name}_{level}.png")
+        yield _row(
+            file.relative_to(folder).as_posix(),
+            score=round(draw_score(seed, source, scene, name, level), 4),
+            score_std=kadid_summary().loc[(distortion.opinions, level), "std"],
+            reference=f"{scene}/pristine.png",
+            distortion=name,
+            level=level,
+            setting=setting,
+            proxy=distortion.proxy,
+        )
+
+
+def _write_noise(folder: Path, seed: int, width: int, workers: int) -> list[dict]:
+    """Panoramas of independent pixel noise, uniform or Gaussian around mid-grey."""
+
+    def write(job: tuple[str, int]) -> dict:
+        kind, number = job
+        rng, shape = random_stream(seed, "noise", kind, number), (width // 2, width, 3)
+        noise = rng.uniform(0, 256, shape) if kind == "uniform" else rng.normal(128, 48, shape)
+        file = _write_picture(np.clip(noise, 0, 255).astype(np.uint8), folder / f"{kind}_{number}.png")
+        return _row(file.name, reference=file.name)
+
+    jobs = [(kind, number) for kind in ("uniform", "gaussian") for number in range(1, NOISE_PANORAMAS + 1)]
+    return list(progress(map_ahead(write, jobs, workers), "noise panoramas", total=len(jobs)))
+
+
+def _row(
+    image: str,
+    *,
+    reference: str,
+    is_reference: bool = False,
+    score: float | None = None,
+    score_std: float | None = None,
+    distortion: str | None = None,
+    level: int | None = None,
+    setting: float | None = None,
+    proxy: bool = False,
+) -> dict:
+    """A row of images.csv; `setting` is the distortion's parameter, `proxy` marks a score borrowed from another type."""
+    return {
+        "image": image,
+        "score": score,
+        "score_std": score_std,
+        "reference": reference,
+        "is_reference": is_reference,
+        "distortion": distortion,
+        "level": level,
+        "setting": setting,
+        "proxy": proxy,
+    }
+
+
+def _write_picture(picture: np.ndarray, file: Path) -> Path:
+    """Write a picture as lightly compressed PNG: speed counts more than the folder's size."""
+    encode = Image.fromarray(picture).save
+    write_atomically(file, lambda temporary: encode(temporary, format="PNG", compress_level=1))
+    return file

@@ -1,0 +1,219 @@
+"""images.csv: one row an image, read as text and checked cell by cell, so that every complaint names file, row and key."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from iqadistill.datasets.registry import ScoreRecord
+from iqadistill.errors import InputError
+
+SCORE_COLUMNS = ("score", "mos", "dmos")
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+
+
+def read_listing(file: Path, score: ScoreRecord | None) -> tuple[pd.DataFrame, str | None]:
+    """Read a dataset's images.csv.
+
+    Args:
+        file: The CSV: column image (path beside the file); one of score, mos, dmos unless the dataset has no scores;
+            optionally score_std, reference, is_reference, distortion, level. Other columns are left alone.
+        score: What is known of the score; None for a dataset without scores.
+
+    Returns:
+        Columns where (file and row, for messages), image, image_id, score, score_std, reference_id (where chains of references
+        end), is_reference, distortion, level; and the name of the score column, None where no image has a score.
+
+    Raises:
+        InputError: The file is no CSV, lacks the column image or its score or has several; an image is listed twice; a
+            cell is no number or flag where one belongs; references run in a circle.
+    """
+    cells = read_cells(file)
+    if "image" not in cells:
+        raise InputError(f"{file}: has no column 'image' but {list(cells.columns)}; name each picture's path there.")
+    column = None if score is None else _score_column(file, cells, score)
+    if column is not None and not cells[column].any():
+        column = None  # an empty score column: pictures without scores
+    listing = pd.DataFrame({"image": cells["image"].map(_posix)})
+    listing["where"] = [f"{file} row {row + 2}" for row in cells.index]
+    listing["image_id"] = image_ids(listing["where"], listing["image"])
+    listing["score_std"] = _numbers(file, cells, "score_std")
+    listing["score"] = _numbers(file, cells, column)
+    listing["level"] = _levels(file, cells)
+    listing["distortion"] = cells["distortion"].replace("", None) if "distortion" in cells else None
+    named = _reference_ids(cells, listing)
+    listing["is_reference"] = _reference_flags(cells, listing, named)
+    listing["reference_id"] = _contents(listing, named)
+    return listing, column
+
+
+def read_cells(file: Path) -> pd.DataFrame:
+    """A CSV as text, blanks around cells and names cut off.
+
+    Raises:
+        InputError: The file is no CSV, or has no row.
+    """
+    try:
+        cells = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{file}: is no readable CSV ({str(error).strip()}); write a header and a row an image."
+        ) from None
+    if cells.empty:
+        raise InputError(f"{file}: lists no image; write a row an image.")
+    return cells.apply(lambda column: column.fillna("").str.strip()).rename(columns=str.strip)
+
+
+def _posix(image: str) -> str:
+    return PurePosixPath(image.replace("\\", "/")).as_posix()
+
+
+def without_suffix(path: str) -> str:
+    """The id of an image from its path."""
+    return PurePosixPath(path).with_suffix("").as_posix()
+
+
+def _score_column(file: Path, cells: pd.DataFrame, score: ScoreRecord) -> str:
+    if score.column is not None:
+        if score.column not in cells:
+            raise InputError(
+                f"{file}: has no column {score.column!r}, the score of this dataset, but {list(cells.columns)}."
+            )
+        return score.column
+    found = [name for name in SCORE_COLUMNS if name in cells]
+    if len(found) != 1:
+        raise InputError(
+            f"{file}: has {' and '.join(map(repr, found)) or 'no score'} among its columns {list(cells.columns)}; "
+            "expected exactly one of score, mos (higher better) or dmos (lower better)."
+        )
+    return found[0]
+
+
+def image_ids(wheres: Iterable[str], images: Iterable[str]) -> list[str]:
+    """Ids of images: their paths without suffix.
+
+    Args:
+        wheres: File and row of each, for messages.
+        images: Their paths.
+
+    Raises:
+        InputError: A path is not relative, or two images have the same id.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for where, image in zip(wheres, images, strict=True):
+        if image == "." or PurePosixPath(image).is_absolute():
+            raise InputError(f"{where}: image {image!r} is no path relative to the dataset's folder; give one.")
+        other = seen.setdefault(without_suffix(image), (where, image))
+        if other != (where, image):
+            raise InputError(
+                f"{where}: image {image!r} has the same id as {other[1]!r} in {_place(other[0], where)} (path without "
+                "suffix); remove or rename one of them."
+            )
+    return list(seen)
+
+
+def _place(other: str, where: str) -> str:
+    """A place in short where the file is the same: row 2."""
+    file, _, row = other.rpartition(" row ")
+    return f"row {row}" if file and where.startswith(f"{file} row ") else other
+
+
+def _numbers(file: Path, cells: pd.DataFrame, column: str | None) -> list[float | None]:
+    """A column's numbers, None where a cell is empty or the column is missing."""
+    if column is None or column not in cells:
+        return [None] * len(cells)
+    numbers = []
+    for row, cell in enumerate(cells[column], start=2):
+        try:
+            number = float(cell) if cell else None
+        except ValueError:
+            raise InputError(f"{file} row {row}: {column} {cell!r} is no number; correct it.") from None
+        if number is not None and not math.isfinite(number):
+            raise InputError(f"{file} row {row}: {column} is {cell}; give a finite number or take the row out.")
+        numbers.append(number)
+    return numbers
+
+
+def _levels(file: Path, cells: pd.DataFrame) -> list[int | None]:
+    levels = _numbers(file, cells, "level")
+    for row, level in enumerate(levels, start=2):
+        if level is not None and level != int(level):
+            raise InputError(f"{file} row {row}: level {level:g} is no whole number; correct it.")
+    return [None if level is None else int(level) for level in levels]
+
+
+def _reference_ids(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:
+    """Id of the reference each image names: an image of the listing given by path, id or file name, else the name as it stands.
+
+    An image without reference is its own.
+    """
+    if "reference" not in cells:
+        return list(listing["image_id"])
+    ids = dict(zip(listing["image"], listing["image_id"], strict=True)) | {name: name for name in listing["image_id"]}
+    by_name: dict[str, list[str]] = {}
+    for image, image_id in zip(listing["image"], listing["image_id"], strict=True):
+        for name in {PurePosixPath(image).name, PurePosixPath(image_id).name}:
+            by_name.setdefault(name, []).append(image_id)
+    found = []
+    for where, own, cell in zip(listing["where"], listing["image_id"], cells["reference"], strict=True):
+        reference = _posix(cell)
+        named = by_name.get(reference, [])
+        if not cell:
+            found.append(own)
+        elif reference in ids:
+            found.append(ids[reference])
+        elif len(named) > 1:
+            raise InputError(f"{where}: reference {cell!r} fits {named[0]!r} and {named[1]!r}; give its whole path.")
+        else:
+            found.append(named[0] if named else reference)
+    return found
+
+
+def _reference_flags(cells: pd.DataFrame, listing: pd.DataFrame, named: list[str]) -> list[bool]:
+    """Which images are pristine references: the column says so, else those without score that others refer to."""
+    if "is_reference" not in cells:
+        referred = {other for other, own in zip(named, listing["image_id"], strict=True) if other != own}
+        return list(listing["image_id"].isin(referred) & listing["score"].isna())
+    for where, cell in zip(listing["where"], cells["is_reference"], strict=True):
+        if cell.lower() not in _FLAGS:
+            raise InputError(f"{where}: is_reference {cell!r} is no flag; write true or false.")
+    return [_FLAGS[cell.lower()] for cell in cells["is_reference"]]
+
+
+def _contents(listing: pd.DataFrame, named: list[str]) -> list[str]:
+    """Where each chain of references ends: a crop of a crop shows the same content as the first picture."""
+    reference = dict(zip(listing["image_id"], named, strict=True))
+    ends = []
+    for where, content in zip(listing["where"], listing["image_id"], strict=True):
+        chain = [content]
+        while reference.get(content, content) != content:
+            content = reference[content]
+            if content in chain:
+                raise InputError(
+                    f"{where}: references run in a circle, {' -> '.join([*chain, content])}; name the first picture."
+                )
+            chain.append(content)
+        ends.append(content)
+    return ends
+
+
+def check_scores(listing: pd.DataFrame, column: str, score: ScoreRecord) -> None:
+    """Check that scores are in the possible range.
+
+    Args:
+        listing: Columns where, image, score.
+        column: What the score is called.
+        score: Its range, where known.
+
+    Raises:
+        InputError: A score is outside.
+    """
+    if score.range is None:
+        return
+    low, high = score.range
+    for image in listing[~listing["score"].between(low, high) & listing["score"].notna()].itertuples():
+        raise InputError(
+            f"{image.where}: {column} {image.score:g} of {image.image} is outside the range {low:g} to {high:g}; "
+            "correct the score or the dataset's score_range."
+        )

@@ -1,0 +1,64 @@
+"""What every official file was like when it first came: datasets.lock/NAME.yaml, enforced ever after.
+
+A file a dataset, so that downloads running at once never write the same one. The folder lies where the workflow runs and is
+worth keeping with a study: it says which bytes the results are about.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict
+
+import yaml
+
+from iqadistill.datasets.registry import ArchiveRecord
+from iqadistill.errors import InputError
+from iqadistill.provenance import file_digest
+from iqadistill.tables import write_atomically
+
+LOCKS = Path("datasets.lock")
+
+
+class LockedFile(TypedDict):
+    """Size and SHA-256 of a file, the address it came from (None: put there by hand), and when it was first seen (UTC)."""
+
+    bytes: int
+    sha256: str
+    url: str | None
+    when: str
+
+
+def read_locks(source: str) -> dict[str, LockedFile]:
+    """Files of a dataset seen before, by name."""
+    file = LOCKS / f"{source}.yaml"
+    return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def check_file(source: str, archive: ArchiveRecord, file: Path, url: str | None) -> None:
+    """Compare a file with what is known of it, and write down what it is like if it is seen for the first time.
+
+    Args:
+        source: The dataset's name in the registry.
+        archive: What the registry knows of the file.
+        file: The file.
+        url: Where it was downloaded from; None where it was found in the folder.
+
+    Raises:
+        InputError: Its size or digest is not the one known.
+    """
+    locks = read_locks(source)
+    locked = locks.get(file.name)
+    size, expected = file.stat().st_size, archive.bytes or (locked and locked["bytes"])
+    if expected and size != expected:
+        raise InputError(
+            f"{file}: has {size} bytes, expected {expected}; it is cut short or another version, delete it to get it again."
+        )
+    digest, expected = file_digest(file), archive.sha256 or (locked and locked["sha256"])
+    if expected and digest != expected:
+        raise InputError(
+            f"{file}: has the SHA-256 {digest[:12]}…, expected {expected[:12]}…; it is damaged or altered, delete it to get it again."
+        )
+    if locked is None:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        locks[file.name] = LockedFile(bytes=size, sha256=digest, url=url, when=when)
+        text = yaml.safe_dump(locks, sort_keys=True)
+        write_atomically(LOCKS / f"{source}.yaml", lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""What figures share: style, dots, rows of tables, files."""

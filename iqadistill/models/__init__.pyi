@@ -1,0 +1,5 @@
+from .creation import create_model
+
+__all__ = [
+    "create_model",
+]

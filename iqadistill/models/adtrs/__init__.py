@@ -1,0 +1,1 @@
+"""ADTRS (arXiv 2409.07115): the student and its layers."""

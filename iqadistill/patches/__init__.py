@@ -1,0 +1,1 @@
+"""Patches as pixels: crops, viewports, stores, and the kept ones."""

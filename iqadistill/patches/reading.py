@@ -1,0 +1,95 @@
+"""Patches as pixels, image by image, decoded and cut ahead of their use."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image
+from torch import Tensor
+
+from iqadistill.errors import InputError
+from iqadistill.images.decoding import read_image
+from iqadistill.panorama.viewports import extract_viewports
+from iqadistill.parallel import map_ahead
+from iqadistill.patches.crops import extract_crops
+
+
+def read_patches(
+    images: pa.Table,
+    patches: pa.Table,
+    *,
+    size: int | None = None,
+    device: str | torch.device = "cpu",
+    workers: int = 2,
+) -> Iterator[Tensor]:
+    """Cut the patches of a patch table, one image after another, each image decoded once.
+
+    Args:
+        images: Table images; only the named ones are read.
+        patches: Table patches, the patches of an image next to each other.
+        size: Side to which larger crops of flat pictures come down: the picture is scaled before it is cut, so that crops which
+            overlap are scaled once.
+        device: Where patches are cut.
+        workers: Images decoded and cut ahead, each by a thread; each holds a float copy of its panorama.
+
+    Returns:
+        Iterator of patches (n, 3, side, side) of one image, float32 in [0, 1], in the table's order.
+
+    Raises:
+        InputError: A picture cannot be read, is not in the images table, or has patches of several sizes.
+    """
+    paths = dict(zip(images["image_id"].to_pylist(), images["path"].to_pylist(), strict=True))
+    runs = list(_image_runs(patches))
+    for name, _ in runs:
+        if name not in paths:
+            raise InputError(f"patches of {name!r}: the images table has no such image; sample the patches again.")
+
+    def read(run: tuple[str, pa.Table]) -> Tensor:
+        name, rows = run
+        return _cut(read_image(paths[name]), rows, size, device)
+
+    return map_ahead(read, runs, workers)
+
+
+def _image_runs(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    start = 0
+    for name, run in groupby(patches["image_id"].to_pylist()):
+        number = len(list(run))
+        yield name, patches.slice(start, number)
+        start += number
+
+
+def _cut(picture: np.ndarray, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
+    sides = rows["size"].unique().to_pylist()
+    if len(sides) > 1:
+        raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; sample the patches again.")
+    side = sides[0]
+    if rows["x"].null_count:
+        angles = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
+        patches = extract_viewports(_channels_first(picture, device), *angles, side)
+    elif rows["yaw"].null_count == 0:
+        corners = (rows[name].to_pylist() for name in ("x", "y"))
+        patches = extract_crops(_channels_first(picture, device), *corners, side, wrap=True)
+    else:
+        x, y = (rows[name].to_numpy() for name in ("x", "y"))
+        if size is not None and side > size:
+            picture, x, y = _scaled(picture, x, y, size / side, size)
+            side = size
+        patches = extract_crops(_channels_first(picture, device), x, y, side)
+    return patches.float() / 255
+
+
+def _channels_first(picture: np.ndarray, device: str | torch.device) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).to(device)  # a copy: Pillow's own array is read-only
+
+
+def _scaled(
+    picture: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float, side: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picture made smaller, and the corners of its crops, now `side` wide, at the nearest pixel."""
+    height, width = (max(side, round(length * scale)) for length in picture.shape[:2])
+    smaller = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+    x, y = (np.rint(corner * scale).astype(np.int64) for corner in (x, y))
+    return np.asarray(smaller), x.clip(max=width - side), y.clip(max=height - side)

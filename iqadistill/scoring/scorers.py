@@ -1,0 +1,76 @@
+"""What turns the patches of one picture into scores: trained networks, or an encoder with a sweep's models."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from iqadistill.encoders.encoder import Encoder
+from iqadistill.patches.reading import read_patches
+from iqadistill.patches.store import PatchStore
+from iqadistill.training.deep.prediction import score_store
+from iqadistill.training.mlp.stack import Stack
+
+_BATCH = 16  # the feature maps of so few patches still fit into a CPU's caches
+
+
+class PatchScorer(Protocol):
+    """Models of several splits; reading is apart from scoring so that pictures can be read ahead."""
+
+    def read(self, images: pa.Table, patches: pa.Table) -> Any:
+        """The pixels of one picture's patches.
+
+        Raises:
+            InputError: The picture cannot be read.
+        """
+
+    def scores(self, pixels: Any) -> np.ndarray:
+        """Scores (models, n) of what `read` gave.
+
+        Raises:
+            InputError: One is not finite; or it is given as it is.
+        """
+
+
+@dataclass(frozen=True)
+class NetworkScorer:
+    """Deep students, one a split."""
+
+    networks: list[nn.Module]
+    size: int
+    precision: str
+    device: str
+
+    def read(self, images: pa.Table, patches: pa.Table) -> PatchStore:
+        """Patches as bytes, as the networks saw them in training."""
+        names = patches["image_id"].unique().to_pylist()
+        store = PatchStore(images, patches, names, size=self.size, workers=1, memory_gb=math.inf)
+        store.fetch(np.arange(len(patches)))
+        return store
+
+    def scores(self, pixels: PatchStore) -> np.ndarray:
+        """Scores (models, n)."""
+        settings = {"device": self.device, "precision": self.precision, "batch_size": _BATCH}
+        return np.stack([score_store(network, pixels, **settings) for network in self.networks])
+
+
+@dataclass(frozen=True)
+class SweepScorer:
+    """An encoder, and models on its embeddings."""
+
+    encoder: Encoder
+    stack: Stack
+
+    def read(self, images: pa.Table, patches: pa.Table) -> Tensor:
+        """Patches (n, 3, side, side) in [0, 1]."""
+        return next(read_patches(images, patches, size=self.encoder.size, workers=1))
+
+    @torch.inference_mode()
+    def scores(self, pixels: Tensor) -> np.ndarray:
+        """Scores (models, n)."""
+        embeddings = torch.cat([self.encoder.embed(batch) for batch in pixels.split(_BATCH)])
+        return self.stack.scores(embeddings).double().cpu().numpy()

@@ -1,0 +1,1 @@
+"""Training of deep networks: students and teachers on pixels."""

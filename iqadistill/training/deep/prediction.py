@@ -1,0 +1,154 @@
+"""Scores of a trained network: of patches, and of the images they were cut from."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from iqadistill.console import progress
+from iqadistill.errors import InputError
+from iqadistill.parallel import map_ahead
+from iqadistill.patches.store import PatchStore, cut_batches
+from iqadistill.tables import as_table
+
+_HELD = 1024  # patches read at a time
+_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def score_patches(
+    network: nn.Module,
+    images: pa.Table,
+    patches: pa.Table,
+    *,
+    size: int | None = None,
+    device: str = "cpu",
+    precision: str = "no",
+    batch_size: int = 32,
+    workers: int = 2,
+) -> pd.DataFrame:
+    """Score every patch of a patch table, in eval mode.
+
+    Args:
+        network: (B, 3, side, side), float32 in [0, 1], to scores (B,); moved to `device`.
+        images: Table "images"; only those with patches are read.
+        patches: Table "patches".
+        size: Side to which patches are resized; None as they are.
+        device: "cpu", "cuda" or "cuda:N".
+        precision: "no" (float32), or mixed "bf16" or "fp16".
+        batch_size: Patches a forward pass; batches run across images.
+        workers: Images decoded ahead.
+
+    Returns:
+        Columns patch_id, image_id and score, rows in the order of `patches`.
+
+    Raises:
+        InputError: A picture cannot be read, or a score is not finite: the image is named.
+    """
+    names = sorted(patches["image_id"].unique().to_pylist())
+    store = PatchStore(images, patches, names, size=size, workers=workers, memory_gb=0)
+    label = "score (batches)"
+    scores = score_store(
+        network.to(device), store, device=device, precision=precision, batch_size=batch_size, label=label
+    )
+    frame = store.patches.select(["patch_id", "image_id"]).to_pandas().assign(score=scores)
+    return frame.set_index("patch_id").loc[patches["patch_id"].to_numpy()].reset_index()
+
+
+def predict_network(
+    network: nn.Module,
+    images: pa.Table,
+    patches: pa.Table,
+    variant: Mapping[str, Any],
+    *,
+    pooling: str = "mean",
+    **settings: Any,
+) -> pa.Table:
+    """Score every scored image, whatever its role, by pooling the scores of its patches.
+
+    Args:
+        network: See `score_patches`.
+        images: Table "images"; need not be of the dataset the network was trained on.
+        patches: Table "patches"; the same for every variant that is to be compared.
+        variant: The variant columns of the network.
+        pooling: "mean" or "median" of an image's patch scores.
+        **settings: Further settings of `score_patches`.
+
+    Returns:
+        Table "predictions"; score is the image's quality in [0, 1], higher better.
+
+    Raises:
+        InputError: Pooling is unknown, an image has no patches, or as `score_patches`.
+    """
+    if pooling not in ("mean", "median"):
+        raise InputError(f"evaluation: pooling {pooling!r} is unknown; use mean or median.")
+    frame = images.select(["dataset", "image_id", "quality", "status", "is_reference"]).to_pandas()
+    frame = frame[(frame.status == "ok") & frame.quality.notna() & (frame.is_reference != True)]  # noqa: E712
+    names = patches["image_id"].to_pandas()
+    missing = ~frame.image_id.isin(names)
+    if missing.any():
+        raise InputError(f"patches: image {frame.image_id[missing].iloc[0]!r} has none; sample the patches again.")
+    wanted = patches.filter(pa.array(names.isin(frame.image_id).to_numpy()))
+    groups = score_patches(network, images, wanted, **settings).groupby("image_id").score
+    pooled = groups.agg([pooling, "size"]).loc[frame.image_id]
+    rows = {
+        "dataset": frame.dataset.to_numpy(),
+        "image_id": frame.image_id.to_numpy(),
+        "score": frame.quality.to_numpy(),
+        "prediction": pooled[pooling].to_numpy(),
+        "num_patches": pooled["size"].to_numpy(),
+    }
+    return as_table(pd.DataFrame(rows).assign(**variant), "predictions")
+
+
+@torch.inference_mode()
+def score_store(
+    network: nn.Module,
+    store: PatchStore,
+    *,
+    device: str | torch.device,
+    precision: str,
+    batch_size: int,
+    first: int = 0,
+    label: str = "",
+) -> np.ndarray:
+    """Scores (n,), float64, of a store's patches from row `first` on; leaves the network in eval mode.
+
+    With a label, says how far it is.
+
+    Raises:
+        InputError: A score is not finite.
+    """
+    network.eval()
+    device = torch.device(device)
+    pools = map_ahead(lambda rows: (store.fetch(rows),), _windows(store, first), workers=1)
+    rows = len(store.image) - first
+    sizes = [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
+    found = []
+    batches = cut_batches(pools, sizes)
+    for (batch,) in progress(batches, label, total=len(sizes)) if label else batches:
+        with torch.autocast(device.type, _TYPES[precision]) if precision in _TYPES else contextlib.nullcontext():
+            found.append(network(_pixels(batch, device)).double())
+    scores = torch.cat(found).cpu().numpy()
+    if not np.isfinite(scores).all():
+        broken = store.patches["image_id"][first + int(np.argmin(np.isfinite(scores)))].as_py()
+        raise InputError(f"{broken}: its score is NaN or infinite; train again with a lower lr or precision no.")
+    return scores
+
+
+def _pixels(batch: Tensor, device: torch.device) -> Tensor:
+    pixels = batch.to(device, non_blocking=True).float().div_(255)
+    return pixels.contiguous(memory_format=torch.channels_last)  # faster in convolutions on both kinds of device
+
+
+def _windows(store: PatchStore, first: int) -> Iterator[np.ndarray]:
+    """Rows of whole images, about `_HELD` at a time."""
+    start = first
+    for end in np.flatnonzero(np.diff(store.image, append=-1)) + 1:
+        if end - start >= _HELD or end == len(store.image):
+            yield np.arange(start, end)
+            start = end

@@ -1,0 +1,1 @@
+"""Training of MLPs: every split, selector and keep rate as one batched model."""

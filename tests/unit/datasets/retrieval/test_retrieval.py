@@ -1,0 +1,266 @@
+"""Official files on their way into a dataset's folder: resumed, compared, unpacked, asked for."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from iqadistill.datasets import retrieve_dataset
+from iqadistill.datasets.registry import dataset_record
+from iqadistill.datasets.retrieval import downloading
+from iqadistill.datasets.retrieval.checksums import read_locks
+from iqadistill.datasets.retrieval.downloading import download
+from iqadistill.datasets.retrieval.retrieval import dataset_status, is_unpacked
+from iqadistill.errors import InputError
+from iqadistill.provenance import file_digest
+
+SIZE = 4 << 20
+HALF = SIZE // 2
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path, monkeypatch):
+    """A folder of its own for each test, and no long waits between attempts."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(downloading, "PAUSE", 0.001)
+
+
+@pytest.fixture
+def payload(mirror):
+    """A file of 4 MiB on the mirror."""
+    file = mirror.folder / "payload.bin"
+    file.write_bytes(np.random.default_rng(0).bytes(SIZE))
+    return file
+
+
+def own_dataset(mirror, **archive):
+    """An own entry `lab` whose archive lab.zip lies on the mirror."""
+    with zipfile.ZipFile(mirror.folder / "lab.zip", "w") as packed:
+        packed.writestr("lab/images.csv", "image,mos\na.png,1\n")
+        packed.writestr("lab/a.png", np.random.default_rng(1).bytes(SIZE))
+    archive = {"name": "lab.zip", "urls": [mirror.url("lab.zip")], **archive}
+    entry = {"title": "Lab", "kind": "flat", "origin": "archive", "score": {}, "archives": [archive]}
+    Path("datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
+    return mirror.folder / "lab.zip"
+
+
+def test_dataset_is_downloaded_unpacked_and_locked(mirror):
+    packed = own_dataset(mirror)
+    found = retrieve_dataset("lab", "data/lab")
+    assert (Path("data/lab/lab/images.csv")).is_file() and dataset_status(
+        dataset_record("lab"), Path("data/lab")
+    ) == "ready"
+    locked = found["files"]["lab.zip"]
+    assert (locked["sha256"], locked["bytes"]) == (file_digest(packed), packed.stat().st_size)
+    assert locked["url"] == mirror.url("lab.zip") and read_locks("lab") == found["files"]
+    asked = len(mirror.asked)
+    assert retrieve_dataset("lab", "data/lab") == found and len(mirror.asked) == asked
+
+
+def test_server_that_dies_half_way_is_resumed(mirror, payload):
+    mirror.stop_after = HALF
+    with pytest.raises(InputError, match=rf"target.bin: cannot be downloaded .*first {HALF} bytes are kept"):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+    assert not Path("target.bin").exists()
+    mirror.stop_after = None
+    mirror.start()
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert mirror.asked[-1] == ("payload.bin", f"bytes={HALF}-")
+    assert file_digest("target.bin") == file_digest(payload)
+    assert sorted(Path().glob("target*")) == [Path("target.bin")]
+
+
+def test_client_that_is_killed_half_way_is_resumed(mirror, payload):
+    mirror.stall_after = HALF
+    script = f"from pathlib import Path; from iqadistill.datasets.retrieval.downloading import download; download(['{mirror.url('payload.bin')}'], Path('target.bin'))"
+    client, part = subprocess.Popen([sys.executable, "-c", script]), Path("target.bin.part")
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size == HALF):
+        assert client.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    mirror.stall_after = None
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert mirror.asked == [("payload.bin", None), ("payload.bin", f"bytes={HALF}-")]
+    assert file_digest("target.bin") == file_digest(payload)
+
+
+def test_server_that_ignores_ranges_starts_anew(mirror, payload):
+    mirror.stop_after = HALF
+    with pytest.raises(InputError):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+    mirror.stop_after, mirror.ranges = None, False
+    mirror.start()
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert file_digest("target.bin") == file_digest(payload)
+
+
+def test_file_that_changed_on_the_server_starts_anew(mirror, payload):
+    mirror.stop_after = HALF
+    with pytest.raises(InputError):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+    payload.write_bytes(payload.read_bytes()[::-1])
+    os.utime(payload, (1e9, 1e9))
+    mirror.stop_after = None
+    mirror.start()
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert file_digest("target.bin") == file_digest(payload)
+
+
+def test_part_of_another_address_is_not_continued(mirror, payload):
+    Path("target.bin.part").write_bytes(b"other")
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert mirror.asked == [("payload.bin", None)] and file_digest("target.bin") == file_digest(payload)
+
+
+def test_next_mirror_is_tried_when_one_has_no_such_file(mirror, payload):
+    urls = [mirror.url("none.bin"), mirror.url("payload.bin")]
+    assert download(urls, Path("target.bin")) == urls[1]
+    with pytest.raises(InputError, match=r"HTTP 404 .*; run again later, or put the file there yourself"):
+        download(urls[:1], Path("other.bin"))
+
+
+def test_web_page_is_not_taken_for_the_file(mirror, payload):
+    mirror.content_type = "text/html; charset=utf-8"
+    with pytest.raises(InputError, match="a web page instead of the file"):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+
+
+def test_download_goes_on_from_a_folder_too(payload):
+    target, part, note = (Path(f"target.bin{end}") for end in ("", ".part", ".part.json"))
+    download([payload.as_uri()], target)
+    facts = payload.stat()
+    part.write_bytes(payload.read_bytes()[:HALF])
+    version = downloading.formatdate(facts.st_mtime, usegmt=True)
+    note.write_text(f'{{"url": "{payload.as_uri()}", "version": "{version}", "total": {SIZE}}}')
+    target.unlink()
+    download([payload.as_uri()], target)
+    assert file_digest(target) == file_digest(payload)
+
+
+def test_full_disk_is_told_before_the_download(mirror, payload, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(SIZE, SIZE, 10))
+    with pytest.raises(InputError, match=rf"target.bin: {SIZE} bytes are to come but only 10 are free"):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+
+
+def test_flipped_byte_is_refused_by_name_ever_after_the_first_download(mirror):
+    packed = own_dataset(mirror)
+    retrieve_dataset("lab", "data/lab")
+    shutil.rmtree("data")
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 1
+    packed.write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"data/lab/lab\.zip: has the SHA-256 \w+…, expected \w+…; it is damaged or altered"
+    ):
+        retrieve_dataset("lab", "data/lab")
+    assert not is_unpacked(dataset_record("lab"), Path("data/lab"))
+
+
+@pytest.mark.parametrize("known", ["bytes", "sha256"])
+def test_file_unlike_the_registry_is_refused_by_name(mirror, known):
+    own_dataset(mirror, **{known: {"bytes": 5, "sha256": "0" * 64}[known]})
+    with pytest.raises(InputError, match=r"lab\.zip: has .*, expected (5|000000000000…); it is"):
+        retrieve_dataset("lab", "data/lab")
+    assert read_locks("lab") == {}
+
+
+def test_truncated_archive_is_refused_by_name(mirror):
+    packed = own_dataset(mirror)
+    retrieve_dataset("lab", "data/lab")
+    shutil.rmtree("data/lab/lab")
+    Path("data/lab/lab.zip").write_bytes(packed.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"data/lab/lab\.zip: has \d+ bytes, expected \d+; it is cut short"):
+        retrieve_dataset("lab", "data/lab")
+
+
+def test_archive_put_there_by_hand_is_used_as_it_is(mirror):
+    packed = own_dataset(mirror)
+    Path("data/lab").mkdir(parents=True)
+    shutil.copy(packed, "data/lab/lab.zip")
+    assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
+    found = retrieve_dataset("lab", "data/lab")
+    assert mirror.asked == [] and found["files"]["lab.zip"]["url"] is None
+    assert Path("data/lab/lab/a.png").is_file()
+
+
+def test_unpacked_folder_is_accepted_without_its_archive():
+    for name in ("images", "dmos.csv"):
+        Path("data/kadid10k/kadid10k", name).mkdir(parents=True)
+    assert retrieve_dataset("kadid10k", "data/kadid10k") == {"source": "kadid10k", "files": {}}
+
+
+def test_unpacking_cut_short_is_begun_again(mirror):
+    own_dataset(mirror)
+    retrieve_dataset("lab", "data/lab")
+    Path("data/lab/.unpacking").mkdir()
+    Path("data/lab/lab/a.png").unlink()
+    assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
+    retrieve_dataset("lab", "data/lab")
+    assert Path("data/lab/lab/a.png").is_file() and not Path("data/lab/.unpacking").exists()
+
+
+def test_partial_download_shows_in_the_status(mirror):
+    own_dataset(mirror)
+    mirror.stop_after = HALF
+    with pytest.raises(InputError, match=r"no connection|ended early"):
+        retrieve_dataset("lab", "data/lab")
+    assert dataset_status(dataset_record("lab"), Path("data/lab")) == "partial download"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("livec", ["must be asked for", "ChallengeDB/index.html", "ChallengeDB_release.zip", "data/livec", "Images"]),
+        ("mvaqd", ["must be asked for", "github.com/Jianghao2019/MVAQD", "data/mvaqd", "1.png", "password"]),
+        ("cviq", ["only be had with a browser", "github.com/sunwei925/CVIQDatabase", "data/cviq", "001.png"]),
+    ],
+)
+def test_gated_dataset_says_where_to_ask_which_files_and_which_folder(name, parts):
+    with pytest.raises(InputError) as caught:
+        retrieve_dataset(name, f"data/{name}")
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_gated_dataset_takes_its_archive_whatever_it_is_called():
+    Path("data/cviq").mkdir(parents=True)
+    with zipfile.ZipFile("data/cviq/from the cloud.zip", "w") as packed:
+        packed.writestr("CVIQ/001.png", b"")
+    found = retrieve_dataset("cviq", "data/cviq")
+    assert Path("data/cviq/CVIQ/001.png").is_file() and list(found["files"]) == ["from the cloud.zip"]
+
+
+def test_mirror_is_a_folder_of_the_official_files_or_one_archive(mirror):
+    def pack(name, *entries):
+        with zipfile.ZipFile(mirror.folder / name, "w") as packed:
+            for entry in entries:
+                packed.writestr(entry, entry)
+
+    pack("src_imgs.zip", "1600.png")
+    pack("dst_imgs.zip", "dst_imgs/awgn/1600.AWGN.1.png")
+    (mirror.folder / "csiq.DMOS.xlsx").write_bytes(b"sheet")
+    retrieve_dataset("csiq", "data/csiq", url=mirror.url())
+    # one archive has its folder, the other gets it
+    assert Path("data/csiq/src_imgs/1600.png").is_file()
+    assert Path("data/csiq/dst_imgs/awgn/1600.AWGN.1.png").is_file()
+    pack("oiqa.zip", "distorted_images/img1.png")
+    retrieve_dataset("oiqa", "data/oiqa", url=(mirror.folder / "oiqa.zip").as_uri())
+    assert Path("data/oiqa/distorted_images/img1.png").is_file()
+    with pytest.raises(InputError, match="no fixed names; give the url of one archive"):
+        retrieve_dataset("mvaqd", "data/mvaqd", url=mirror.url())
+
+
+def test_dataset_without_archive_is_told():
+    with pytest.raises(InputError, match="'images' comes as no archive"):
+        retrieve_dataset("images", "data/images")

@@ -1,0 +1,212 @@
+import pytest
+import torch
+from torch import nn
+
+from iqadistill.errors import InputError
+from iqadistill.models import create_model
+from iqadistill.models.lite0 import load_packaged_lite0
+
+SIZE = 96
+CLASSIFIER = 2048 * 1000 + 1000  # ResNet-50's, which the paper's count of 43 million includes, unused
+PARTS = {"quality", "consistency", "ranking_consistency", "ranking"}
+
+
+def small(**settings):
+    """A network whose head has learnt something: at first it gives every patch the same score."""
+    torch.manual_seed(0)
+    model = create_model("adtrs", **{"backbone": "test_resnet", "size": SIZE, **settings})
+    nn.init.normal_(model.head.weight, std=0.05)
+    return model
+
+
+def batch(number=5, size=SIZE):
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(number, 3, size, size, generator=generator), torch.rand(number, generator=generator)
+
+
+def symmetric(number=5):
+    patches, quality = batch(number)
+    return (patches + patches.flip(-1)) / 2, quality
+
+
+def test_has_the_papers_number_of_parameters():
+    with torch.device("meta"):
+        model = create_model("adtrs", backbone="resnet50")
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert count == pytest.approx(41.3e6, rel=0.002)
+    assert count + CLASSIFIER == pytest.approx(43e6, rel=0.02)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "tf_efficientnet_lite0", "test_convnext"])
+def test_scores_patches_of_any_size(backbone):
+    model = small(backbone=backbone, size=128).eval()
+    with torch.inference_mode():
+        for size in (96, 128, 160):
+            assert model(batch(3, size)[0]).shape == (3,)
+
+
+def test_before_training_every_score_is_in_the_middle():
+    torch.manual_seed(0)
+    model, (patches, _) = create_model("adtrs", backbone="test_resnet", size=SIZE), batch()
+    assert model(patches).tolist() == [0.5] * 5
+    model.losses(patches, torch.rand(5))["quality"].backward()
+    assert model.head.weight.grad.any()
+
+
+def test_scores_do_not_depend_on_the_batch_in_eval_mode():
+    model, (patches, _) = small().eval(), batch()
+    torch.testing.assert_close(model(patches)[1:3], model(patches[1:3]))
+
+
+def test_pixels_are_normalised_as_the_backbone_was_trained():
+    model = small(backbone="resnet18")
+    seen = []
+    model.backbone.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(torch.ones(2, 3, SIZE, SIZE))
+    assert seen[0][0, :, 0, 0].tolist() == pytest.approx([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225])
+
+
+def test_packaged_weights_are_loaded():
+    model, packaged = small(backbone="tf_efficientnet_lite0", pretrained="packaged"), load_packaged_lite0()
+    own = model.backbone.network.state_dict()
+    assert len(own) > 200
+    assert all(torch.equal(tensor, packaged.state_dict()[key]) for key, tensor in own.items())
+
+
+def test_branches_have_only_the_layers_they_score_with():
+    modules = {
+        branches: {name for name, _ in small(branches=branches).named_children()} & {"attention", "attention_head"}
+        for branches in ("fused", "cnn", "attention")
+    }
+    assert modules == {
+        "fused": {"attention", "attention_head"},
+        "attention": {"attention", "attention_head"},
+        "cnn": set(),
+    }
+    assert [small(branches=branches).head.in_features for branches in modules] == [192, 96, 96]
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_each_block_halves_the_map(blocks):
+    model = small(blocks=blocks).eval()
+    maps = model._maps(model._stages(batch(2)[0]), 0.0)
+    assert maps["cnn"].shape[-2:] == (3, 3)
+    assert maps["attention"].shape[-2:] == ((2, 2), (1, 1))[blocks - 1]
+
+
+def test_new_weights_loaded_in_eval_mode_are_used_in_full():
+    model, (patches, _) = small().eval(), batch(2)
+    before = model(patches)
+    with torch.no_grad():
+        model.attention[0].attention_biases.normal_(std=5)
+    assert not torch.allclose(model(patches), before, atol=1e-6)
+
+
+def test_losses_answer_to_their_weights():
+    patches, quality = batch()
+    plain = dict.fromkeys(PARTS, 1.0)
+    found = small(dropout=0.0, **{f"{key}_weight": weight for key, weight in plain.items()}).losses(patches, quality)
+    assert set(found) == PARTS
+    for key in PARTS:
+        weights = {f"{name}_weight": 3.0 if name == key else 1.0 for name in PARTS}
+        heavier = small(dropout=0.0, **weights).losses(patches, quality)
+        assert {name for name in PARTS if heavier[name] != found[name]} == {key}
+        torch.testing.assert_close(heavier[key], 3 * found[key])
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_a_weight_of_zero_leaves_its_part_out(part):
+    assert set(small(**{f"{part}_weight": 0.0}).losses(*batch())) == PARTS - {part}
+
+
+@pytest.mark.parametrize("branches", ["fused", "cnn", "attention"])
+def test_the_backbone_runs_once_a_view(branches):
+    model, passes = small(branches=branches), []
+    model.backbone.register_forward_hook(lambda *_: passes.append(1))
+    sum(model.losses(*batch()).values()).backward()
+    assert len(passes) == 2
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_consistency_trains_the_maps_and_not_the_head():
+    model = small(quality_weight=0.0, ranking_weight=0.0, ranking_consistency_weight=0.0)
+    model.losses(*batch())["consistency"].backward()
+    with_gradient = {name.split(".")[0] for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert with_gradient == {"backbone", "attention"}
+
+
+@pytest.mark.parametrize("consistency_dropout", ["one_view", "both_views"])
+def test_a_symmetric_picture_is_consistent_but_for_dropout(consistency_dropout):
+    parts = [
+        small(dropout=dropout, consistency_dropout=consistency_dropout).losses(*symmetric())["consistency"]
+        for dropout in (0.0, 0.5)
+    ]
+    assert parts[0] == 0
+    assert parts[1] > 0.01
+
+
+def test_dropout_can_be_in_one_view_or_in_both(monkeypatch):
+    masks = []
+
+    def recorded(stage, rate, training):
+        masks.append((rate, torch.is_grad_enabled()))
+        return stage
+
+    monkeypatch.setattr("torch.nn.functional.dropout", recorded)
+    for consistency_dropout, targets in {"one_view": 2, "both_views": 0}.items():
+        masks.clear()
+        small(consistency_dropout=consistency_dropout).losses(*batch())
+        assert masks == [(0.1, True)] * 8 + [(0.0, False)] * 4 * targets
+
+
+class Averages(nn.Module):
+    """A backbone that is equivariant exactly."""
+
+    def forward(self, patches):
+        return [nn.functional.avg_pool2d(patches, 32)]
+
+
+@pytest.mark.parametrize("transform", ["horizontal_flip", "vertical_flip", "rotation"])
+def test_aligned_maps_of_an_equivariant_backbone_are_consistent(transform):
+    for align, consistent in ((True, True), (False, False)):
+        model = small(branches="cnn", transform=transform, align=align)
+        model.backbone, model.head = Averages(), nn.Linear(3, 1)
+        assert (model.losses(*batch())["consistency"] < 1e-6) == consistent
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_batch_too_small_to_rank_still_has_a_quality(number):
+    parts = small().eval().losses(*batch(number))
+    assert parts["ranking"] == parts["ranking_consistency"] == 0
+    assert parts["quality"] > 0
+
+
+@pytest.mark.parametrize("transform", ["vertical_flip", "rotation", "scaling"])
+def test_trains_in_bfloat16_with_any_transform(transform):
+    model = small(transform=transform, align=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        total = sum(model.losses(*batch()).values())
+    total.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"backbone": "resnet51"}, "did you mean 'resnet5"),
+        ({"backbone": "resnet18", "pretrained": "packaged"}, "packaged weights are those of tf_efficientnet_lite0"),
+        ({"pretrained": "imagenet"}, "expected false, true or packaged"),
+        ({"backbone": "vit_tiny_patch16_224"}, "no four stages for patches of 96 pixels"),
+        ({"branches": "both"}, "expected fused or cnn or attention"),
+        ({"consistency_dropout": "none"}, "expected one_view or both_views"),
+        ({"blocks": 0}, "at least 1 and a map left to halve"),
+        ({"blocks": 3}, "96 pixels give 3 x 3 cells"),
+        ({"dropout": 1.0}, "a rate in"),
+        ({"transform": "flip"}, "known are horizontal_flip"),
+        ({"margin_scale": -1.0}, "must be at least 0"),
+        ({f"{part}_weight": 0.0 for part in PARTS}, "one weight above"),
+    ],
+)
+def test_settings_out_of_range_are_named(settings, sentence):
+    with pytest.raises(InputError, match=sentence):
+        small(**settings)

@@ -1,0 +1,194 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from iqadistill.errors import InputError
+from iqadistill.evaluation import srcc
+from iqadistill.models import create_model
+from iqadistill.models.rkiqt.nar_teacher import NARTraining
+from iqadistill.models.rkiqt.reference_pool import ReferencePool
+
+SIZE = 64
+SMALL = {
+    "backbone": "test_resnet",
+    "size": SIZE,
+    "width": 6,
+    "cells": 3,
+    "mixer_width": 10,
+    "difference_depth": 2,
+    "picture_depth": 1,
+}
+
+
+def small(**settings):
+    torch.manual_seed(0)
+    return create_model("nar_teacher", **{**SMALL, **settings})
+
+
+def images(seed=1, number=4, size=SIZE):
+    return torch.rand(number, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def training(pool=5, **settings):
+    return NARTraining(small(**settings), ReferencePool((images(2, pool) * 255).byte()))
+
+
+def linear(layer, inputs):
+    return inputs @ layer.weight.T + layer.bias
+
+
+def mixed(mixer, maps):
+    """An MLP-Mixer of the maps' cells, step by step; the mean of its tokens."""
+    joined = torch.cat(maps, 1)
+    tokens = torch.stack([joined[:, :, y, x] for y in range(joined.shape[2]) for x in range(joined.shape[3])], 1)
+    first, *blocks, norm = mixer
+    tokens = linear(first, tokens)
+    for block in blocks:
+        across = F.layer_norm(tokens, tokens.shape[-1:], block.norm1.weight, block.norm1.bias, block.norm1.eps).mT
+        across = linear(block.mlp_tokens.fc2, F.gelu(linear(block.mlp_tokens.fc1, across)))
+        tokens = tokens + across.mT
+        along = F.layer_norm(tokens, tokens.shape[-1:], block.norm2.weight, block.norm2.bias, block.norm2.eps)
+        tokens = tokens + linear(block.mlp_channels.fc2, F.gelu(linear(block.mlp_channels.fc1, along)))
+    return F.layer_norm(tokens, tokens.shape[-1:], norm.weight, norm.bias, norm.eps).mean(1)
+
+
+def reference(teacher, patches, pristine):
+    """The score with each convolution before its average, as CVRKD-IQA has it."""
+    low, high = (
+        [
+            F.adaptive_avg_pool2d(projection(stage), teacher.cells)
+            for projection, stage in zip(teacher.projections, teacher.backbone(given), strict=True)
+        ]
+        for given in (patches, pristine)
+    )
+    differences = [there - here for here, there in zip(low, high, strict=True)]
+    joined = torch.cat([mixed(teacher.picture_mixer, low), mixed(teacher.difference_mixer, differences)], 1)
+    return linear(teacher.head, joined)[:, 0]
+
+
+@torch.no_grad()
+def test_scores_follow_the_equations():
+    teacher = small().double().eval()
+    patches, pristine = images(1).double(), images(2).double()
+    found = teacher(patches, pristine)
+    torch.testing.assert_close(found, reference(teacher, patches, pristine))
+    assert found.shape == (4,)
+    assert found.std() > 1e-4
+
+
+@torch.no_grad()
+def test_the_score_depends_on_the_reference():
+    teacher = small().eval()
+    assert not torch.allclose(teacher(images(1), images(2)), teacher(images(1), images(3)), atol=1e-5)
+
+
+@torch.no_grad()
+def test_differences_are_pristine_minus_picture():
+    teacher = small().eval()
+    low, high = teacher.project(images(1)), teacher.project(images(2))
+    found = teacher.differences(low, high)
+    assert [tuple(stage.shape) for stage in found] == [(4, 6, 3, 3)] * 4
+    torch.testing.assert_close(found, [there - here for here, there in zip(low, high, strict=True)], rtol=0, atol=0)
+
+
+def test_mixers_are_as_large_as_published_by_default():
+    with torch.device("meta"):
+        teacher = create_model("nar_teacher")
+    trained = sum(parameter.numel() for parameter in teacher.parameters() if parameter.requires_grad)
+    tokens, width = 49, 256
+    hidden = 4 * tokens
+    mlps = 2 * tokens * hidden + hidden + tokens + 2 * width * 4 * width + 4 * width + width
+    block = mlps + 2 * 2 * width
+    mixers = (18 + 9) * block + 2 * (256 * width + width + 2 * width)
+    projections = (256 + 512 + 1024 + 2048) * 64 + 4 * 64
+    assert trained == mixers + projections + 2 * width + 1
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "tf_efficientnet_lite0", "rednet26"])
+def test_any_backbone_and_size_of_patches_gives_maps_of_the_same_cells(backbone):
+    teacher = small(backbone=backbone, cells=4).eval()
+    with torch.inference_mode():
+        for size in (64, 96):
+            maps = teacher.project(images(1, 2, size))
+            assert [tuple(stage.shape) for stage in maps] == [(2, 6, 4, 4)] * 4
+
+
+def test_a_frozen_backbone_stays_as_it_was():
+    network = training().train()
+    before = {name: tensor.clone() for name, tensor in network.teacher.backbone.state_dict().items()}
+    optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=1.0)
+    network.losses(images(), torch.rand(4))["quality"].backward()
+    optimiser.step()
+    torch.testing.assert_close(dict(network.teacher.backbone.state_dict()), before, rtol=0, atol=0)
+    assert all(parameter.grad is None for parameter in network.teacher.backbone.parameters())
+    assert network.teacher.training
+    others = [p for name, p in network.named_parameters() if not name.startswith("teacher.backbone.")]
+    assert all(parameter.grad.abs().max() > 0 for parameter in others)
+
+
+def test_a_backbone_that_is_not_frozen_is_trained():
+    network = training(freeze_backbone=False).train()
+    before = {name: tensor.clone() for name, tensor in network.teacher.backbone.named_buffers()}
+    network.losses(images(), torch.rand(4))["quality"].backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    moved = [name for name, tensor in network.teacher.backbone.named_buffers() if not torch.equal(tensor, before[name])]
+    assert any("running_mean" in name for name in moved)
+
+
+def test_the_loss_is_the_mean_distance_beside_drawn_references():
+    network, patches, quality = training().eval(), images(), torch.rand(4)
+    torch.manual_seed(7)
+    drawn = torch.randint(5, (4,))
+    scores = network.teacher(patches, network.pool.patches[drawn] / 255)
+    torch.manual_seed(7)
+    found = network.losses(patches, quality)
+    assert set(found) == {"quality"}
+    torch.testing.assert_close(found["quality"], sum(abs(s - y) for s, y in zip(scores, quality, strict=True)) / 4)
+    assert not torch.equal(network.losses(patches, quality)["quality"], found["quality"])
+
+
+@torch.no_grad()
+def test_scores_without_references_are_means_over_the_same_few():
+    network, patches = training(pool=5).eval(), images()
+    before = torch.get_rng_state()
+    found = network(patches)
+    assert torch.equal(torch.get_rng_state(), before)
+    pristine = [network.pool.patches[index : index + 1] / 255 for index in (0, 1, 3, 4)]
+    each = [network.teacher(patches, one.expand(4, -1, -1, -1)) for one in pristine]
+    torch.testing.assert_close(found, sum(each) / 4)
+
+
+def test_a_trained_state_is_the_teachers():
+    network = training()
+    state = {name.removeprefix("teacher."): tensor for name, tensor in network.state_dict().items()}
+    fresh = small()
+    fresh.load_state_dict(state)
+    torch.testing.assert_close(dict(fresh.state_dict()), dict(network.teacher.state_dict()), rtol=0, atol=0)
+
+
+def test_learns_how_noisy_patches_are_whatever_the_reference():
+    network = training(pool=8, width=16, mixer_width=32, freeze_backbone=False).train()
+    quality = torch.linspace(0, 1, 12)
+    grey = torch.rand(12, 1, 1, 1, generator=torch.Generator().manual_seed(4))
+    patches = (grey + (1 - quality).view(-1, 1, 1, 1) * (images(5, 12, 32) - 0.5)).clamp(0, 1)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    for _ in range(40):
+        optimiser.zero_grad()
+        network.losses(patches, quality)["quality"].backward()
+        optimiser.step()
+    with torch.inference_mode():
+        assert srcc(network.eval()(patches).numpy(), quality.numpy()) >= 0.9
+
+
+def test_trains_in_bfloat16():
+    network = training(backbone="rednet26", freeze_backbone=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network.losses(images(), torch.rand(4))["quality"]
+    loss.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("key", ["width", "cells", "mixer_width", "difference_depth", "picture_depth"])
+def test_settings_out_of_range_are_named(key):
+    with pytest.raises(InputError, match="must be at least 1"):
+        small(**{key: 0})

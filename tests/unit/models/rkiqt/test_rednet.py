@@ -1,0 +1,164 @@
+import pytest
+import torch
+from torch import nn
+
+from iqadistill.errors import InputError
+from iqadistill.models import create_model
+from iqadistill.models.backbone import Backbone
+from iqadistill.models.rkiqt.involution import Involution
+
+SIZE = 64
+PUBLISHED_KEYS = {
+    "backbone.stem.0.conv.weight": (32, 3, 3, 3),
+    "backbone.stem.0.bn.running_var": (32,),
+    "backbone.stem.1.conv1.conv.weight": (8, 32, 1, 1),
+    "backbone.stem.1.conv2.conv.bias": (18,),
+    "backbone.stem.2.weight": (32,),
+    "backbone.stem.4.conv.weight": (64, 32, 3, 3),
+    "backbone.layer1.0.conv1.weight": (64, 64, 1, 1),
+    "backbone.layer1.0.conv2.conv1.bn.weight": (16,),
+    "backbone.layer1.0.conv2.conv2.conv.weight": (196, 16, 1, 1),
+    "backbone.layer2.0.downsample.0.weight": (512, 256, 1, 1),
+    "backbone.layer3.3.bn3.num_batches_tracked": (),
+    "backbone.layer4.0.downsample.1.running_mean": (2048,),
+    "head.fc.weight": (1000, 2048),
+    "head.fc.bias": (1000,),
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A RedNet-26 with lively statistics, and its checkpoint as the authors name things."""
+    torch.manual_seed(0)
+    network = create_model("rednet26").eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            nn.init.uniform_(module.weight, 0.5, 1)
+    state = {name if name.startswith("backbone.") else f"head.{name}": t for name, t in network.state_dict().items()}
+    path = tmp_path_factory.mktemp("published") / "rednet26.pth"
+    torch.save({"meta": {"epoch": 130, "CLASSES": ["tench"]}, "state_dict": state}, path)
+    return network, path
+
+
+def pixels(number=2, size=SIZE):
+    return torch.rand(number, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(26, 9.23), (38, 12.39), (50, 15.54), (101, 25.65)])
+def test_has_the_published_number_of_parameters(depth, millions):
+    with torch.device("meta"):
+        model = create_model(f"rednet{depth}", num_classes=1000)
+    assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(millions * 1e6, rel=0.001)
+
+
+def test_multiplies_as_often_as_convolutions_and_involutions_do():
+    counted = {"convolution": 0, "involution": 0}
+
+    def count(layer, _, out):
+        if isinstance(layer, Involution):
+            counted["involution"] += out.numel() * layer.kernel_size**2
+        else:
+            counted["convolution"] += out.numel() * layer.in_channels * layer.kernel_size[0] ** 2
+
+    with torch.device("meta"):
+        model = create_model("rednet101").eval()
+        for module in model.modules():
+            if isinstance(module, (nn.Conv2d, Involution)):
+                module.register_forward_hook(count)
+        model(torch.empty(1, 3, 224, 224))
+    assert counted["involution"] == pytest.approx(0.113e9, rel=0.01)
+    assert sum(counted.values()) == pytest.approx(4.66e9, rel=0.002)  # published: 4.74 G, counted in an unknown way
+
+
+def test_stages_have_the_channels_and_strides_of_a_resnet():
+    model = create_model("rednet26").eval()
+    with torch.inference_mode():
+        maps = model.stages(pixels())
+        assert [tuple(stage.shape) for stage in maps] == [
+            (2, 256, 16, 16),
+            (2, 512, 8, 8),
+            (2, 1024, 4, 4),
+            (2, 2048, 2, 2),
+        ]
+        expected = maps[-1].mean((2, 3)) @ model.fc.weight.T + model.fc.bias
+        torch.testing.assert_close(model(pixels()), expected)
+
+
+@pytest.mark.parametrize(("classes", "shape"), [(1, (2,)), (5, (2, 5))])
+def test_one_class_is_a_score(classes, shape):
+    assert create_model("rednet26", num_classes=classes).eval()(pixels()).shape == shape
+
+
+def test_published_names_and_shapes_are_these(published):
+    state = torch.load(published[1], weights_only=True)["state_dict"]
+    assert {name: tuple(state[name].shape) for name in PUBLISHED_KEYS} == PUBLISHED_KEYS
+
+
+@torch.inference_mode()
+def test_a_published_checkpoint_gives_its_numbers(published):
+    network, path = published
+    loaded = create_model("rednet26", pretrained=str(path)).eval()
+    torch.testing.assert_close(loaded(pixels()), network(pixels()), rtol=0, atol=0)
+
+
+@torch.inference_mode()
+def test_another_number_of_classes_leaves_the_classifier_out(published):
+    network, path = published
+    loaded = create_model("rednet26", num_classes=1, pretrained=str(path)).eval()
+    torch.testing.assert_close(loaded.stages(pixels()), network.stages(pixels()), rtol=0, atol=0)
+    assert loaded(pixels()).shape == (2,)
+
+
+@torch.inference_mode()
+def test_a_backbone_normalises_pixels_for_it(published):
+    network, path = published
+    backbone = Backbone("rednet26", str(path), SIZE).eval()
+    mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    torch.testing.assert_close(backbone(pixels()), network.stages((pixels() - mean) / deviation))
+    assert backbone.channels == [256, 512, 1024, 2048]
+    assert backbone.cells == 2
+    assert not any(name.startswith("network.fc") for name in backbone.state_dict())
+
+
+def test_gradients_reach_every_parameter():
+    torch.manual_seed(0)
+    model = create_model("rednet26", num_classes=1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)  # the last of a block starts at zero
+    model(pixels()).square().sum().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in model.parameters())
+
+
+class Code:
+    """What no checkpoint may bring."""
+
+
+def test_files_that_are_no_such_checkpoint_are_named(tmp_path, published):
+    files = {name: tmp_path / f"{name}.pth" for name in ("garbage", "code", "bare", "headless")}
+    files["garbage"].write_bytes(b"not a checkpoint")
+    torch.save({"state_dict": {}, "meta": Code()}, files["code"])
+    torch.save([1, 2], files["bare"])
+    state = torch.load(published[1], weights_only=True)["state_dict"]
+    torch.save({"state_dict": {name: t for name, t in state.items() if "head" not in name}}, files["headless"])
+    for settings, sentence in [
+        (("rednet26", tmp_path / "none.pth"), r"none\.pth: no such checkpoint"),
+        (("rednet26", files["garbage"]), r"garbage\.pth: no readable checkpoint"),
+        (("rednet26", files["code"]), r"code\.pth: no readable checkpoint"),
+        (("rednet26", files["bare"]), r"bare\.pth: holds no state_dict"),
+        (("rednet26", files["headless"]), r"headless\.pth: not the weights of RedNet-26"),
+        (("rednet38", published[1]), "not the weights of RedNet-38"),
+        (("rednet26", True), "no weights to download"),
+    ]:
+        with pytest.raises(InputError, match=sentence):
+            create_model(settings[0], pretrained=settings[1] if settings[1] is True else str(settings[1]))
+
+
+def test_settings_out_of_range_are_named():
+    with pytest.raises(InputError, match="num_classes 0, expected at least 1"):
+        create_model("rednet26", num_classes=0)
+    with pytest.raises(InputError, match="did you mean 'rednet"):
+        create_model("rednet34")
+    with pytest.raises(InputError, match="did you mean 'rednet"):
+        Backbone("rednet27", False, SIZE)

@@ -1,0 +1,225 @@
+import pytest
+import timm
+import torch
+from tiny_distillation import SIZE, pictures, tiny_student
+
+from iqadistill.errors import InputError
+from iqadistill.models import create_model
+from iqadistill.models.lite0 import load_packaged_lite0
+
+EMBEDDED = {
+    "backbone": "vit_tiny_patch16_224",
+    "depth": 4,
+    "stem": "tf_efficientnet_lite0",
+    "stem_pretrained": "packaged",
+    "decoder_heads": 6,
+    "size": 128,
+}
+
+
+@pytest.fixture(scope="module")
+def patches():
+    return pictures(4)[0]
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return tiny_student(**EMBEDDED).eval()
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_the_default_is_deit_3_small_with_two_tokens_a_decoder_and_three_heads():
+    with torch.device("meta"):
+        model, vit = create_model("rkiqt"), timm.create_model("deit3_small_patch16_224", num_classes=0)
+    attention, normalised = 4 * 384 * 384 + 4 * 384, 2 * 384
+    decoder = 2 * attention + 8 * 384 * 384 + 5 * 384 + 4 * normalised
+    assert count(model) == count(vit) + 2 * 384 + decoder + 3 * 385
+    assert model.tokens == ("cls", "conv", "inv")
+
+
+@torch.no_grad()
+def test_the_score_is_the_mean_of_the_tokens_scores(patches):
+    model = tiny_student().eval()
+    scores, _ = model.tokens_and_maps(patches)
+    assert scores.shape == (4, 3)
+    assert model(patches).shape == (4,)
+    torch.testing.assert_close(model(patches), scores.sum(1) / 3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("tokens", "number"), [(("cls",), 1), (["cls", "inv"], 2), (("cls", "inv", "conv"), 3)])
+def test_each_token_has_a_score_of_its_own(patches, tokens, number):
+    model = tiny_student(tokens=tokens).eval()
+    before, _ = model.tokens_and_maps(patches)
+    assert before.shape == (4, number)
+    for place, name in enumerate(tokens):
+        changed = tiny_student(tokens=tokens).eval()
+        changed.heads[name].bias += 1
+        moved = changed.tokens_and_maps(patches)[0] - before
+        torch.testing.assert_close(moved, torch.eye(number)[place].expand(4, -1), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_added_tokens_go_through_the_blocks(patches):
+    model = tiny_student().eval()
+    scores, maps = model.tokens_and_maps(patches)
+    model.added["inv"].mul_(-30)
+    other, other_maps = model.tokens_and_maps(patches)
+    assert (scores - other).abs().min() > 1e-6
+    assert not torch.allclose(maps[-1], other_maps[-1])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["test_vit", "deit_tiny_distilled_patch16_224"])
+def test_the_linear_head_is_a_plain_vision_transformer(patches, name):
+    model = tiny_student(backbone=name, head="linear", depth=None).eval()
+    vit = timm.create_model(name, img_size=SIZE, num_classes=0).eval()
+    vit.load_state_dict(model.vit.state_dict())
+    mean, std = (torch.tensor(vit.pretrained_cfg[key])[:, None, None] for key in ("mean", "std"))
+    expected = model.heads["cls"](vit.forward_features((patches - mean) / std)[:, 0])
+    torch.testing.assert_close(model(patches), expected[:, 0])
+    assert count(model) == count(vit) + model.width + 1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("depth", "blocks"), [(None, [1, 2, 4, 5]), (4, [0, 1, 2, 3]), (2, [0, 0, 1, 1])])
+def test_maps_are_the_patch_tokens_after_blocks_evenly_spread(patches, depth, blocks):
+    model = tiny_student(head="linear", depth=depth).eval()
+    maps = model.tokens_and_maps(patches)[1]
+    vit = timm.create_model("test_vit", img_size=SIZE, num_classes=0).eval()
+    vit.blocks = vit.blocks[:depth]
+    vit.load_state_dict(model.vit.state_dict())
+    expected = vit.forward_intermediates((patches - 0.5) / 0.5, intermediates_only=True)
+    for found, block in zip(maps, blocks, strict=True):
+        torch.testing.assert_close(found, expected[block])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("name", "size", "cells"),
+    [
+        ("deit3_small_patch16_224", 96, 6),
+        ("deit_tiny_distilled_patch16_224", 64, 4),
+        ("vit_small_patch14_reg4_dinov2", 70, 5),
+        ("vit_tiny_patch16_224", 224, 14),
+    ],
+)
+def test_takes_any_vision_transformer_with_a_class_token(name, size, cells):
+    model = tiny_student(backbone=name, size=size, depth=1, decoder_heads=6).eval()
+    scores, maps = model.tokens_and_maps(torch.rand(2, 3, size, size))
+    assert scores.shape == (2, 3)
+    assert [found.shape for found in maps] == [(2, model.width, cells, cells)] * 4
+
+
+@torch.no_grad()
+def test_scores_do_not_depend_on_the_batch_in_eval_mode(patches):
+    model = tiny_student().eval()
+    torch.testing.assert_close(model(patches)[1:3], model(patches[1:3]))
+
+
+@torch.no_grad()
+def test_the_packaged_stem_gives_an_8_by_8_grid_of_128_pixels(embedded):
+    scores, maps = embedded.tokens_and_maps(torch.rand(2, 3, 128, 128))
+    assert scores.shape == (2, 3)
+    assert [found.shape for found in maps] == [(2, 192, 8, 8)] * 4
+
+
+def test_the_packaged_stem_has_its_weights_and_no_deeper_stage(embedded):
+    own, packaged = embedded.backbone.network.state_dict(), load_packaged_lite0().state_dict()
+    assert all(torch.equal(tensor, packaged[key]) for key, tensor in own.items())
+    assert {key.split(".")[1] for key in own if key.startswith("blocks.")} == set("01234")
+    assert count(embedded.backbone) < 0.25 * sum(tensor.numel() for tensor in packaged.values())
+
+
+def test_a_stem_is_trained_with_its_batch_normalisation():
+    model = tiny_student(**EMBEDDED).train()
+    assert all(module.training for module in model.modules())
+    before = model.backbone.network.bn1.running_mean.clone()
+    model(torch.rand(4, 3, 128, 128)).sum().backward()
+    assert not torch.equal(model.backbone.network.bn1.running_mean, before)
+    assert all(parameter.grad is not None for parameter in model.backbone.parameters())
+
+
+def test_the_backbone_is_the_stem_or_without_one_the_vision_transformer(embedded):
+    plain = tiny_student()
+    assert plain.backbone is plain.vit
+    inside = {id(parameter) for parameter in embedded.backbone.parameters()}
+    names = {name for name, parameter in embedded.named_parameters() if id(parameter) in inside}
+    assert names == {name for name, _ in embedded.named_parameters() if name.startswith("vit.patch_embed.backbone.")}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("settings", "mean", "std"),
+    [
+        ({"backbone": "deit3_small_patch16_224"}, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ({"stem": "resnet18"}, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ({"backbone": "deit3_small_patch16_224", "stem": "tf_efficientnet_lite0"}, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    ],
+)
+def test_pixels_are_normalised_for_the_network_they_enter(settings, mean, std):
+    model, seen = tiny_student(depth=1, **settings), []
+    model.vit.patch_embed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.eval()(torch.ones(1, 3, SIZE, SIZE))
+    expected = [(1 - centre) / spread for centre, spread in zip(mean, std, strict=True)]
+    assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@torch.no_grad()
+def test_weights_make_the_same_student_again(patches):
+    model = tiny_student(stem="test_resnet").eval()
+    torch.manual_seed(9)
+    again = create_model("rkiqt", backbone="test_vit", size=SIZE, depth=3, decoder_heads=4, stem="test_resnet").eval()
+    assert not torch.equal(again(patches), model(patches))
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(patches), model(patches))
+
+
+def test_every_parameter_is_trained_in_bfloat16(patches):
+    model = tiny_student(stem="test_resnet", decoder_depth=2)
+    with torch.autocast("cpu", torch.bfloat16):
+        total = model(patches).square().sum()
+    total.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+def test_layers_of_the_decoder_start_differently():
+    first, second = tiny_student(decoder_depth=2).decoder.layers
+    assert not torch.equal(first.linear1.weight, second.linear1.weight)
+
+
+def test_patches_of_another_size_are_refused():
+    with pytest.raises(InputError, match="patches of 96 x 64 pixels for a student of size 64"):
+        tiny_student()(torch.rand(1, 3, 64, 96))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"backbone": "deit3_smal_patch16_224"}, "did you mean 'deit3_small_patch16_224"),
+        ({"backbone": "resnet18"}, "choose a Vision Transformer"),
+        ({"backbone": "eva02_tiny_patch14_224", "size": 70}, "is no Vision Transformer with a class token"),
+        ({"backbone": "test_vit3"}, "is no Vision Transformer with a class token"),
+        ({"size": 72}, "a multiple of the 16 pixels of a token"),
+        ({"pretrained": "packaged"}, "expected false or true"),
+        ({"depth": 0}, "expected 1 to the 6 blocks"),
+        ({"depth": 7}, "expected 1 to the 6 blocks"),
+        ({"head": "mlp"}, "expected decoder or linear"),
+        ({"tokens": ("conv", "inv")}, "expected cls first"),
+        ({"tokens": ("cls", "rnn")}, "expected cls first"),
+        ({"tokens": ("cls", "inv", "inv")}, "expected cls first"),
+        ({"tokens": ()}, "expected cls first"),
+        ({"decoder_depth": 0}, "at least 1 each"),
+        ({"decoder_heads": 6}, "divide the width 64"),
+        ({"stem": "resnet17"}, "did you mean 'resnet1"),
+        ({"stem": "resnet18", "stem_pretrained": "packaged"}, "packaged weights are those of tf_efficientnet_lite0"),
+        ({"stem": "resnet18", "stem_pretrained": "imagenet"}, "expected false, true or packaged"),
+        ({"stem": "resnet18", "backbone": "vit_small_patch14_dinov2", "size": 70}, "one of a token's 14 pixels"),
+    ],
+)
+def test_settings_out_of_range_are_named(settings, sentence):
+    with pytest.raises(InputError, match=sentence):
+        tiny_student(**settings)

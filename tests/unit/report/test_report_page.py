@@ -1,0 +1,176 @@
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from iqadistill.errors import InputError
+from iqadistill.figures.drawing.saving import save_figure
+from iqadistill.figures.rate_sweep import plot_rate_sweep
+from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
+from iqadistill.report.published import published_for
+from iqadistill.tables import as_table
+
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Collects links, pictures and text, and checks that every element is closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.targets, self.ids, self.pictures, self.text = [], [], set(), [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.targets += [found[name] for name in ("src", "href") if name in found]
+        self.ids |= {found["id"]} if "id" in found else set()
+        self.pictures += [found] if tag == "img" else []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def report(tables, tmp_path):
+    save_figure(
+        *plot_rate_sweep(tables.summary, tables.comparisons),
+        tmp_path / "figures" / "sweep",
+        tmp_path / "tables" / "sweep",
+    )
+    images = as_table(
+        pd.DataFrame(
+            {"dataset": "gallery360", "image_id": ["a", "b", "c", "d"], "score": [1.0, 2.0, None, 3.0]}
+            | {"reference_id": ["r", "r", "r", "s"], "status": ["ok", "ok", "ok", "quarantined"]}
+        ),
+        "images",
+    ).replace_schema_metadata({"scores": "simulated: KADID-10k means & spread", "noise_ceiling": "0.931"})
+    costs = pd.DataFrame(
+        {
+            "rule": ["embed_patches", "embed_patches"],
+            "wildcards": ["x", "y"],
+            "seconds": [1.0, 2.5],
+            "cpu_seconds": [1.0, 2.0],
+        }
+        | {"max_rss": [100.0, 900.0], "max_vram": np.nan, "flops": np.nan}
+    )
+    figure = ReportFigure(
+        "sweep",
+        "rate_sweep",
+        tmp_path / "figures" / "sweep",
+        tmp_path / "tables" / "sweep",
+        ("gallery360",),
+        {"keep": 0.4},
+    )
+    return Report(
+        title="Demo <study>",
+        study={"name": "demo", "seed": 3, "evaluation": {"splits": 10}},
+        datasets=(dataset_facts(images),),
+        figures=(figure,),
+        summary=tables.summary,
+        comparisons=tables.comparisons,
+        costs=costs,
+        published=published_for(["cviq"]),
+        provenance={"git commit": "abc123", "torch": "2.9"},
+        warnings=("Selection stagnated somewhere.",),
+    )
+
+
+@pytest.fixture
+def rendered(report, tmp_path):
+    output = tmp_path / "report" / "index.html"
+    render_report(report, output)
+    return output
+
+
+def test_the_page_opens_offline(rendered):
+    page = Page(rendered.read_text())
+    outside = [target for target in page.targets if target.startswith(("http:", "https:", "//", "/", "file:"))]
+    assert outside == []
+    assert "@import" not in rendered.read_text()
+    for target in page.targets:
+        if target.startswith("#"):
+            assert target[1:] in page.ids
+        elif not target.startswith("data:"):
+            assert (rendered.parent / target).is_file()
+
+
+def test_pictures_are_embedded_and_described(rendered):
+    (picture,) = Page(rendered.read_text()).pictures
+    assert picture["src"].startswith("data:image/png;base64,")
+    assert "SRCC" in picture["alt"]
+
+
+def test_the_page_says_what_must_be_said(rendered):
+    words = Page(rendered.read_text()).words
+    for said in (
+        "The scores of gallery360 are simulated",
+        "SRCC of about 0.93 at best",
+        "median over 10 content-disjoint splits",
+        "Selection stagnated somewhere.",
+        "at keep 0.4 residual minus random = +0.002",
+        "no difference detected",
+        "distortion label alone",
+        "one split, best epoch on test",
+        "no: another dataset than this study's",
+        "git commit abc123",
+        "seed: 3",
+        "Demo <study>",
+    ):
+        assert said in words, said
+
+
+def test_the_same_input_gives_the_same_page(report, rendered, tmp_path):
+    render_report(report, tmp_path / "again" / "index.html")
+    assert (tmp_path / "again" / "index.html").read_bytes() == rendered.read_bytes()
+    assert str(tmp_path) not in rendered.read_text()
+
+
+def test_counts_of_a_dataset(report):
+    (facts,) = report.datasets
+    assert (facts.images, facts.contents, facts.unscored, facts.quarantined) == (2, 1, 1, 1)
+
+
+def test_given_scores_are_not_called_simulated(report, tmp_path):
+    given = report.datasets[0].__class__("gallery360", 2, 1, 0, 0)
+    render_report(Report(**{**vars(report), "datasets": (given,)}), tmp_path / "index.html")
+    assert "simulated" not in Page((tmp_path / "index.html").read_text()).words
+
+
+def test_a_missing_figure_is_named(report, tmp_path):
+    Path(report.figures[0].figure_stem.with_name("sweep.png")).unlink()
+    with pytest.raises(InputError, match=r"sweep\.png.*plot stage"):
+        render_report(report, tmp_path / "report" / "index.html")
+    assert not (tmp_path / "report").exists()
+
+
+def test_ours_stands_beside_a_published_number_of_the_same_dataset(report, tmp_path):
+    ours = report.summary.replace({"dataset": {"gallery360": "cviq"}, "train_dataset": {"gallery360": "cviq"}})
+    render_report(Report(**{**vars(report), "summary": ours}), tmp_path / "index.html")
+    words = Page((tmp_path / "index.html").read_text()).words
+    assert (
+        "SRCC 0.870 [0.850, 0.890], PLCC 0.880 [0.860, 0.900] (highest of our students: mlp, erp, lite0_stages) same dataset, another protocol"
+        in words
+    )
+
+
+def test_published_numbers_have_a_source_and_a_protocol():
+    rows = published_for()
+    assert rows.notna().all().all()
+    assert set(rows.metric) == {"srcc", "plcc"}
+    assert rows.value.between(0, 1).all()
+    assert not rows.duplicated(["dataset", "method", "metric"]).any()
+    cviq = published_for(["cviq"]).set_index("metric").value
+    assert (cviq["srcc"], cviq["plcc"]) == (0.9801, 0.9836)

@@ -1,0 +1,45 @@
+import threading
+
+import pytest
+import torch
+
+from iqadistill.encoders.embedding import one_thread_per_operation
+from iqadistill.parallel import map_ahead
+
+
+def test_results_come_in_order_and_no_further_ahead_than_asked():
+    started = []
+
+    def double(number):
+        started.append(number)
+        return 2 * number
+
+    results = map_ahead(double, range(20), 3)
+    for number in range(20):
+        assert next(results) == 2 * number
+        assert max(started) <= number + 3
+    assert next(results, None) is None
+
+
+def test_a_failure_reaches_the_caller_at_its_turn():
+    def divide(number):
+        return 6 // (number - 2)
+
+    results = map_ahead(divide, range(5), 2)
+    assert [next(results), next(results)] == [-3, -6]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_work_is_done_by_threads():
+    assert threading.main_thread() not in map_ahead(lambda _: threading.current_thread(), range(3), 2)
+
+
+def test_threads_of_operations_are_given_back_even_after_a_failure():
+    torch.set_num_threads(2)
+    with pytest.raises(KeyError), one_thread_per_operation() as threads:
+        assert threads == 2
+        assert list(map_ahead(lambda _: torch.get_num_threads(), range(2), 1)) == [1, 1]
+        raise KeyError
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)

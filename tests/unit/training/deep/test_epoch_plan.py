@@ -1,0 +1,68 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from iqadistill.training.deep.epoch_plan import Dealer
+from iqadistill.training.deep.settings import NetworkRecipe
+
+COUNTS = np.array([7, 1, 12, 5, 9, 9, 3, 8, 8, 10])
+OWNER = np.repeat(np.arange(len(COUNTS)), COUNTS)
+
+
+def dealer(seed=0, split=0, **recipe):
+    return Dealer(COUNTS, NetworkRecipe(**recipe), seed, split)
+
+
+def test_every_patch_comes_once_an_epoch():
+    for mix in (1, 20, 10_000):
+        assert sorted(dealer(mix_patches=mix).deal(0).rows) == list(range(COUNTS.sum()))
+
+
+def test_every_image_gives_its_share_of_patches_drawn_anew():
+    drawn = [dealer(patches_per_epoch=4).deal(epoch).rows for epoch in range(40)]
+    for rows in drawn:
+        assert len(set(rows)) == len(rows)
+        assert (np.bincount(OWNER[rows]) == np.minimum(COUNTS, 4)).all()
+    assert len(set(np.concatenate(drawn))) == COUNTS.sum()
+    assert dealer(patches_per_epoch=4).patches == np.minimum(COUNTS, 4).sum()
+
+
+def test_batches_mix_images():
+    rows = dealer().deal(0).rows
+    firsts = rows[: len(COUNTS)]
+    assert sorted(OWNER[firsts]) == list(range(len(COUNTS)))
+    assert not (np.diff(OWNER[rows]) == 0).sum() > 5  # but for the longest image's last patches
+
+
+def test_an_image_lies_in_one_window_of_about_the_wanted_size():
+    deal = dealer(mix_patches=24).deal(3)
+    images = [set(OWNER[deal.rows[start:end]]) for start, end in pairwise(deal.windows)]
+    assert len(images) == 3 and sum(map(len, images)) == len(COUNTS)
+    assert deal.windows[-1] == COUNTS.sum()
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 100])
+def test_batches_are_of_nearly_one_size(size):
+    sizes = np.diff(dealer(batch_size=size).bounds)
+    assert sizes.sum() == COUNTS.sum() and sizes.max() <= size and np.ptp(sizes) <= 1
+
+
+def test_epochs_seeds_and_splits_differ_and_repeat():
+    first = dealer().deal(0).rows
+    assert (first == dealer().deal(0).rows).all()
+    for other in (dealer().deal(1), dealer(seed=1).deal(0), dealer(split=1).deal(0)):
+        assert (first != other.rows).any()
+    assert len({dealer().noise_seed(0), dealer().noise_seed(1), dealer(seed=1).noise_seed(0)}) == 3
+
+
+def test_only_the_wanted_flips_turn_half_of_the_patches():
+    flips = np.concatenate([dealer(flips=("vertical",)).deal(epoch).flips for epoch in range(20)])
+    assert not flips[:, 0].any() and 0.45 < flips[:, 1].mean() < 0.55
+    assert not dealer(flips=()).deal(0).flips.any()
+
+
+def test_a_patch_is_flipped_alike_whatever_else_is_drawn():
+    every, some = dealer().deal(2), dealer(patches_per_epoch=3).deal(2)
+    flipped = dict(zip(every.rows, every.flips[:, 0], strict=True))
+    assert all(flipped[row] == flip for row, flip in zip(some.rows, some.flips[:, 0], strict=True))

@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from iqadistill.errors import InputError
+from iqadistill.models import create_model
+from iqadistill.models.rkiqt.nar_teacher import NARTraining
+from iqadistill.tables import as_table, read_table, write_table
+from iqadistill.training.deep.engine import train_network
+from iqadistill.training.deep.references import read_reference_pool
+from iqadistill.training.deep.settings import NetworkRecipe
+
+SIDE = 8
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three references, each of one grey, and a distorted picture of each, white; contents 0 and 1 are trained on."""
+    images, patches = [], []
+    for number in range(6):
+        content, reference = number % 3, number < 3
+        grey = 50 * (content + 1) if reference else 255
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.full((32, 32, 3), grey, np.uint8)).save(path)
+        images.append(
+            {"dataset": "own", "image_id": str(number), "path": str(path), "width": 32, "height": 32, "status": "ok"}
+            | {"is_reference": reference, "reference_id": str(content)}
+        )
+        patches += [
+            {"patch_id": 10 * number + place, "image_id": str(number), "order": place, "x": place, "y": 0, "size": SIDE}
+            for place in range(4)
+        ]
+    roles = ["train", "train", "test"]
+    splits = [{"split": 1, "image_id": str(3 + content), "role": role} for content, role in enumerate(roles)]
+    tables = {"images": images, "patches": [{**patch, "weight": 1.0} for patch in patches], "splits": splits}
+    for name, rows in tables.items():
+        write_table(as_table(pd.DataFrame(rows), name), tmp_path / f"{name}.parquet", name)
+    return [tmp_path / f"{name}.parquet" for name in tables]
+
+
+def greys(pool):
+    return sorted(pool.patches[:, 0, 0, 0].tolist())
+
+
+def test_references_alone_are_drawn_from_as_many_as_there_are(files):
+    assert greys(read_reference_pool(files[:2], 3, SIDE)) == [50, 100, 150]
+    assert greys(read_reference_pool(files[:2], 100, SIDE)) == sorted([50, 100, 150] * 4)
+
+
+def test_references_of_test_contents_are_left_out_where_splits_are_given(files):
+    assert greys(read_reference_pool(files, 100, SIDE, split=1)) == sorted([50, 100] * 4)
+
+
+def test_another_seed_draws_other_patches_of_the_size_asked_for(files):
+    pools = [read_reference_pool(files[:2], 2, 16, seed=seed) for seed in range(6)]
+    assert {pool.patches.shape for pool in pools} == {(2, 3, 16, 16)}
+    assert len({tuple(greys(pool)) for pool in pools}) > 1
+
+
+def test_no_reference_is_told(files):
+    with pytest.raises(InputError, match="holds no patch of a pristine picture"):
+        read_reference_pool(files, 3, SIDE, split=0)
+
+
+def taught(files, side=32):
+    """Weights of a NAR-teacher of the target, with the target's own references."""
+    tables = {name: read_table(file, name) for name, file in zip(("images", "patches", "splits"), files, strict=True)}
+    frame = tables["images"].to_pandas()
+    tables["images"] = as_table(frame.assign(quality=frame.reference_id.astype(float) / 2), "images")
+    torch.manual_seed(0)
+    small = {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "picture_depth": 1}
+    teacher = create_model("nar_teacher", backbone="test_resnet", size=side, **small)
+    training = NARTraining(teacher, read_reference_pool(files, 8, side, split=1))
+    variant = dict.fromkeys(("sampler", "encoder", "selector", "student", "train_dataset", "teacher"), "")
+    recipe = NetworkRecipe(epochs=2, batch_size=4, lr=0.01)
+    train_network(training, **tables, selection=None, keep=1.0, split=1, recipe=recipe, variant=variant, size=side)
+    return teacher.state_dict()
+
+
+def repaint(path):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+def test_pictures_and_references_of_test_contents_leave_a_teacher_of_the_target_as_it_is(files, tmp_path):
+    before = taught(files)
+    for tested in ("2.png", "5.png"):
+        repaint(tmp_path / tested)
+    again = taught(files)
+    assert all(torch.equal(before[name], again[name]) for name in before)
+    repaint(tmp_path / "1.png")  # a reference of a training content
+    other = taught(files)
+    assert not all(torch.equal(before[name], other[name]) for name in before)
