@@ -6,7 +6,8 @@ The same tests run on the datasets' own label files, where those lie beside the 
 import pytest
 from official_archives import LABELS, MINIATURE_COUNTS, OFFICIAL_COUNTS, write_archive
 
-from iqadistill.datasets import indexing, split_dataset
+from iqadistill.datasets import index as indexing
+from iqadistill.datasets import split_dataset
 from iqadistill.datasets.registry import dataset_record
 
 AUTHENTIC = {"livec", "koniq10k", "livefb", "spaq"}
