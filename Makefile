@@ -1,16 +1,20 @@
-# make demo: the embedded study, from bundled photographs to its report.   make test: lint and every test.
+# make demo: the embedded study, from bundled images to its report.   make test: lint and every test.   make check: seconds.
 PYTHON ?= python3
 BIN = .venv/bin
 CORES ?= all
 
-.PHONY: demo test lint schema clean
+.PHONY: demo check test lint schema clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores $(CORES)
 	@echo "The report: results/studies/demo/report/index.html"
 
+# What to run while working: lint, and unit tests that start no process and train for no longer than a second or two.
+check: .venv/.test lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit -m "not slow" -n auto --dist loadgroup --durations=5
+
 test: .venv/.test lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --durations=15
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        rules.render_report.output,
+        PLAN.outputs("render_report"),
     message:
         "The report is {input}."
 
@@ -32,42 +32,39 @@ rule all:
 # Word targets, stage by stage.
 rule datasets:
     input:
-        expand("results/split_dataset/{dataset}.parquet", dataset=scored_datasets()),
+        PLAN.outputs("split_dataset"),
 
 
 rule patches:
     input:
-        [
-            f"results/sample_patches/{dataset}/{sampler}.parquet"
-            for dataset, sampler in sorted(SAMPLED)
-        ],
+        PLAN.outputs("sample_patches"),
 
 
 rule embeddings:
     input:
-        embedding_files(),
+        PLAN.outputs("embed_patches"),
 
 
 rule selection:
     input:
-        all_selections(),
+        PLAN.outputs("select_patches"),
 
 
 rule teachers:
     input:
-        teacher_files(),
+        PLAN.outputs("pretrain_teacher"),
 
 
 rule students:
     input:
-        weight_files(),
+        PLAN.outputs("train_mlps", "train_student"),
 
 
 rule evaluation:
     input:
-        rules.compare.output,
+        PLAN.outputs("compare"),
 
 
 rule report:
     input:
-        rules.render_report.output,
+        PLAN.outputs("render_report"),

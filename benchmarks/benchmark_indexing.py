@@ -1,10 +1,10 @@
-"""Rate of indexing a dataset beside that of decoding its pictures alone, with the same workers in one run.
+"""Speed of indexing a dataset compared with decoding, or decoding and hashing, its images in as many threads.
 
-    python benchmarks/benchmark_indexing.py                 # 10,000 JPEGs of mixed sizes, made first
-    python benchmarks/benchmark_indexing.py --images 2000 --workers 2
+    python benchmarks/benchmark_indexing.py                 # 10,000 JPEGs of mixed sizes, generated first
+    python benchmarks/benchmark_indexing.py --images 2000 --workers 2 --format png
 
-Both read the same files, each from a warm page cache; rounds alternate and medians are compared. Decoding alone is Pillow's
-open and load in a pool of threads, nothing kept.
+All read the same files from a warm page cache; rounds alternate and medians are compared. Decoding is Pillow's open and
+load, hashing is SHA-256 of the file. The fingerprint of the folder, taken whenever a study is read, is timed as well.
 """
 
 import argparse
@@ -21,73 +21,84 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.index import index_dataset
+from iqadistill.provenance import file_digest
 
+FORMATS = {"jpg": "jpeg", "png": "png", "bmp": "bmp"}
 SIZES = (256, 384, 512, 640, 768, 1024, 1280, 1600, 2000)
 
 
-def make_dataset(folder: Path, images: int, seed: int = 0) -> None:
-    """Pictures of 256 to 2000 pixels a side, each size encoded once and written under as many names as it takes."""
+def make_dataset(folder: Path, images: int, suffix: str, seed: int = 0) -> None:
+    """Images with sides of 192 to 2000 pixels; each size is encoded once and written under many names."""
     rng = np.random.default_rng(seed)
-    coded = []
+    encoded = []
     for width in SIZES:
         for height in (width, width * 3 // 4):
             noise = gaussian_filter(rng.standard_normal((height, width, 3)), (3, 3, 0))
-            picture = np.clip(128 + 300 * noise, 0, 255).astype(np.uint8)
+            pixels = np.clip(128 + 300 * noise, 0, 255).astype(np.uint8)
             buffer = io.BytesIO()
-            Image.fromarray(picture).save(buffer, "jpeg", quality=90)
-            coded.append(buffer.getvalue())
-    order = rng.integers(len(coded), size=images)
+            Image.fromarray(pixels).save(buffer, FORMATS[suffix], quality=90)
+            encoded.append(buffer.getvalue())
+    order = rng.integers(len(encoded), size=images)
     for number, which in enumerate(order):
-        (folder / f"{number:05d}.jpg").write_bytes(coded[which])
-    rows = "".join(f"{number:05d}.jpg,{1 + number % 5}\n" for number in range(images))
+        (folder / f"{number:05d}.{suffix}").write_bytes(encoded[which])
+    rows = "".join(f"{number:05d}.{suffix},{1 + number % 5}\n" for number in range(images))
     (folder / "images.csv").write_text("image,mos\n" + rows)
 
 
-def decode_alone(files: list[Path], workers: int) -> None:
-    """Decode every file in threads and drop it."""
+def decode(files: list[Path], workers: int, hashed: bool = False) -> None:
+    """Decode, and hash if wanted, every file in threads."""
 
     def load(file: Path) -> None:
-        with Image.open(file) as picture:
-            picture.load()
+        with Image.open(file) as image:
+            image.load()
+        if hashed:
+            file_digest(file)
 
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(load, files):
             pass
 
 
-def timed(function, *arguments, **settings) -> float:
-    """Seconds of one call, its progress lines dropped."""
+def timed(function, *arguments, **settings) -> tuple[float, float]:
+    """Seconds and CPU seconds of one call, without its progress lines."""
     with contextlib.redirect_stderr(io.StringIO()):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         function(*arguments, **settings)
-        return time.perf_counter() - started
+        return time.perf_counter() - started[0], time.process_time() - started[1]
 
 
 def main() -> None:
-    """Make the pictures, time both in turn, print the table."""
+    """Generate the images, time everything in turn, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--format", choices=FORMATS, default="jpg")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_dataset(folder, options.images)
-        files = sorted(folder.glob("*.jpg"))
-        decode_alone(files, options.workers)  # fills the page cache
-        seconds = {"decode alone": [], "index": []}
-        for _ in range(options.rounds):
-            seconds["decode alone"].append(timed(decode_alone, files, options.workers))
-            settings = {"source": "images", "workers": options.workers}
-            seconds["index"].append(timed(index_dataset, "own", folder, **settings))
-    rates = {what: options.images / statistics.median(taken) for what, taken in seconds.items()}
-    print(
-        f"{options.images} JPEGs of {SIZES[0]} to {SIZES[-1]} pixels, {options.workers} workers, median of {options.rounds}"
-    )
-    for what, rate in rates.items():
-        print(f"{what:>14}: {rate:7.0f} images/s")
-    print(f"{'ratio':>14}: {rates['index'] / rates['decode alone']:7.2f}")
+        make_dataset(folder, options.images, options.format)
+        files = sorted(folder.glob(f"*.{options.format}"))
+        decode(files, options.workers)  # fills the page cache
+        calls = {
+            "decode": lambda: decode(files, options.workers),
+            "decode and hash": lambda: decode(files, options.workers, hashed=True),
+            "index": lambda: index_dataset("own", folder, source="images", workers=options.workers),
+            "fingerprint": lambda: folder_fingerprint(folder),
+        }
+        rounds = [{what: timed(call) for what, call in calls.items()} for _ in range(options.rounds)]
+    medians = {
+        what: [statistics.median(times) for times in zip(*(r[what] for r in rounds), strict=True)] for what in calls
+    }
+    images = f"{options.images} {options.format} images of up to {SIZES[-1]} pixels"
+    print(f"{images}, {options.workers} threads, median of {options.rounds} rounds")
+    for what, (seconds, cpu) in medians.items():
+        print(
+            f"{what:>16}: {options.images / seconds:8.0f} images/s, {1e3 * cpu / options.images:7.3f} CPU ms per image"
+        )
+    print(f"hashing takes {medians['decode and hash'][1] / medians['decode'][1] - 1:.1%} of the CPU time of decoding")
 
 
 if __name__ == "__main__":

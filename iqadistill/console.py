@@ -1,4 +1,4 @@
-"""What a job prints: its log file, its progress, its one-sentence errors."""
+"""Output of a job: its log file, its progress, its errors of one sentence."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ from iqadistill.errors import InputError
 
 @contextlib.contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
-    """Send everything the job writes, native libraries included, to its log file.
+    """Redirect everything that the job writes, native libraries included, to its log file.
 
-    An `InputError` ends the job with its sentence as the log's last line and exit status 1; any other exception keeps its
-    traceback.
+    An `InputError` ends the job with exit status 1 and its sentence as the last line of the log; any other exception keeps
+    its traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1) as log:
@@ -32,7 +32,7 @@ def job_log(path: str | Path) -> Iterator[None]:
 
 
 def progress(items: Iterable, label: str, total: int | None = None) -> Iterator:
-    """Iterate with a bar on a terminal, or with a plain line every tenth of the way in a log file."""
+    """Iterate with a progress bar on a terminal, or with a line per tenth of the items in a log file."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=label, total=total)
         return
@@ -44,15 +44,15 @@ def progress(items: Iterable, label: str, total: int | None = None) -> Iterator:
 
 @contextlib.contextmanager
 def byte_progress(label: str, total: int | None = None, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Count bytes with a bar on a terminal, or with a plain line every tenth of the way in a log file.
+    """Count bytes with a progress bar on a terminal, or with a line per tenth of them in a log file.
 
     Args:
-        label: What the bytes are of.
-        total: Bytes in all, where known.
-        done: Bytes there from the start.
+        label: Name of the data.
+        total: Total number of bytes, if known.
+        done: Number of bytes that are there at the start.
 
     Yields:
-        A function to call with the number of bytes that came in.
+        A function to call with the number of bytes that arrived.
     """
     if sys.stderr.isatty():
         with tqdm(desc=label, total=total, initial=done, unit="B", unit_scale=True) as bar:
@@ -69,7 +69,7 @@ def byte_progress(label: str, total: int | None = None, done: int = 0) -> Iterat
 
 
 def _line_every_tenth(label: str, total: int | None) -> Callable[[int], None]:
-    """A function that is told how much is done; without a total it says nothing."""
+    """A function that prints progress when it is called with what is done; without a total it prints nothing."""
     started, tenths = time.monotonic(), 0
 
     def report(done: int) -> None:

@@ -1,7 +1,8 @@
-"""Which device a job computes on.
+"""The device that a job computes on.
 
-Snakemake counts GPUs but hands none out: two local GPU jobs would both land on the first card. A job to which no scheduler
-gave a card leases one with a file lock, which the operating system releases when the job ends, however it ends.
+Snakemake counts GPUs but assigns none: two local GPU jobs would both use the first card. A job that a scheduler gave no card
+leases one with a file lock, which the operating system releases when the job ends, however it ends. File locks of this kind exist on
+Linux and macOS.
 """
 
 import contextlib
@@ -13,40 +14,39 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-
 from iqadistill.errors import InputError
 
 POLL_SECONDS = 0.5
+DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, NVIDIA in WSL, AMD
 
 
 @contextlib.contextmanager
-def lease_device(device: str, number: int = 1) -> Iterator[str]:
+def lease_device(device: str, count: int = 1) -> Iterator[str]:
     """Hold a device, or several cards, while the job computes.
 
     Args:
-        device: "cpu"; "cuda" (a card or an error); "auto" (a card where there is one).
-        number: Cards to hold, where the device is not "cpu".
+        device: "cpu"; "cuda" (a card or an error); "auto" (a card if there is one).
+        count: Number of cards to hold, unless the device is "cpu".
 
     Yields:
-        "cpu" or "cuda:N", or "cuda" where several cards are held: CUDA_VISIBLE_DEVICES then names just these. With
-        CUDA_VISIBLE_DEVICES set already, by a scheduler or the user, the first visible cards are taken without a lease;
-        otherwise cards no other job of this machine leases, waiting for them if need be.
+        "cpu" or "cuda:N"; "cuda" if several cards are held, which are then the only ones in CUDA_VISIBLE_DEVICES. If
+        CUDA_VISIBLE_DEVICES is already set, by a scheduler or the user, the first visible cards are used without a lease;
+        otherwise cards that no other job of this machine leases, after waiting for them if necessary.
 
     Raises:
-        InputError: "cuda" was asked for and no card is usable, or more cards than there are.
+        InputError: "cuda" is given and no card is usable, or more cards are granted than there are.
     """
-    cards = torch.cuda.device_count() if device != "cpu" else 0
+    cards = _count_cards() if device != "cpu" else 0
     if device == "cuda" and not cards:
-        raise InputError("device: the study says cuda but no CUDA device is usable; set it to auto or cpu.")
+        raise InputError("device: cuda is set but no CUDA device is usable; set it to auto or cpu.")
     if not cards:
         yield "cpu"
         return
-    if number > cards:
-        raise InputError(f"gpu: {number} cards were granted to the job, {cards} can be used; ask for fewer.")
+    if count > cards:
+        raise InputError(f"gpu: {count} cards were granted to the job, {cards} can be used; request fewer.")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    with contextlib.nullcontext(range(number)) if visible else lease_cards(number, cards) as held:
-        if number == 1:
+    with contextlib.nullcontext(range(count)) if visible else lease_cards(count, cards) as held:
+        if count == 1:
             yield f"cuda:{held[0]}"
             return
         names = visible.split(",") if visible else range(cards)
@@ -59,22 +59,31 @@ def lease_device(device: str, number: int = 1) -> Iterator[str]:
                 del os.environ["CUDA_VISIBLE_DEVICES"]
 
 
+def _count_cards() -> int:
+    """Usable cards; without a driver there is none, and PyTorch, which takes seconds to import, is not asked."""
+    if not any(Path(node).exists() for node in DRIVERS):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
 @contextlib.contextmanager
-def lease_cards(number: int, cards: int, folder: Path | None = None) -> Iterator[list[int]]:
-    """Hold the locks of the first free cards, waiting until so many are free; while it waits it holds none.
+def lease_cards(count: int, cards: int, folder: Path | None = None) -> Iterator[list[int]]:
+    """Hold the locks of the first free cards, after waiting until enough are free; while waiting it holds none.
 
     Args:
-        number: Cards to hold.
-        cards: Cards of this machine.
-        folder: Where the lock files lie; default: one folder a user under the system's temporary files.
+        count: Number of cards to hold.
+        cards: Number of cards of this machine.
+        folder: Folder of the lock files; default: one per user in the system's temporary folder.
     """
     folder = folder or Path(tempfile.gettempdir()) / f"iqadistill-leases-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         with contextlib.ExitStack() as held:
             free = (card for card in range(cards) if _lock(folder / f"cuda{card}", held))
-            leased = list(itertools.islice(free, number))
-            if len(leased) == number:
+            leased = list(itertools.islice(free, count))
+            if len(leased) == count:
                 yield leased
                 return
         time.sleep(POLL_SECONDS)

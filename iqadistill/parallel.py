@@ -1,5 +1,6 @@
-"""Threads that work ahead of the consumer, with results in order."""
+"""Threads that work ahead of the consumer, with results in order, and control over the threads of PyTorch."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> I
     """Map with threads, in order, never more than `workers` results ahead of the one asked for.
 
     Threads are enough where Pillow, SciPy, PyTorch or the codecs do the work: they release the interpreter lock. The first
-    error cancels what has not begun.
+    error cancels the items that have not begun.
 
     Args:
         function: Applied to every item.
@@ -35,3 +36,20 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> I
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@contextlib.contextmanager
+def one_thread_per_operation() -> Iterator[int]:
+    """Run every PyTorch operation in the thread that calls it; yields the number of threads it could have used.
+
+    Results then do not depend on the number of threads: a sum split among threads is rounded differently. Batches processed side by
+    side also keep the cores busier than one batch that is split at every operation.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)

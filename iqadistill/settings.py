@@ -59,7 +59,8 @@ def first_error(error: ValidationError, model: type[BaseModel], where: str = "")
         known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{key}: unknown value {found!r}; {nearest(found, known)}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key or model.__name__}: {message[0].lower()}{message[1:]}, found {found!r}; correct it."
+    shown = "" if isinstance(found, Mapping) else f", found {found!r}"  # a whole entry would bury the sentence
+    return f"{key or model.__name__}: {message[0].lower()}{message[1:]}{shown}; correct it."
 
 
 def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[BaseModel]]:

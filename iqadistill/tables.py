@@ -30,6 +30,7 @@ VARIANT = [
     ("split", pa.int32()),
 ]
 VARIANT_COLUMNS = [name for name, _ in VARIANT]
+VARIANT_OVER_SPLITS = [name for name in VARIANT_COLUMNS if name != "split"]
 _OTHER_VARIANT = [(f"other_{name}", kind) for name, kind in VARIANT if name != "split"]
 _VARIANT_OVER_SPLITS = [(name, kind) for name, kind in VARIANT if name != "split"]
 METRICS = ["srcc", "plcc", "plcc_raw", "krcc", "rmse"]

@@ -1,10 +1,10 @@
 rule retrieve_dataset:
     output:
-        manifest="results/retrieve_dataset/{dataset}.json",
+        manifest=output("retrieve_dataset"),
     log:
-        "results/logs/retrieve_dataset/{dataset}.log",
+        log_of("retrieve_dataset"),
     benchmark:
-        "results/benchmarks/retrieve_dataset/{dataset}.tsv"
+        benchmark_of("retrieve_dataset")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -12,25 +12,26 @@ rule retrieve_dataset:
         mem_mb=1000,
         runtime=1440,
     params:
-        source=lambda w: STUDY.datasets[w.dataset].source,
-        root=lambda w: user_folder(w.dataset),
-        url=lambda w: STUDY.datasets[w.dataset].url,
-        code=code_digest("retrieve_dataset"),
+        name=given("retrieve_dataset", "name"),
+        source=given("retrieve_dataset", "source"),
+        root=given("retrieve_dataset", "root"),
+        url=given("retrieve_dataset", "url"),
+        code=code("retrieve_dataset"),
     message:
-        "Getting the official files of {wildcards.dataset}."
+        "Retrieving the official files of {params.name}."
     script:
         "../workflow_scripts/retrieve_dataset.py"
 
 
 rule render_dataset:
     input:
-        pristine_pictures,
+        pristine=reads("render_dataset", "pristine"),
     output:
-        labels="results/render_dataset/{dataset}/images.csv",
+        labels=output("render_dataset"),
     log:
-        "results/logs/render_dataset/{dataset}.log",
+        log_of("render_dataset"),
     benchmark:
-        "results/benchmarks/render_dataset/{dataset}.tsv"
+        benchmark_of("render_dataset")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -38,26 +39,26 @@ rule render_dataset:
         mem_mb=2000,
         runtime=60,
     params:
-        source=lambda w: STUDY.datasets[w.dataset].source,
-        root=lambda w: user_folder(w.dataset),
-        seed=STUDY.seed,
-        code=code_digest("render_dataset"),
+        source=given("render_dataset", "source"),
+        root=given("render_dataset", "root"),
+        seed=given("render_dataset", "seed"),
+        code=code("render_dataset"),
     message:
-        "Rendering and distorting the pictures of {wildcards.dataset}."
+        "Rendering and distorting the images of {wildcards.files}."
     script:
         "../workflow_scripts/render_dataset.py"
 
 
 rule index_dataset:
     input:
-        labels=label_file,
-        manifest=manifest,
+        labels=reads("index_dataset", "labels"),
+        manifest=lambda w: ancient(PLAN.job("index_dataset", w).inputs["manifest"]),
     output:
-        images="results/index_dataset/{dataset}.parquet",
+        images=output("index_dataset"),
     log:
-        "results/logs/index_dataset/{dataset}.log",
+        log_of("index_dataset"),
     benchmark:
-        "results/benchmarks/index_dataset/{dataset}.tsv"
+        benchmark_of("index_dataset")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -65,30 +66,31 @@ rule index_dataset:
         mem_mb=2000,
         runtime=120,
     params:
-        source=lambda w: STUDY.datasets[w.dataset].source,
-        root=lambda w: picture_folder(w.dataset),
-        kind=lambda w: grid.dataset_kind(STUDY, w.dataset),
-        score_range=lambda w: list(STUDY.datasets[w.dataset].score_range or []),
-        on_error=lambda w: STUDY.datasets[w.dataset].on_error,
-        min_size=lambda w: smallest_picture(w.dataset),
-        record=lambda w: indexed_facts(w.dataset),
-        code=code_digest("index_dataset"),
+        name=given("index_dataset", "name"),
+        source=given("index_dataset", "source"),
+        root=given("index_dataset", "root"),
+        kind=given("index_dataset", "kind"),
+        score_range=given("index_dataset", "score_range"),
+        on_error=given("index_dataset", "on_error"),
+        record=given("index_dataset", "record"),
+        files=given("index_dataset", "files"),
+        code=code("index_dataset"),
     message:
-        "Checking every picture and score of {wildcards.dataset}."
+        "Checking every image and score of {params.name}."
     script:
         "../workflow_scripts/index_dataset.py"
 
 
 rule split_dataset:
     input:
-        images="results/index_dataset/{dataset}.parquet",
+        images=reads("split_dataset", "images"),
     output:
-        splits="results/split_dataset/{dataset}.parquet",
-        csv="results/split_dataset/{dataset}.csv",
+        splits=output("split_dataset"),
+        csv=output("split_dataset", ".csv"),
     log:
-        "results/logs/split_dataset/{dataset}.log",
+        log_of("split_dataset"),
     benchmark:
-        "results/benchmarks/split_dataset/{dataset}.tsv"
+        benchmark_of("split_dataset")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -96,12 +98,12 @@ rule split_dataset:
         mem_mb=1000,
         runtime=10,
     params:
-        splits=STUDY.evaluation.splits,
-        kinds=lambda w: list(STUDY.datasets[w.dataset].splits),
-        test_fraction=STUDY.evaluation.test_fraction,
-        val_fraction=STUDY.evaluation.val_fraction,
-        seed=STUDY.seed,
-        code=code_digest("split_dataset"),
+        splits=given("split_dataset", "splits"),
+        kinds=given("split_dataset", "kinds"),
+        test_fraction=given("split_dataset", "test_fraction"),
+        val_fraction=given("split_dataset", "val_fraction"),
+        seed=given("split_dataset", "seed"),
+        code=code("split_dataset"),
     message:
         "Splitting {wildcards.dataset} by content."
     script:

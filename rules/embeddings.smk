@@ -1,13 +1,14 @@
 rule embed_patches:
     input:
-        images="results/index_dataset/{dataset}.parquet",
-        patches="results/sample_patches/{dataset}/{sampler}.parquet",
+        images=reads("embed_patches", "images"),
+        patches=reads("embed_patches", "patches"),
+        weights_file=reads("embed_patches", "weights_file"),
     output:
-        embeddings="results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
+        embeddings=output("embed_patches"),
     log:
-        "results/logs/embed_patches/{dataset}/{sampler}/{encoder}.log",
+        log_of("embed_patches"),
     benchmark:
-        "results/benchmarks/embed_patches/{dataset}/{sampler}/{encoder}.tsv"
+        benchmark_of("embed_patches")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -16,9 +17,8 @@ rule embed_patches:
         mem_mb=4000,
         runtime=480,
     params:
-        encoder=settings("encoders", "encoder"),
-        device=STUDY.device,
-        code=code_digest("embed_patches"),
+        encoder=given("embed_patches", "encoder"),
+        code=code("embed_patches"),
     message:
         "Embedding {wildcards.sampler} patches of {wildcards.dataset} with {wildcards.encoder}."
     script:

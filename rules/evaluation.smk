@@ -1,20 +1,16 @@
 rule evaluate:
     input:
-        images=expand(
-            "results/index_dataset/{dataset}.parquet", dataset=scored_datasets()
-        ),
-        splits=expand(
-            "results/split_dataset/{dataset}.parquet", dataset=scored_datasets()
-        ),
-        predictions=prediction_files(),
+        images=reads("evaluate", "images"),
+        splits=reads("evaluate", "splits"),
+        predictions=reads("evaluate", "predictions"),
     output:
-        predictions=f"{FOLDER}/predictions.parquet",
-        metrics=f"{FOLDER}/metrics.parquet",
-        summary=f"{FOLDER}/summary.parquet",
+        metrics=output("evaluate"),
+        predictions="results/studies/{study}/predictions.parquet",
+        summary="results/studies/{study}/summary.parquet",
     log:
-        f"results/logs/evaluate/{STUDY.name}.log",
+        log_of("evaluate"),
     benchmark:
-        f"results/benchmarks/evaluate/{STUDY.name}.tsv"
+        benchmark_of("evaluate")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -22,10 +18,11 @@ rule evaluate:
         mem_mb=4000,
         runtime=120,
     params:
-        logistic=STUDY.evaluation.logistic,
-        draws=STUDY.evaluation.bootstrap,
-        seed=STUDY.seed,
-        code=code_digest("evaluate"),
+        datasets=given("evaluate", "datasets"),
+        logistic=given("evaluate", "logistic"),
+        draws=given("evaluate", "draws"),
+        seed=given("evaluate", "seed"),
+        code=code("evaluate"),
     message:
         "Evaluating every variant on its test images."
     script:
@@ -34,16 +31,14 @@ rule evaluate:
 
 rule compare:
     input:
-        splits=expand(
-            "results/split_dataset/{dataset}.parquet", dataset=scored_datasets()
-        ),
-        metrics=rules.evaluate.output.metrics,
+        splits=reads("compare", "splits"),
+        metrics=reads("compare", "metrics"),
     output:
-        comparisons=f"{FOLDER}/comparisons.parquet",
+        comparisons=output("compare"),
     log:
-        f"results/logs/compare/{STUDY.name}.log",
+        log_of("compare"),
     benchmark:
-        f"results/benchmarks/compare/{STUDY.name}.tsv"
+        benchmark_of("compare")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -51,26 +46,23 @@ rule compare:
         mem_mb=2000,
         runtime=30,
     params:
-        code=code_digest("compare"),
+        datasets=given("compare", "datasets"),
+        code=code("compare"),
     message:
-        "Testing selectors, samplers and encoders in pairs."
+        "Testing selectors, samplers, encoders and students in pairs."
     script:
         "../workflow_scripts/compare.py"
 
 
 rule collect_costs:
     input:
-        embedding_files(),
-        all_selections(),
-        teacher_files(),
-        weight_files(),
-        prediction_files(),
+        files=reads("collect_costs", "files"),
     output:
-        costs=f"{FOLDER}/costs.parquet",
+        costs=output("collect_costs"),
     log:
-        f"results/logs/collect_costs/{STUDY.name}.log",
+        log_of("collect_costs"),
     benchmark:
-        f"results/benchmarks/collect_costs/{STUDY.name}.tsv"
+        benchmark_of("collect_costs")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -78,8 +70,9 @@ rule collect_costs:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_digest("collect_costs"),
+        jobs=given("collect_costs", "jobs"),
+        code=code("collect_costs"),
     message:
-        "Adding up what every stage cost."
+        "Adding up the costs of every stage."
     script:
         "../workflow_scripts/collect_costs.py"

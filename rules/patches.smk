@@ -1,12 +1,13 @@
 rule sample_patches:
     input:
-        images="results/index_dataset/{dataset}.parquet",
+        images=reads("sample_patches", "images"),
+        files=reads("sample_patches", "files"),
     output:
-        patches="results/sample_patches/{dataset}/{sampler}.parquet",
+        patches=output("sample_patches"),
     log:
-        "results/logs/sample_patches/{dataset}/{sampler}.log",
+        log_of("sample_patches"),
     benchmark:
-        "results/benchmarks/sample_patches/{dataset}/{sampler}.tsv"
+        benchmark_of("sample_patches")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -14,9 +15,9 @@ rule sample_patches:
         mem_mb=2000,
         runtime=60,
     params:
-        sampler=settings("samplers", "sampler"),
-        seed=STUDY.seed,
-        code=code_digest("sample_patches"),
+        sampler=given("sample_patches", "sampler"),
+        seed=given("sample_patches", "seed"),
+        code=code("sample_patches"),
     message:
         "Placing {wildcards.sampler} patches on {wildcards.dataset}."
     script:

@@ -1,21 +1,23 @@
 rule plot_metrics:
     input:
-        images=expand(
-            "results/index_dataset/{dataset}.parquet", dataset=shown_datasets()
-        ),
-        summary=rules.evaluate.output.summary,
-        comparisons=rules.compare.output.comparisons,
-        costs=rules.collect_costs.output.costs,
-        histories=history_files(),
+        images=reads("plot_metrics", "images"),
+        summary=reads("plot_metrics", "summary"),
+        comparisons=reads("plot_metrics", "comparisons"),
+        costs=reads("plot_metrics", "costs"),
+        histories=reads("plot_metrics", "histories"),
     output:
-        multiext(f"{FOLDER}/figures/{{experiment}}", svg=".svg", png=".png"),
-        multiext(f"{FOLDER}/tables/{{experiment}}", csv=".csv", parquet=".parquet"),
+        multiext("results/studies/{study}/figures/{experiment}", svg=".svg", png=".png"),
+        multiext(
+            "results/studies/{study}/tables/{experiment}",
+            csv=".csv",
+            parquet=".parquet",
+        ),
     log:
-        f"results/logs/plot_metrics/{STUDY.name}/{{experiment}}.log",
+        log_of("plot_metrics"),
     benchmark:
-        f"results/benchmarks/plot_metrics/{STUDY.name}/{{experiment}}.tsv"
+        benchmark_of("plot_metrics")
     wildcard_constraints:
-        experiment="|".join(METRIC_EXPERIMENTS),
+        experiment=experiments_read_by("plot_metrics"),
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -23,8 +25,10 @@ rule plot_metrics:
         mem_mb=2000,
         runtime=15,
     params:
-        experiment=lambda w: json.dumps(experiment_facts(EXPERIMENTS[w.experiment])),
-        code=code_digest("plot_metrics"),
+        experiment=given("plot_metrics", "experiment"),
+        looks=given("plot_metrics", "looks"),
+        datasets=given("plot_metrics", "datasets"),
+        code=code("plot_metrics"),
     message:
         "Drawing {wildcards.experiment}."
     script:
@@ -33,24 +37,24 @@ rule plot_metrics:
 
 rule plot_selection:
     input:
-        images=experiment_cell_files("results/index_dataset/{dataset}.parquet"),
-        patches=experiment_cell_files(
-            "results/sample_patches/{dataset}/{sampler}.parquet"
-        ),
-        embeddings=experiment_cell_files(
-            "results/embed_patches/{dataset}/{sampler}/{encoder}.parquet"
-        ),
-        selections=lambda w: experiment_selections(EXPERIMENTS[w.experiment]),
-        traces=experiment_traces,
+        images=reads("plot_selection", "images"),
+        patches=reads("plot_selection", "patches"),
+        embeddings=reads("plot_selection", "embeddings"),
+        selections=reads("plot_selection", "selections"),
+        traces=reads("plot_selection", "traces"),
     output:
-        multiext(f"{FOLDER}/figures/{{experiment}}", svg=".svg", png=".png"),
-        multiext(f"{FOLDER}/tables/{{experiment}}", csv=".csv", parquet=".parquet"),
+        multiext("results/studies/{study}/figures/{experiment}", svg=".svg", png=".png"),
+        multiext(
+            "results/studies/{study}/tables/{experiment}",
+            csv=".csv",
+            parquet=".parquet",
+        ),
     log:
-        f"results/logs/plot_selection/{STUDY.name}/{{experiment}}.log",
+        log_of("plot_selection"),
     benchmark:
-        f"results/benchmarks/plot_selection/{STUDY.name}/{{experiment}}.tsv"
+        benchmark_of("plot_selection")
     wildcard_constraints:
-        experiment="|".join(SELECTION_EXPERIMENTS) or "none",
+        experiment=experiments_read_by("plot_selection"),
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -58,8 +62,9 @@ rule plot_selection:
         mem_mb=3000,
         runtime=30,
     params:
-        experiment=lambda w: json.dumps(experiment_facts(EXPERIMENTS[w.experiment])),
-        code=code_digest("plot_selection"),
+        experiment=given("plot_selection", "experiment"),
+        looks=given("plot_selection", "looks"),
+        code=code("plot_selection"),
     message:
         "Drawing {wildcards.experiment}."
     script:
@@ -68,20 +73,18 @@ rule plot_selection:
 
 rule render_report:
     input:
-        figures=expand(f"{FOLDER}/figures/{{experiment}}.png", experiment=EXPERIMENTS),
-        tables=expand(f"{FOLDER}/tables/{{experiment}}.parquet", experiment=EXPERIMENTS),
-        images=expand(
-            "results/index_dataset/{dataset}.parquet", dataset=shown_datasets()
-        ),
-        summary=rules.evaluate.output.summary,
-        comparisons=rules.compare.output.comparisons,
-        costs=rules.collect_costs.output.costs,
+        figures=reads("render_report", "figures"),
+        tables=reads("render_report", "tables"),
+        images=reads("render_report", "images"),
+        summary=reads("render_report", "summary"),
+        comparisons=reads("render_report", "comparisons"),
+        costs=reads("render_report", "costs"),
     output:
-        page=f"{FOLDER}/report/index.html",
+        page=output("render_report"),
     log:
-        f"results/logs/render_report/{STUDY.name}.log",
+        log_of("render_report"),
     benchmark:
-        f"results/benchmarks/render_report/{STUDY.name}.tsv"
+        benchmark_of("render_report")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -89,9 +92,10 @@ rule render_report:
         mem_mb=2000,
         runtime=15,
     params:
-        study=STUDY.model_dump_json(),
-        experiments=json.dumps([experiment_facts(e) for e in STUDY.experiments]),
-        code=code_digest("render_report"),
+        study=given("render_report", "study"),
+        experiments=given("render_report", "experiments"),
+        datasets=given("render_report", "datasets"),
+        code=code("render_report"),
     message:
         "Writing the report {output.page}."
     script:

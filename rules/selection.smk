@@ -1,13 +1,13 @@
 rule select_patches:
     input:
-        embeddings="results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
+        embeddings=reads("select_patches", "embeddings"),
     output:
-        selection="results/select_patches/{dataset}/{sampler}/{encoder}/{selector}.parquet",
-        trace="results/select_patches/{dataset}/{sampler}/{encoder}/{selector}.trace.parquet",
+        selection=output("select_patches"),
+        trace=output("select_patches", ".trace.parquet"),
     log:
-        "results/logs/select_patches/{dataset}/{sampler}/{encoder}/{selector}.log",
+        log_of("select_patches"),
     benchmark:
-        "results/benchmarks/select_patches/{dataset}/{sampler}/{encoder}/{selector}.tsv"
+        benchmark_of("select_patches")
     conda:
         "../envs/iqadistill.yaml"
     threads: 1
@@ -16,10 +16,9 @@ rule select_patches:
         mem_mb=3000,
         runtime=240,
     params:
-        selector=settings("selectors", "selector"),
-        seed=STUDY.seed,
-        device=STUDY.device,
-        code=code_digest("select_patches"),
+        selector=given("select_patches", "selector"),
+        seed=given("select_patches", "seed"),
+        code=code("select_patches"),
     message:
         "Ranking {wildcards.sampler} patches of {wildcards.dataset} ({wildcards.encoder}) by {wildcards.selector}."
     script:

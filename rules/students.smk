@@ -1,18 +1,18 @@
-# All splits, selectors and keep rates of a sweep train together, as one batched model.
-rule train_student:
+# Every split, selector and keep rate of an MLP on one embedding table trains as one batched model.
+rule train_mlps:
     input:
-        images="results/index_dataset/{dataset}.parquet",
-        splits="results/split_dataset/{dataset}.parquet",
-        embeddings="results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
-        selections=this_sweep_selections,
+        images=reads("train_mlps", "images"),
+        splits=reads("train_mlps", "splits"),
+        embeddings=reads("train_mlps", "embeddings"),
+        selections=reads("train_mlps", "selections"),
     output:
-        weights=f"results/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.safetensors",
-        sidecar=f"results/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.json",
-        history=f"results/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.history.parquet",
+        weights=output("train_mlps"),
+        sidecar=output("train_mlps", ".json"),
+        history=output("train_mlps", ".history.parquet"),
     log:
-        f"results/logs/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.log",
+        log_of("train_mlps"),
     benchmark:
-        f"results/benchmarks/train_student/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.tsv"
+        benchmark_of("train_mlps")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -21,31 +21,32 @@ rule train_student:
         mem_mb=4000,
         runtime=720,
     params:
-        student=settings("students", "student"),
-        sampler=settings("samplers", "sampler"),
-        encoder=settings("encoders", "encoder"),
-        variants=lambda w: json.dumps(SWEEPS[this_sweep(w)]),
-        seed=STUDY.seed,
-        device=STUDY.device,
-        code=code_digest("train_student"),
+        student=given("train_mlps", "student"),
+        sampler=given("train_mlps", "sampler"),
+        encoder=given("train_mlps", "encoder"),
+        selectors=given("train_mlps", "selectors"),
+        variants=given("train_mlps", "variants"),
+        names=given("train_mlps", "names"),
+        seed=given("train_mlps", "seed"),
+        code=code("train_mlps"),
     message:
         "Training {wildcards.student} on kept {wildcards.sampler} patches of {wildcards.dataset} ({wildcards.encoder})."
     script:
-        "../workflow_scripts/train_student.py"
+        "../workflow_scripts/train_mlps.py"
 
 
-rule predict:
+rule predict_mlps:
     input:
-        images="results/index_dataset/{dataset}.parquet",
-        embeddings="results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
-        selections=this_sweep_selections,
-        weights=rules.train_student.output.weights,
+        images=reads("predict_mlps", "images"),
+        embeddings=reads("predict_mlps", "embeddings"),
+        selections=reads("predict_mlps", "selections"),
+        weights=reads("predict_mlps", "weights"),
     output:
-        predictions=f"results/predict/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.parquet",
+        predictions=output("predict_mlps"),
     log:
-        f"results/logs/predict/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.log",
+        log_of("predict_mlps"),
     benchmark:
-        f"results/benchmarks/predict/{STUDY.name}/{{dataset}}/{{sampler}}/{{encoder}}/{{student}}.tsv"
+        benchmark_of("predict_mlps")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -54,33 +55,35 @@ rule predict:
         mem_mb=4000,
         runtime=120,
     params:
-        pooling=STUDY.evaluation.pooling,
-        test_patches=STUDY.evaluation.test_patches,
-        device=STUDY.device,
-        code=code_digest("predict"),
+        pooling=given("predict_mlps", "pooling"),
+        test_patches=given("predict_mlps", "test_patches"),
+        selectors=given("predict_mlps", "selectors"),
+        names=given("predict_mlps", "names"),
+        code=code("predict_mlps"),
     message:
         "Scoring {wildcards.dataset} with every {wildcards.student} trained on {wildcards.sampler} patches."
     script:
-        "../workflow_scripts/predict.py"
+        "../workflow_scripts/predict_mlps.py"
 
 
-rule train_network:
+rule train_student:
     input:
-        images="results/index_dataset/{dataset}.parquet",
-        splits="results/split_dataset/{dataset}.parquet",
-        patches="results/sample_patches/{dataset}/{sampler}.parquet",
-        selection=this_selection,
-        teachers=this_teachers(".safetensors"),
-        teacher_sidecars=this_teachers(".json"),
-        pristine=this_pristine,
+        images=reads("train_student", "images"),
+        splits=reads("train_student", "splits"),
+        patches=reads("train_student", "patches"),
+        selection=reads("train_student", "selection"),
+        teachers=reads("train_student", "teachers"),
+        teacher_sidecars=reads("train_student", "teacher_sidecars"),
+        references=reads("train_student", "references"),
+        weights_file=reads("train_student", "weights_file"),
     output:
-        weights=f"results/train_network/{THIS_NETWORK}.safetensors",
-        sidecar=f"results/train_network/{THIS_NETWORK}.json",
-        history=f"results/train_network/{THIS_NETWORK}.history.parquet",
+        weights=output("train_student"),
+        sidecar=output("train_student", ".json"),
+        history=output("train_student", ".history.parquet"),
     log:
-        f"results/logs/train_network/{THIS_NETWORK}.log",
+        log_of("train_student"),
     benchmark:
-        f"results/benchmarks/train_network/{THIS_NETWORK}.tsv"
+        benchmark_of("train_student")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -89,32 +92,33 @@ rule train_network:
         mem_mb=8000,
         runtime=1440,
     params:
-        recipe=lambda w: json.dumps(STUDY.students[w.student].recipe()),
-        network=network_settings,
-        teaching=teaching,
-        sampler=settings("samplers", "sampler"),
-        seed=STUDY.seed,
-        device=STUDY.device,
-        code=code_digest("train_network"),
+        student=given("train_student", "student"),
+        sampler=given("train_student", "sampler"),
+        size=given("train_student", "size"),
+        teachers=given("train_student", "teachers"),
+        reference_patches=given("train_student", "reference_patches"),
+        names=given("train_student", "names"),
+        seed=given("train_student", "seed"),
+        code=code("train_student"),
     message:
         "Training {wildcards.student} on {wildcards.sampler} patches of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
     script:
-        "../workflow_scripts/train_network.py"
+        "../workflow_scripts/train_student.py"
 
 
-rule predict_network:
+rule predict:
     input:
-        images="results/index_dataset/{dataset}.parquet",
-        patches="results/sample_patches/{dataset}/{sampler}.parquet",
-        selection=this_selection,
-        weights=rules.train_network.output.weights,
-        sidecar=rules.train_network.output.sidecar,
+        images=reads("predict", "images"),
+        patches=reads("predict", "patches"),
+        selection=reads("predict", "selection"),
+        weights=reads("predict", "weights"),
+        sidecar=reads("predict", "sidecar"),
     output:
-        predictions=f"results/predict_network/{THIS_NETWORK}.parquet",
+        predictions=output("predict"),
     log:
-        f"results/logs/predict_network/{THIS_NETWORK}.log",
+        log_of("predict"),
     benchmark:
-        f"results/benchmarks/predict_network/{THIS_NETWORK}.tsv"
+        benchmark_of("predict")
     conda:
         "../envs/iqadistill.yaml"
     threads: 2
@@ -123,28 +127,40 @@ rule predict_network:
         mem_mb=4000,
         runtime=240,
     params:
-        pooling=STUDY.evaluation.pooling,
-        test_patches=STUDY.evaluation.test_patches,
-        device=STUDY.device,
-        code=code_digest("predict_network"),
+        pooling=given("predict", "pooling"),
+        test_patches=given("predict", "test_patches"),
+        code=code("predict"),
     message:
         "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
     script:
-        "../workflow_scripts/predict_network.py"
+        "../workflow_scripts/predict.py"
 
 
-use rule predict_network as predict_elsewhere with:
+rule predict_cross:
     input:
-        images="results/index_dataset/{tested}.parquet",
-        patches="results/sample_patches/{tested}/{sampler}.parquet",
-        selection=[],
-        weights=rules.train_network.output.weights,
-        sidecar=rules.train_network.output.sidecar,
+        images=reads("predict_cross", "images"),
+        patches=reads("predict_cross", "patches"),
+        selection=reads("predict_cross", "selection"),
+        weights=reads("predict_cross", "weights"),
+        sidecar=reads("predict_cross", "sidecar"),
     output:
-        predictions=f"results/predict_elsewhere/{THIS_NETWORK}/{{tested}}.parquet",
+        predictions=output("predict_cross"),
     log:
-        f"results/logs/predict_elsewhere/{THIS_NETWORK}/{{tested}}.log",
+        log_of("predict_cross"),
     benchmark:
-        f"results/benchmarks/predict_elsewhere/{THIS_NETWORK}/{{tested}}.tsv"
+        benchmark_of("predict_cross")
+    conda:
+        "../envs/iqadistill.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        pooling=given("predict_cross", "pooling"),
+        test_patches=given("predict_cross", "test_patches"),
+        code=code("predict_cross", "predict"),
     message:
         "Scoring {wildcards.tested} with {wildcards.student} of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
+    script:
+        "../workflow_scripts/predict.py"

@@ -1,6 +1,6 @@
 """Measure every variant on its test images: predictions of the whole study, metrics a split, summary over splits."""
 
-from pathlib import Path
+import json
 
 import pyarrow as pa
 
@@ -10,8 +10,11 @@ from iqadistill.evaluation.metrics import evaluate_predictions, summarise
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
-    images = {Path(file).stem: read_table(file, "images") for file in snakemake.input.images}
-    splits = {Path(file).stem: read_table(file, "splits") for file in snakemake.input.splits}
+    datasets = json.loads(snakemake.params.datasets)
+    images, splits = (
+        {name: read_table(file, kind) for name, file in zip(datasets, snakemake.input[kind], strict=True)}
+        for kind in ("images", "splits")
+    )
     students = [read_table(file, "predictions") for file in snakemake.input.predictions]
     controls = [predict_label_only(images[name], splits[name]) for name in images]
     predictions = pa.concat_tables([t.replace_schema_metadata() for t in (*students, *controls)])

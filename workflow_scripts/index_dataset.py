@@ -1,18 +1,17 @@
-"""Check every picture and score of a dataset and write its images table."""
+"""Check every image and score of a dataset and write its images table."""
 
 from iqadistill.console import job_log
 from iqadistill.datasets.index import index_dataset
 from iqadistill.tables import write_table
 
 with job_log(snakemake.log[0]):
-    images, facts = index_dataset(
-        snakemake.wildcards.dataset,
+    images, metadata = index_dataset(
+        snakemake.params.name,
         snakemake.params.root,
         source=snakemake.params.source,
         kind=snakemake.params.kind,
         score_range=tuple(snakemake.params.score_range) or None,
         on_error=snakemake.params.on_error,
-        min_size=snakemake.params.min_size,
         workers=snakemake.threads,
     )
-    write_table(images, snakemake.output.images, "images", facts)
+    write_table(images, snakemake.output.images, "images", metadata)

@@ -1,6 +1,5 @@
-"""The training of a deep network as a job, on as many cards as were granted; a killed one goes on where it was."""
+"""Training of a deep network as a job, on as many cards as were granted; a killed job resumes from its checkpoints."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,48 +8,48 @@ from job import granted_cards, granted_device
 from torch import nn
 
 from iqadistill.console import job_log
-from iqadistill.models.creation import create_model
+from iqadistill.models.settings import TrainingSettings
 from iqadistill.training.deep.checkpoints import resumable
-from iqadistill.training.deep.launch import launch
-from iqadistill.training.deep.settings import NetworkRecipe
-from iqadistill.training.deep.trained_files import train_into_files
+from iqadistill.training.deep.training_job import launch, train_into_files
 
 
-def new_network(snakemake, split: int) -> nn.Module:
-    """The network of this job as it is before its training."""
-    torch.manual_seed(snakemake.params.seed + split)
-    settings = json.loads(snakemake.params.network)
-    return create_model(settings.pop("model"), **settings)
-
-
-def run_training(snakemake, prepare: Callable[[], tuple[nn.Module, nn.Module, Mapping[str, Any]]]) -> None:
-    """Train what `prepare` gives and write weights, history and sidecar.
+def run_training(
+    snakemake,
+    settings: TrainingSettings,
+    split: int,
+    prepare: Callable[[nn.Module], tuple[nn.Module, Mapping[str, Any]]],
+) -> None:
+    """Train a network of the given settings and write weights, history and sidecar.
 
     Args:
-        snakemake: Of the script. The sidecar tells of its params `network` and `sampler`.
-        prepare: The network that is saved, what is trained, and the further arguments of `train_into_files`.
+        snakemake: Snakemake's object of the script, with the params size and seed.
+        settings: Settings of the student or teacher.
+        split: Number of the split.
+        prepare: Function from the untrained network to the module that is trained, which may hold teachers or references
+            too, and the other arguments of `train_into_files`.
     """
     params, cards = snakemake.params, granted_cards(snakemake)
-    told = {name: json.loads(params[name]) for name in ("network", "sampler")}
 
     def train() -> None:
         torch.set_num_threads(snakemake.threads)
-        network, trained, more = prepare()
+        torch.manual_seed(params.seed + split)
+        network = settings.create_network(params.size)
+        trained, arguments = prepare(network)
         train_into_files(
             network,
             trained,
-            recipe=NetworkRecipe(**json.loads(params.recipe)),
+            settings=settings,
             outputs=snakemake.output,
             inputs=list(snakemake.input),
-            size=told["network"]["size"],
+            split=split,
+            size=params.size,
             seed=params.seed,
             device=device,
             checkpoints=checkpoints,
             workers=snakemake.threads,
-            **{**more, "facts": told | more["facts"]},
+            **arguments,
         )
 
-    job = snakemake.output[0], dict(params.items()), list(snakemake.input)
-    place = f"results/checkpoints/{snakemake.rule}"
-    with job_log(snakemake.log[0]), granted_device(snakemake) as device, resumable(place, *job) as checkpoints:
+    job = f"results/checkpoints/{snakemake.rule}", snakemake.output[0], params, list(snakemake.input)
+    with job_log(snakemake.log[0]), granted_device(snakemake) as device, resumable(*job) as checkpoints:
         launch(train, cards if device == "cuda" else 1)

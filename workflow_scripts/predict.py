@@ -1,26 +1,31 @@
-"""Score every image with every trained variant."""
-
-from pathlib import Path
+"""Score every image with a trained deep student, of the dataset it was trained on or of another one."""
 
 import torch
 from job import granted_device
 
 from iqadistill.console import job_log
+from iqadistill.patches.kept import kept_patches
 from iqadistill.tables import read_table, write_table
-from iqadistill.training.mlp.prediction import predict_sweep
-from iqadistill.training.mlp.sweep import load_sweep
+from iqadistill.training.deep.prediction import predict_network
+from iqadistill.training.deep.weights import rebuild_network
+from iqadistill.training.sidecar import Sidecar
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     torch.set_num_threads(snakemake.threads)
-    predictions = predict_sweep(
-        load_sweep(snakemake.input.weights, device=device),
-        read_table(snakemake.input.embeddings, "embeddings"),
-        read_table(snakemake.input.images, "images"),
-        {Path(file).stem: read_table(file, "selection") for file in snakemake.input.selections},
-        pooling=snakemake.params.pooling,
-        test_patches=snakemake.params.test_patches,
-        sampler=snakemake.wildcards.sampler,
-        encoder=snakemake.wildcards.encoder,
-        student=snakemake.wildcards.student,
+    params, files = snakemake.params, snakemake.input
+    sidecar = Sidecar.read(files.sidecar)
+    patches = read_table(files.patches, "patches")
+    if params.test_patches == "kept" and files.selection:
+        patches = kept_patches(patches, read_table(files.selection[0], "selection"), sidecar.variant["keep"])
+    predictions = predict_network(
+        rebuild_network(sidecar, files.weights),
+        read_table(files.images, "images"),
+        patches,
+        sidecar.variant,
+        pooling=params.pooling,
+        size=sidecar.size,
+        device=device,
+        precision=sidecar.settings["precision"],
+        workers=snakemake.threads,
     )
     write_table(predictions, snakemake.output.predictions, "predictions")

@@ -2,33 +2,32 @@
 
 import json
 
-from network_job import new_network, run_training
+from network_job import run_training
 
-from iqadistill.models.rkiqt.nar_teacher import NARTraining
+from iqadistill.models.registry import TEACHERS
 from iqadistill.tables import read_table
-from iqadistill.training.deep.every_image import as_one_split
 from iqadistill.training.deep.references import read_reference_pool
+from iqadistill.training.image_tables import as_one_split
 
-w, params = snakemake.wildcards, snakemake.params
+params, files = snakemake.params, snakemake.input
+settings = TEACHERS.create(json.loads(params.teacher))
+names = {**json.loads(params.names), "encoder": "", "selector": "all", "student": ""}
+every_image = params.split == "all"
+split = 0 if every_image else int(params.split)
 
 
-def prepare():
-    """The teacher, the teacher beside its references, and what it learns from."""
-    tables = {name: read_table(snakemake.input[name], name) for name in ("images", "splits", "patches")}
-    split = 0
-    if params.every_image:
+def prepare(teacher):
+    """The teacher together with its references, and what it learns from."""
+    tables = {name: read_table(files[name], name) for name in ("images", "splits", "patches")}
+    if every_image:
         tables["splits"] = as_one_split(tables["splits"])
-    else:
-        split = int(w.split)
-    variant = {"train_dataset": w.dataset, "sampler": w.sampler, "teacher": w.teacher}
-    variant |= {"encoder": "", "selector": "all", "student": ""}
-    teacher = trained = new_network(snakemake, split)
-    if snakemake.input.pristine:
-        number, size = params.pristine_patches, json.loads(params.network)["size"]
-        pool = read_reference_pool(snakemake.input.pristine, number, size, split=split, seed=params.seed)
-        trained = NARTraining(teacher, pool)
-    facts = {"variant": {**variant, "split": w.split}}
-    return teacher, trained, {"tables": tables, "variant": variant, "keep": 1.0, "split": split, "facts": facts}
+    pool = None
+    if files.references:
+        count = settings.reference_patches()
+        pool = read_reference_pool(files.references, count, params.size, split=split, seed=params.seed)
+    trained = settings.training_module(teacher, pool)
+    sidecar = {"kind": "teacher", "variant": {**names, "split": params.split}, "sampler": json.loads(params.sampler)}
+    return trained, {"tables": tables, "variant": names, "keep": 1.0, "sidecar": sidecar}
 
 
-run_training(snakemake, prepare)
+run_training(snakemake, settings, split, prepare)

@@ -1,4 +1,4 @@
-"""Render a gallery, distort pristine panoramas, or draw noise: pictures first, images.csv last."""
+"""Render a gallery, distort pristine panoramas, or draw noise: images first, images.csv last."""
 
 from pathlib import Path
 

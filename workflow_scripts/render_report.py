@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
 from iqadistill.figures.convergence import stagnation_warnings
+from iqadistill.figures.experiment import Experiment
+from iqadistill.figures.registry import FIGURES
 from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.published import published_for
@@ -14,20 +16,22 @@ from iqadistill.tables import read_table
 
 with job_log(snakemake.log[0]):
     study = json.loads(snakemake.params.study)
+    sources = {name: study["datasets"][name]["source"] for name in json.loads(snakemake.params.datasets)}
     folder = Path(snakemake.output.page).parent.parent
     tables = {
         Path(file).name.removesuffix(".parquet"): pq.read_table(file).to_pandas() for file in snakemake.input.tables
     }
+    experiments = [Experiment.model_validate(facts) for facts in json.loads(snakemake.params.experiments)]
     figures = tuple(
         ReportFigure(
-            name=experiment["name"],
-            kind=experiment["figure"],
-            figure_stem=folder / "figures" / experiment["name"],
-            table_stem=folder / "tables" / experiment["name"],
-            datasets=tuple(sorted({cell["dataset"] for cell in experiment["cells"]})),
-            settings={**experiment, "keep": experiment["keep"][0]},
+            name=experiment.name,
+            kind=experiment.figure,
+            figure_stem=folder / "figures" / experiment.name,
+            table_stem=folder / "tables" / experiment.name,
+            datasets=tuple(sorted(experiment.datasets)),
+            settings={"keep_rate": experiment.keep_rate} if FIGURES.spec(experiment.figure).rates == "one" else {},
         )
-        for experiment in json.loads(snakemake.params.experiments)
+        for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
     report = Report(
@@ -38,7 +42,8 @@ with job_log(snakemake.log[0]):
         summary=read_table(snakemake.input.summary, "summary").to_pandas(),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
-        published=published_for(),
+        published=published_for(set(sources.values())),
+        sources=sources,
         provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **package_versions()},
         warnings=tuple(warnings),
     )

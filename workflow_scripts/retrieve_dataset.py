@@ -1,4 +1,4 @@
-"""Get a dataset's official files, unpacked, and write down what they were like."""
+"""Retrieve a dataset's official files, unpack them, and record their checksums."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,6 @@ from iqadistill.datasets.retrieval.retrieval import retrieve_dataset
 from iqadistill.tables import write_atomically
 
 with job_log(snakemake.log[0]):
-    found = retrieve_dataset(snakemake.params.source, snakemake.params.root, url=snakemake.params.url)
-    text = json.dumps({"dataset": snakemake.wildcards.dataset, **found}, indent=2) + "\n"
+    manifest = retrieve_dataset(snakemake.params.source, snakemake.params.root, url=snakemake.params.url)
+    text = json.dumps({"dataset": snakemake.params.name, **manifest}, indent=2) + "\n"
     write_atomically(Path(snakemake.output.manifest), lambda temporary: temporary.write_text(text))

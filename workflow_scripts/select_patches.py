@@ -2,17 +2,16 @@
 
 import json
 
-import torch
-from job import granted_device
+from job import granted_device, limit_threads
 
 from iqadistill.console import job_log
-from iqadistill.selection.ranking import create_selector, rank_patches
+from iqadistill.selection.ranking import rank_patches
+from iqadistill.selection.registry import SELECTORS
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
-    torch.set_num_threads(snakemake.threads)
-    settings = json.loads(snakemake.params.selector)
-    selector = create_selector(settings.pop("method"), **settings, device=device)
+    limit_threads(snakemake.threads)
+    selector = SELECTORS.create(json.loads(snakemake.params.selector)).create(device)
     embeddings = read_table(snakemake.input.embeddings, "embeddings")
     selection, trace = rank_patches(embeddings, selector, seed=snakemake.params.seed)
     write_table(trace, snakemake.output.trace, "selection_trace")

@@ -1,37 +1,41 @@
-"""Train a student on kept patches: all splits, selectors and keep rates of the sweep at once."""
+"""Train a deep student on the kept patches of one split."""
 
 import json
-from pathlib import Path
 
-import torch
-from job import granted_device
+from network_job import run_training
 
-from iqadistill.console import job_log
-from iqadistill.provenance import write_sidecar
-from iqadistill.tables import read_table, write_table
-from iqadistill.training.mlp.training import train_sweep
-from iqadistill.training.score_scale import score_scale
+from iqadistill.models.registry import STUDENTS
+from iqadistill.tables import read_table
+from iqadistill.training.deep.distillation import with_teachers
+from iqadistill.training.image_tables import score_scale
 
-with job_log(snakemake.log[0]), granted_device(snakemake) as device:
-    torch.set_num_threads(snakemake.threads)
-    settings = json.loads(snakemake.params.student)
-    variants = json.loads(snakemake.params.variants)
-    images = read_table(snakemake.input.images, "images")
-    sweep = train_sweep(
-        read_table(snakemake.input.embeddings, "embeddings"),
-        images,
-        read_table(snakemake.input.splits, "splits"),
-        {Path(file).stem: read_table(file, "selection") for file in snakemake.input.selections},
-        [(selector, keep) for selector, keep in variants],
-        **settings,
-        seed=snakemake.params.seed,
-        device=device,
+params, files = snakemake.params, snakemake.input
+settings = STUDENTS.create(json.loads(params.student))
+names, teachers = json.loads(params.names), json.loads(params.teachers)
+split, keep = int(names["split"]), float(names["keep"])
+
+
+def prepare(student):
+    """The student together with its teachers, and what it learns from."""
+    tables = {name: read_table(files[name], name) for name in ("images", "splits", "patches")}
+    if files.selection:
+        tables["selection"] = read_table(files.selection[0], "selection")
+    trained = with_teachers(
+        student,
+        settings,
+        teachers,
+        files.teachers,
+        files.teacher_sidecars,
+        files.references,
+        reference_patches=params.reference_patches,
+        size=params.size,
+        split=split,
+        seed=params.seed,
     )
-    names = {name: snakemake.wildcards[name] for name in ("sampler", "encoder", "student")}
-    names |= {"train_dataset": snakemake.wildcards.dataset, "teacher": ""}
-    write_table(sweep.history(**names), snakemake.output.history, "history")
-    sweep.save(snakemake.output.weights)
-    facts = {"variant": names, "settings": settings, "seed": snakemake.params.seed, "variants": variants}
-    facts |= {name: json.loads(snakemake.params[name]) for name in ("sampler", "encoder")}
-    facts["scale"] = score_scale(images)
-    write_sidecar(snakemake.output.sidecar, facts, [snakemake.input.embeddings, snakemake.input.splits])
+    sidecar = {"kind": "student", "variant": {**names, "keep": keep, "split": split}, "teachers": teachers}
+    sidecar |= {"sampler": json.loads(params.sampler), "scale": score_scale(tables["images"])}
+    variant = {name: value for name, value in names.items() if name not in ("keep", "split")}
+    return trained, {"tables": tables, "variant": variant, "keep": keep, "sidecar": sidecar}
+
+
+run_training(snakemake, settings, split, prepare)

@@ -1,17 +1,17 @@
-"""The command `iqadistill`: what can be asked outside of a run of the workflow."""
+"""The command `iqadistill`: score images, list datasets, check this machine, remove old results."""
 
 import argparse
 import sys
 
 from iqadistill import __version__
-from iqadistill.cli import datasets, doctor, score
+from iqadistill.cli import datasets, doctor, prune, score
 from iqadistill.errors import InputError
 
-COMMANDS = (score, datasets, doctor)
+COMMANDS = (score, datasets, doctor, prune)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns its exit status (0 fine, 1 problems found, 2 wrong input)."""
+    """Run the command line; returns its exit status (0: no problem, 1: problems found, 2: invalid input)."""
     parser = argparse.ArgumentParser(prog="iqadistill", description=__doc__.partition(":")[2].strip())
     parser.add_argument("--version", action="version", version=f"iqadistill {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

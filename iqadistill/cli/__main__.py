@@ -1,4 +1,4 @@
-"""`python -m iqadistill.cli` is `iqadistill`."""
+"""The command `iqadistill` as `python -m iqadistill.cli`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`iqadistill datasets`: every dataset, and how far its files have come."""
+"""`iqadistill datasets`: list the known datasets and the state of their files."""
 
 import argparse
 import json
@@ -18,11 +18,17 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to an argparse parser."""
     parser = commands.add_parser(
         "datasets",
-        help="list every dataset and how far its files have come",
-        description="List every dataset, those of datasets.yaml here too, and how far its files have come.",
+        help="list the known datasets and the state of their files",
+        description="List the known datasets, those of datasets.yaml here too, and the state of their files.",
     )
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER", help="holds NAME/ each (data)")
-    parser.add_argument("--json", action="store_true", help="print JSON with all that is known of each")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data"),
+        metavar="FOLDER",
+        help="folder with one subfolder per dataset (default: data)",
+    )
+    parser.add_argument("--json", action="store_true", help="print everything that is known about each dataset as JSON")
     parser.set_defaults(run=run)
 
 
@@ -37,7 +43,7 @@ def _row(name: str, record: DatasetRecord, data: Path) -> dict[str, Any]:
     return {
         "name": name,
         "kind": record.kind,
-        "access": record.access or {"rendered": "made here", "folder": "your own"}[record.origin],
+        "access": record.access or {"rendered": "rendered", "folder": "your own"}[record.origin],
         "status": _status(name, record, data / name),
         "images": record.distorted or record.references,
         "where": _where(name, record, data),
@@ -53,16 +59,16 @@ def _status(name: str, record: DatasetRecord, root: Path) -> str:
 
 
 def _where(name: str, record: DatasetRecord, data: Path) -> str:
-    """Where the files come from, with their licence if known."""
+    """Where the files come from, with the licence if known."""
     if record.origin == "rendered" and name != "panoramas":
         return "rendered by the workflow"
     if record.origin != "archive":
-        return f"your pictures in {data / name}, or where a study's root says"
+        return f"your images in {data / name}, or in the root that a study gives"
     return f"{record.page or record.archives[0].name}" + (f" ({record.licence})" if record.licence else "")
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Aligned columns; the last stands on lines of its own where it would run past the width."""
+    """Aligned columns; the last one is wrapped onto separate lines where it would exceed the width."""
     cells = [["" if row[column] is None else str(row[column]) for column in COLUMNS] for row in rows]
     widths = [max(map(len, column)) for column in zip(COLUMNS, *cells, strict=True)]
     lines = []
@@ -70,6 +76,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
         aligned = [cell.ljust(width) for cell, width in zip(fixed, widths, strict=False)]
         aligned[-1] = fixed[-1].rjust(widths[len(fixed) - 1])
         line = "  ".join([*aligned, last])
-        own_lines = textwrap.wrap(last, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
-        lines += [line] if len(line) <= WIDTH else ["  ".join(aligned), *(" " * INDENT + part for part in own_lines)]
+        wrapped = textwrap.wrap(last, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+        lines += [line] if len(line) <= WIDTH else ["  ".join(aligned), *(" " * INDENT + part for part in wrapped)]
     return "\n".join(line.rstrip() for line in lines)

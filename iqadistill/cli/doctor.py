@@ -1,4 +1,4 @@
-"""`iqadistill doctor`: whether this machine has what a run needs, a line each."""
+"""`iqadistill doctor`: check whether this machine has what the workflow needs."""
 
 import argparse
 import platform
@@ -18,44 +18,52 @@ from iqadistill.datasets.retrieval.unpackers import PROGRAMS
 
 WIDTH = 100
 PYTHON = (3, 11)
-ROOM = 20 << 30  # bytes that a study with some official datasets needs
-TIGHT = 2 << 30  # bytes that even the demo needs
+ENOUGH_SPACE = 20 << 30  # bytes that a study with some official datasets needs
+LEAST_SPACE = 2 << 30  # bytes that even the demo needs
 
 
 class Finding(NamedTuple):
-    """One line: state is ok, warning or problem; what was looked at; what was found, and what to do."""
+    """Result of a check.
+
+    Attributes:
+        state: ok, warning or problem.
+        subject: What was checked.
+        text: What was found, and what to do about it.
+    """
 
     state: str
-    what: str
-    found: str
+    subject: str
+    text: str
 
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to an argparse parser."""
-    text = "say whether this machine has what a run needs"
     parser = commands.add_parser(
-        "doctor", help=text, description=f"{text[0].upper()}{text[1:]}; fails on problems only."
+        "doctor",
+        help="check whether this machine has what the workflow needs",
+        description="Check whether this machine has what the workflow needs. Exits with status 1 on a problem.",
     )
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print a line a finding; 1 if one of them is a problem."""
-    findings = [*_python(), *_packages(), *_devices(), *_programs(), *_room(), *_datasets()]
+    """Print one finding per line; returns 1 if any is a problem."""
+    findings = [*_python(), *_packages(), *_devices(), *_programs(), *_disk_space(), *_datasets()]
     for finding in findings:
-        start = f"{finding.state:<8} {finding.what:<10} "
-        print(textwrap.fill(finding.found, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
+        start = f"{finding.state:<8} {finding.subject:<10} "
+        print(textwrap.fill(finding.text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
     return int(any(finding.state == "problem" for finding in findings))
 
 
 def _python() -> Iterator[Finding]:
-    fine = sys.version_info >= PYTHON
-    wanted = "" if fine else f"; install Python {'.'.join(map(str, PYTHON))} or newer"
-    yield Finding("ok" if fine else "problem", "Python", f"{platform.python_version()} on {platform.system()}{wanted}")
+    supported = sys.version_info >= PYTHON
+    advice = "" if supported else f"; install Python {'.'.join(map(str, PYTHON))} or newer"
+    state = "ok" if supported else "problem"
+    yield Finding(state, "Python", f"{platform.python_version()} on {platform.system()}{advice}")
 
 
 def _packages() -> Iterator[Finding]:
-    """The project's own requirements against what is installed."""
+    """Compare the project's requirements with the installed packages."""
     try:
         needed = [Requirement(line) for line in requires("iqadistill") or ()]
     except PackageNotFoundError:
@@ -63,22 +71,21 @@ def _packages() -> Iterator[Finding]:
             "warning", "iqadistill", "is not installed, so its requirements are unknown; run pip install -e ."
         )
         return
-    wrong = [line for need in needed if not need.marker and (line := _package_problem(need))]
-    for line in wrong:
-        yield Finding("problem", "package", line)
+    needed = [need for need in needed if not need.marker]
+    problems = [problem for need in needed if (problem := _package_problem(need))]
+    for problem in problems:
+        yield Finding("problem", "package", problem)
     shown = ", ".join(f"{name} {version(name)}" for name in ("snakemake", "torch", "timm") if _installed(name))
-    if not wrong:
-        yield Finding(
-            "ok", "packages", f"all {sum(not need.marker for need in needed)} requirements, among them {shown}"
-        )
+    if not problems:
+        yield Finding("ok", "packages", f"all {len(needed)} requirements are installed, among them {shown}")
 
 
 def _package_problem(need: Requirement) -> str:
-    found = _installed(need.name)
-    if found is None:
+    installed = _installed(need.name)
+    if installed is None:
         return f"{need.name} is missing; run pip install '{need}'"
-    fits = need.specifier.contains(re.sub(r"\+.*", "", found), prereleases=True)
-    return "" if fits else f"{need.name} {found} does not fit {need.specifier}; run pip install '{need}'"
+    fits = need.specifier.contains(re.sub(r"\+.*", "", installed), prereleases=True)
+    return "" if fits else f"{need.name} {installed} does not fit {need.specifier}; run pip install '{need}'"
 
 
 def _installed(name: str) -> str | None:
@@ -89,34 +96,36 @@ def _installed(name: str) -> str | None:
 
 
 def _devices() -> Iterator[Finding]:
-    import torch  # takes seconds, which no other command should wait for
+    import torch  # takes seconds; other commands need not wait for it
 
     if not torch.cuda.is_available():
         yield Finding("ok", "device", f"cpu with {torch.get_num_threads()} threads; no GPU that torch can use")
-    for number in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(number)
-        yield Finding("ok", "device", f"cuda:{number} {facts.name}, {facts.total_memory / 2**30:.0f} GiB")
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        yield Finding("ok", "device", f"cuda:{index} {properties.name}, {properties.total_memory / 2**30:.0f} GiB")
 
 
 def _programs() -> Iterator[Finding]:
-    found = [name for name in PROGRAMS if shutil.which(name)]
-    if found:
-        yield Finding("ok", "unpacking", f"zip and tar; rar and 7z by {', '.join(found)}")
+    programs = [name for name in PROGRAMS if shutil.which(name)]
+    if programs:
+        yield Finding("ok", "unpacking", f"zip and tar; rar and 7z by {', '.join(programs)}")
     else:
         advice = "for tid2013 and other rar or 7z archives install bsdtar (libarchive), 7z or unrar"
         yield Finding("warning", "unpacking", f"zip and tar only; {advice}")
 
 
-def _room() -> Iterator[Finding]:
-    """Free space where data and results go, once where both are on one disk."""
+def _disk_space() -> Iterator[Finding]:
+    """Free space for data and results, reported once if both are on one disk."""
     folders = [folder.resolve() if folder.exists() else Path.cwd() for folder in (Path("data"), Path("results"))]
     for folder in {folder.stat().st_dev: folder for folder in folders}.values():
         free = shutil.disk_usage(folder).free
-        state = "problem" if free < TIGHT else "warning" if free < ROOM else "ok"
-        advice = "" if state == "ok" else "; make room, the official datasets take up to tens of GiB each"
+        state = "problem" if free < LEAST_SPACE else "warning" if free < ENOUGH_SPACE else "ok"
+        advice = "" if state == "ok" else "; free some space, official datasets take up to tens of GiB each"
         yield Finding(state, "disk", f"{free / 2**30:.0f} GiB free at {folder}{advice}")
 
 
 def _datasets() -> Iterator[Finding]:
-    """The user's own entries are read, so that a mistake in them shows here."""
-    yield Finding("ok", "datasets", f"{len(dataset_records())} known; iqadistill datasets shows their state")
+    """Read the registry and the user's entries, so that mistakes in them are reported."""
+    yield Finding(
+        "ok", "datasets", f"{len(dataset_records())} datasets are known; iqadistill datasets shows their state"
+    )

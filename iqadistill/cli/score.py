@@ -1,4 +1,4 @@
-"""`iqadistill score`: the quality of pictures, by a student that was trained."""
+"""`iqadistill score`: the quality of images, predicted by a trained student."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from iqadistill.errors import InputError
 
 if TYPE_CHECKING:
     from iqadistill.scoring.results import TrainedResult
-from iqadistill.scoring.score import PictureScore
+    from iqadistill.scoring.score import ImageScore
 
 MAP = ".png"
 
@@ -21,18 +21,36 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to an argparse parser."""
     parser = commands.add_parser(
         "score",
-        help="score pictures with a trained student",
-        description="Score flat pictures or 360-degree panoramas, whichever the student was trained on.",
+        help="score images with a trained student",
+        description="Score flat images or 360-degree panoramas, whichever the student was trained on.",
     )
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER", help="folders are searched whole")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE_OR_FOLDER",
+        help="images, or folders that are searched with all subfolders",
+    )
     parser.add_argument(
         "--model", required=True, type=Path, help="a .safetensors of results/, or the folder with a student's splits"
     )
-    parser.add_argument("--selector", help="of an mlp: trained on the patches of this selector (all patches)")
-    parser.add_argument("--keep", type=float, metavar="RATE", help="of an mlp: and of this keep rate")
-    parser.add_argument("--patches", type=_at_least(1), metavar="N", help="patches a picture at most (as in training)")
-    parser.add_argument("--pooling", choices=("mean", "median"), default="mean", help="of patch scores (mean)")
-    parser.add_argument("--seed", type=_at_least(0), help="of the places of patches (the study's)")
+    parser.add_argument(
+        "--selector", help="for an MLP: the selector whose patches it was trained on (default: all patches)"
+    )
+    parser.add_argument("--keep", type=float, metavar="RATE", help="for an MLP: the keep rate it was trained at")
+    parser.add_argument(
+        "--patches",
+        type=_at_least(1),
+        metavar="N",
+        help="largest number of patches of an image (default: as in training)",
+    )
+    parser.add_argument(
+        "--pooling",
+        choices=("mean", "median"),
+        default="mean",
+        help="how patch scores become an image score (default: mean)",
+    )
+    parser.add_argument("--seed", type=_at_least(0), help="seed for patch sampling (default: the study's seed)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     parser.add_argument("--map", type=Path, metavar="OUT", help="draw patch scores: a .png, or a folder for .png files")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -41,24 +59,24 @@ def add_parser(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print a row a picture; 1 if one of them could not be scored."""
-    # they bring torch and timm, seconds that no other command should wait for
+    """Print a row for each image; returns 1 if one of them could not be scored."""
+    # imported here since torch and timm take seconds, which no other command should wait for
     from iqadistill.console import progress
     from iqadistill.devices import lease_device
-    from iqadistill.scoring.images import list_pictures
+    from iqadistill.scoring.images import list_images
     from iqadistill.scoring.results import load_result
-    from iqadistill.scoring.score import score_pictures
+    from iqadistill.scoring.score import score_images
     from iqadistill.scoring.table import describe, result_facts, score_rows, score_text, write_scores
 
-    paths = list_pictures(given.pictures)
+    paths = list_images(given.images)
     maps = _map_files(given.map, paths)
     if given.parquet and given.parquet.is_dir():
         raise InputError(f"--parquet {given.parquet}: is a folder; give a file.")
     scores, failures = [], []
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
-        found = score_pictures(result, paths, pooling=given.pooling, seed=given.seed, count=given.patches)
-        for score in progress(found, "score (pictures)", total=len(paths)) if len(paths) > 1 else found:
+        found = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=given.patches)
+        for score in progress(found, "score (images)", total=len(paths)) if len(paths) > 1 else found:
             if isinstance(score, InputError):
                 failures.append(str(score))
                 continue
@@ -87,14 +105,14 @@ def _at_least(lowest: int) -> Callable[[str], int]:
 
 
 def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
-    """Where each picture's map goes: in a folder under its own name and that of the folders in which pictures differ."""
+    """File of each image's map: in a folder, under the name of the image and the folders in which images differ."""
     if out is None:
         return {}
     if out.suffix.lower() == MAP:
         if len(paths) > 1:
-            raise InputError(f"--map {out}: one file for {len(paths)} pictures; give a folder.")
+            raise InputError(f"--map {out}: one file for {len(paths)} images; give a folder.")
         if out.resolve() == paths[0].resolve():
-            raise InputError(f"--map {out}: is the picture itself; give another name.")
+            raise InputError(f"--map {out}: is the image itself; give another name.")
         return {paths[0]: out}
     if out.is_file() or (out.suffix and not out.is_dir()):
         raise InputError(f"--map {out}: expected a file that ends in {MAP}, or a folder.")
@@ -103,7 +121,7 @@ def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
     return {path: out / file.relative_to(top).with_name(file.name + MAP) for path, file in whole.items()}
 
 
-def _write_map(file: Path, score: "PictureScore", result: "TrainedResult") -> None:
+def _write_map(file: Path, score: "ImageScore", result: "TrainedResult") -> None:
     from iqadistill.figures.drawing.patch_map import write_patch_map
     from iqadistill.images.decoding import read_image
 

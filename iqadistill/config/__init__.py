@@ -1,7 +1,5 @@
-"""A study: one YAML file that stands alone, validated before any work starts."""
+"""A study: one YAML file that stands alone, validated before any work starts, and the jobs it needs."""
 
-from iqadistill.config.grid import Cell, Sweep
-from iqadistill.config.load import check_study
-from iqadistill.config.study import Study
+import lazy_loader
 
-__all__ = ["Cell", "Study", "Sweep", "check_study"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,15 +2,7 @@
 
 import json
 
-from iqadistill.config.study import Study
-
-
-def schema() -> dict:
-    """JSON Schema of a study file as the models define it."""
-    made = Study.model_json_schema()
-    made["properties"].pop("grids")
-    return made
-
+from iqadistill.config.study import study_schema
 
 if __name__ == "__main__":
-    print(json.dumps(schema(), indent=2))
+    print(json.dumps(study_schema(), indent=2))

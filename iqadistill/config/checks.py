@@ -1,222 +1,354 @@
-"""What no single setting of a study shows: names that exist, kinds that fit."""
+"""Checks of what no single setting shows: names that exist, kinds that fit, images that teach and are never tested on."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 
-from iqadistill.config.grid import (
-    Cell,
-    Run,
-    dataset_kind,
-    dataset_source,
-    experiment_cells,
-    experiment_selectors,
-    experiment_students,
-    experiment_tested,
-    sampler_kind,
-    study_cross_tests,
-    study_runs,
-    study_sweeps,
+from iqadistill.config.experiments import (
+    kind_of,
+    reads_metrics,
+    selectors_of,
+    shows_all_patches_only,
+    source_of,
+    students_of,
+    tables_of,
+    tested_datasets,
 )
-from iqadistill.config.lessons import EVERY_IMAGE, pristine_patches, run_lessons, study_lessons
-from iqadistill.config.study import METRIC_FIGURES, Study
-from iqadistill.config.teachers import TARGET
+from iqadistill.config.jobs import EVERY_IMAGE, Plan, StudentJob
+from iqadistill.config.study import ExperimentSettings, Study
+from iqadistill.datasets.registry import RENAMED as RENAMED_SOURCES
 from iqadistill.datasets.registry import list_datasets
 from iqadistill.errors import InputError, nearest
+from iqadistill.figures.registry import FIGURES
+from iqadistill.models.registry import TARGET
+
+AXES = ("datasets", "samplers", "encoders", "selectors", "students")
 
 
-def check_experiments(study: Study) -> None:
-    """Check what no single setting shows: names that exist, kinds that fit, patches of one size and enough of them for h.
+def check_study_entries(study: Study) -> None:
+    """Run every check; the first that fails names the experiment or entry, what was expected and what to do.
 
     Raises:
-        InputError: With the experiment, the name and the nearest known one.
+        InputError: A check failed.
     """
+    for check in EARLY_CHECKS:
+        check(study)
+    plan = Plan(study)
+    for check_plan in CHECKS:
+        check_plan(plan)
+
+
+# Checks of the study's entries and experiments alone
+
+
+def check_sources(study: Study) -> None:
+    """Every dataset has a known source, and asks of it only what it has."""
     known = list_datasets()
     for name, entry in study.datasets.items():
+        if entry.source in RENAMED_SOURCES:
+            raise InputError(
+                f"datasets.{name}.source: {entry.source!r} is called {RENAMED_SOURCES[entry.source]!r}; write that."
+            )
         if entry.source not in known:
             hint = nearest(entry.source, known)
-            raise InputError(f"datasets.{name}.source: unknown source {entry.source!r} (own pictures: images); {hint}")
-        if entry.url and dataset_source(study, name).origin != "archive":
-            raise InputError(f"datasets.{name}.url: source {entry.source!r} comes as no archive; take url out.")
+            raise InputError(
+                f"datasets.{name}.source: unknown source {entry.source!r} (your own images: images); {hint}"
+            )
+        record = source_of(study, name)
+        if entry.url and record.origin != "archive":
+            raise InputError(f"datasets.{name}.url: source {entry.source!r} has no archive to download; remove url.")
         for kind in entry.splits:
-            if kind not in dataset_source(study, name).splits:
-                raise InputError(f"datasets.{name}.splits: source {entry.source!r} has no {kind} split; take it out.")
-    for position, experiment in enumerate(study.experiments):
-        where = f"experiments[{position}] ({experiment.name})"
-        for axis in ("datasets", "samplers", "encoders", "selectors", "students"):
+            if kind not in record.splits:
+                raise InputError(f"datasets.{name}.splits: source {entry.source!r} has no {kind} split; remove it.")
+
+
+def check_names(study: Study) -> None:
+    """Experiments name entries and grids that are defined, and have names of their own."""
+    for where, experiment in _experiments(study):
+        for axis in AXES:
             entries = getattr(study, axis)
             known = [*entries, *(grid for grid, members in study.grids.items() if members[0] in entries)]
             for name in getattr(experiment, axis) or ():
                 if name not in known:
                     raise InputError(f"{where}.{axis}: {name!r} is not defined; {nearest(name, known)}")
-        cells = experiment_cells(study, experiment)
-        if not cells:
-            raise InputError(
-                f"{where}: no sampler fits its datasets; panoramas take erp, lat, sp or sphere, flat pictures crops."
-            )
-        for cell in cells:
-            _check_components(study, where, cell, experiment_selectors(study, experiment))
-        unscored = [c.dataset for c in cells if dataset_source(study, c.dataset).score is None]
-        if unscored and experiment.figure in METRIC_FIGURES:
-            raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; leave it out.")
-        if experiment.tested_on and experiment.figure != "cross_dataset":
-            raise InputError(
-                f"{where}.tested_on: figure {experiment.figure} tests on the dataset it trains on; take it out."
-            )
-        for name in experiment_tested(study, experiment):
-            _check_tested(study, where, name, cells)
-        if experiment.figure == "cross_dataset" and {cell.dataset for cell in cells} == set(
-            experiment_tested(study, experiment)
-        ) == {cells[0].dataset}:
-            raise InputError(
-                f"{where}.tested_on: {cells[0].dataset!r} alone, which it trains on; name another dataset."
-            )
-        if experiment.figure in ("student_cost", "cross_dataset"):
-            for name in experiment_students(study, experiment):
-                if study.students[name].model == "mlp":
-                    raise InputError(f"{where}.students: {name!r} learns from embeddings; name deep students only.")
-    for run in study_runs(study):
-        _check_teachers(study, run)
-        _check_taught(study, run, run.dataset)
-        student, sampler = study.students[run.student], study.samplers[run.sampler]
-        if sampler.longer_side is not None and student.size is None:
-            raise InputError(
-                f"students.{run.student}.size: missing; crops of sampler {run.sampler!r} differ in size (longer_side), so it must bring"
-                f" them to one, such as {sampler.size}."
-            )
-        if (
-            student.patience
-            and not study.evaluation.val_fraction
-            and "official" not in study.datasets[run.dataset].splits
-        ):
-            raise InputError(
-                f"students.{run.student}.patience: needs validation images, of which evaluation.val_fraction 0 leaves none; raise it."
-            )
-    _check_lessons(study)
-    for test in study_cross_tests(study):
-        _check_taught(study, test.run, test.tested)
-    if not study_sweeps(study) and not study_runs(study):
-        raise InputError("experiments: none trains a student; add one with figure rate_sweep or controls.")
     names = [experiment.name for experiment in study.experiments]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"experiments: {name!r} is given twice; add a name of its own to each.")
-    for name, student in study.students.items():
-        if student.model == "mlp" and len(student.hidden) != len(student.dropout):
+            raise InputError(f"experiments: {name!r} is given twice; give each experiment a name.")
+
+
+def check_tables(study: Study) -> None:
+    """Experiments have embedding tables: samplers that fit their datasets, encoders that fit the samplers."""
+    for where, experiment in _experiments(study):
+        tables = tables_of(study, experiment)
+        if not tables:
             raise InputError(
-                f"students.{name}: hidden has {len(student.hidden)} widths and dropout {len(student.dropout)}; give one each."
+                f"{where}: no sampler fits its datasets; panoramas take erp, lat, sp or sphere, flat images crops."
             )
-
-
-def _check_tested(study: Study, where: str, name: str, cells: Iterable[Cell]) -> None:
-    if name not in study.datasets:
-        raise InputError(f"{where}.tested_on: {name!r} is not defined; {nearest(name, study.datasets)}")
-    if dataset_source(study, name).score is None:
-        raise InputError(f"{where}.tested_on: {name!r} has no scores to test against; leave it out.")
-    for cell in cells:
-        if dataset_kind(study, cell.dataset) != dataset_kind(study, name):
-            raise InputError(
-                f"{where}.tested_on: {name!r} holds {dataset_kind(study, name)} pictures, {cell.dataset!r} others; test within a kind."
-            )
-        if name != cell.dataset and _same_pictures(study, name, cell.dataset):
-            raise InputError(
-                f"{where}.tested_on: {name!r} holds the pictures of {cell.dataset!r}, which it trains on; leave it out."
-            )
-
-
-def _check_components(study: Study, where: str, cell: Cell, selectors: Iterable[str]) -> None:
-    sampler = study.samplers[cell.sampler]
-    if sampler.longer_side is not None and study.encoders[cell.encoder].size is None:
-        raise InputError(
-            f"encoders.{cell.encoder}.size: missing; crops of sampler {cell.sampler!r} differ in size (longer_side), so the encoder used"
-            f" in {where} must bring them to one, such as {sampler.size}."
-        )
-    for name in selectors:
-        selector = study.selectors[name]
-        if selector.method in ("residual", "highest_residual") and selector.n_components > sampler.count:
-            raise InputError(
-                f"selectors.{name}.n_components: h = {selector.n_components} exceeds the {sampler.count} patches of sampler"
-                f" {cell.sampler!r} used in {where}; lower it or sample more."
-            )
-
-
-def _check_teachers(study: Study, run: Run) -> None:
-    """Teachers that are there, of the model their role takes, and with a token to teach; images a run is tested on teach nothing."""
-    student = study.students[run.student]
-    if student.model != "rkiqt":
-        return
-    where = f"students.{run.student}"
-    for role, name in student.teachers().items():
-        if name not in study.teachers:
-            raise InputError(f"{where}.{role}: {name!r} is not defined; {nearest(name, study.teachers)}")
-        model = "nar_teacher" if role == "nar" else "regressor"
-        if study.teachers[name].model != model:
-            raise InputError(
-                f"{where}.{role}: {name!r} is a {study.teachers[name].model}; name a teacher of model {model}."
-            )
-        if role != "nar" and (student.head == "linear" or role not in student.tokens):
-            raise InputError(
-                f"{where}.{role}: the student has no {role} token; add it to tokens, or leave the teacher out."
-            )
-
-
-def _check_taught(study: Study, run: Run, tested: str) -> None:
-    """No picture of a dataset that a student is tested on teaches it, but for the training images of the split."""
-    for lesson in run_lessons(study, run).values():
-        pristine = getattr(study.teachers[lesson.teacher], "pristine", TARGET)
-        for key, name in (("pretrain_on", lesson.dataset), ("pristine", pristine)):
-            of_the_split = name == TARGET or (key == "pretrain_on" and name == run.dataset)
-            if not of_the_split and _same_pictures(study, name, tested):
+        for table in tables:
+            sampler, encoder = study.samplers[table.sampler], study.encoders[table.encoder]
+            if sampler.varies_in_size and encoder.size is None:
                 raise InputError(
-                    f"teachers.{lesson.teacher}.{key}: {name!r} holds pictures that {run.student!r} is tested on ({tested!r}); say target,"
-                    " name another dataset, or use one entry for both."
+                    f"encoders.{table.encoder}.size: missing; crops of sampler {table.sampler!r} differ in size (longer_side), so"
+                    f" the encoder used in {where} must resize them to one size, such as {sampler.size}."
+                )
+            for name in selectors_of(study, experiment):
+                least = study.selectors[name].least_patches
+                if least > sampler.count:
+                    raise InputError(
+                        f"selectors.{name}.n_components: h = {least} exceeds the {sampler.count} patches of sampler"
+                        f" {table.sampler!r} used in {where}; lower it or sample more."
+                    )
+
+
+def check_scored(study: Study) -> None:
+    """Figures on metrics show datasets with scores."""
+    for where, experiment in _experiments(study):
+        unscored = [t.dataset for t in tables_of(study, experiment) if source_of(study, t.dataset).score is None]
+        if unscored and reads_metrics(experiment):
+            raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; remove it.")
+
+
+def check_figure_rates(study: Study) -> None:
+    """A figure is given the keep rates and selectors that it shows, neither more nor fewer."""
+    for where, experiment in _experiments(study):
+        spec = FIGURES.spec(experiment.figure)
+        rates = [rate for rate in experiment.keep or study.keep if rate < 1]
+        if spec.rates == "one" and len(rates) != 1:
+            raise InputError(
+                f"{where}.keep: figure {experiment.figure} shows one keep rate below 1, found {rates}; give one, such as"
+                " keep: [0.4], and an experiment for each further rate."
+            )
+        for key in ("selectors", "keep"):
+            if shows_all_patches_only(experiment) and getattr(experiment, key) is not None:
+                raise InputError(
+                    f"{where}.{key}: figure {experiment.figure} shows all patches only; remove {key}, or compare selectors in a"
+                    " rate_sweep or controls experiment."
                 )
 
 
-def _same_pictures(study: Study, one: str, other: str) -> bool:
-    """Whether two dataset entries hold the same pictures."""
-    entries = [study.datasets.get(name) for name in (one, other)]
-    if None in entries or entries[0].source != entries[1].source:
-        return False
-    folders = [entry.root or f"data/{name}" for entry, name in zip(entries, (one, other), strict=True)]
-    return dataset_source(study, one).origin != "folder" or len(set(folders)) == 1
+def check_figure_needs(study: Study) -> None:
+    """Selectors, students and embedding tables of an experiment are such that its figure can show them all."""
+    for where, experiment in _experiments(study):
+        spec, figure = FIGURES.spec(experiment.figure), f"figure {experiment.figure}"
+        selectors, students = selectors_of(study, experiment), students_of(study, experiment)
+        told_apart: dict[tuple[object, ...], str] = {}
+        for name in selectors:
+            settings = study.selectors[name]
+            missing = [setting for setting in spec.needs if setting not in type(settings).model_fields]
+            if missing:
+                raise InputError(
+                    f"{where}.selectors: {figure} shows {missing[0]}, which {name!r} does not have; name selectors that do."
+                )
+            other = told_apart.setdefault(tuple(getattr(settings, setting) for setting in spec.needs), name)
+            if spec.needs and other != name:
+                raise InputError(
+                    f"{where}.selectors: {figure} tells selectors apart by {' and '.join(spec.needs)}, which {other!r} and"
+                    f" {name!r} have in common; name one of them."
+                )
+        for key, given, most in (
+            ("selectors", selectors, spec.most_selectors),
+            ("datasets", tables_of(study, experiment), spec.most_tables),
+            ("students", students if reads_metrics(experiment) else [], 1 if spec.one_student else None),
+        ):
+            if most is not None and len(given) > most:
+                what = "combinations of dataset, sampler and encoder" if key == "datasets" else key
+                raise InputError(
+                    f"{where}.{key}: {figure} shows {most} at most, found {len(given)} {what}; name fewer."
+                )
+        for name in students:
+            if spec.students == "pixels" and study.students[name].learns_from == "embeddings":
+                raise InputError(f"{where}.students: {name!r} learns from embeddings; name deep students only.")
 
 
-def _check_lessons(study: Study) -> None:
-    """Datasets and samplers that teachers need, of kinds that fit."""
-    for lesson in study_lessons(study):
-        where, teacher = f"teachers.{lesson.teacher}", study.teachers[lesson.teacher]
-        needed = {"pretrain_on": (lesson.dataset, lesson.sampler)}
-        pristine = pristine_patches(study, lesson, lesson.teacher)
-        if pristine:
-            needed["pristine"] = pristine
+def check_cross_tests(study: Study) -> None:
+    """Students are tested across datasets of one kind that share no image."""
+    for where, experiment in _experiments(study):
+        if experiment.tested_on and experiment.figure != "cross_dataset":
+            raise InputError(
+                f"{where}.tested_on: figure {experiment.figure} tests on the dataset it trains on; remove tested_on."
+            )
+        tables, tested = tables_of(study, experiment), tested_datasets(study, experiment)
+        for name in tested:
+            if name not in study.datasets:
+                raise InputError(f"{where}.tested_on: {name!r} is not defined; {nearest(name, study.datasets)}")
+            if source_of(study, name).score is None:
+                raise InputError(f"{where}.tested_on: {name!r} has no scores to test against; remove it.")
+            for table in tables:
+                if kind_of(study, table.dataset) != kind_of(study, name):
+                    raise InputError(
+                        f"{where}.tested_on: {name!r} holds {kind_of(study, name)} images, {table.dataset!r} others; test within"
+                        " a kind."
+                    )
+                if name != table.dataset and same_images(study, name, table.dataset):
+                    raise InputError(
+                        f"{where}.tested_on: {name!r} holds the images of {table.dataset!r}, which it trains on; remove it."
+                    )
+        if tested and {table.dataset for table in tables} == set(tested) and len(set(tested)) == 1:
+            raise InputError(
+                f"{where}.tested_on: {tested[0]!r} is the only dataset and is trained on; name another dataset."
+            )
+
+
+# Checks of the jobs that follow
+
+
+def check_something_trains(plan: Plan) -> None:
+    """A study trains a student."""
+    if not plan.mlp_jobs and not plan.student_jobs:
+        raise InputError("experiments: none trains a student; add one with figure rate_sweep or controls.")
+
+
+def check_students(plan: Plan) -> None:
+    """Deep students get patches of one size, and validation images where they wait for them."""
+    for job in plan.student_jobs:
+        student, sampler = plan.study.students[job.student], plan.study.samplers[job.sampler]
+        if sampler.varies_in_size and student.size is None:
+            raise InputError(
+                f"students.{job.student}.size: missing; crops of sampler {job.sampler!r} differ in size (longer_side), so it must"
+                f" resize them to one size, such as {sampler.size}."
+            )
+        official = "official" in plan.study.datasets[job.dataset].splits
+        if student.patience and not plan.study.evaluation.val_fraction and not official:
+            raise InputError(
+                f"students.{job.student}.patience: needs validation images, but evaluation.val_fraction is 0; raise it."
+            )
+
+
+def check_roles(plan: Plan) -> None:
+    """Teachers are defined, of the model their role takes, and teach a student that can learn from them."""
+    for name in sorted({job.student for job in plan.student_jobs}):
+        student = plan.study.students[name]
+        for role, teacher in student.teachers().items():
+            model = student.teacher_models[role]
+            if plan.study.teachers[teacher].model != model:
+                raise InputError(
+                    f"students.{name}.{role}: {teacher!r} is a {plan.study.teachers[teacher].model}; name a teacher of model"
+                    f" {model}."
+                )
+        student.check_teachers(f"students.{name}")
+
+
+def check_teachers_exist(study: Study) -> None:
+    """Teachers that students name are defined."""
+    for name in {name for e in study.experiments for name in students_of(study, e)}:
+        student = study.students[name]
+        if student.learns_from == "pixels":
+            for role, teacher in student.teachers().items():
+                if teacher not in study.teachers:
+                    hint = nearest(teacher, study.teachers)
+                    raise InputError(f"students.{name}.{role}: {teacher!r} is not defined; {hint}")
+
+
+def check_teacher_data(study: Study) -> None:
+    """Datasets and samplers that teachers name are defined, fit each other, and hold what teachers need."""
+    for where, name in _teachers_in_use(study):
+        teacher = study.teachers[name]
+        for key, dataset in (("pretrain_on", teacher.trains_on()), ("pristine", teacher.pristine_dataset())):
+            if dataset not in (None, TARGET, *study.datasets):
+                raise InputError(
+                    f"{where}.{key}: {dataset!r} is not defined under datasets; {nearest(str(dataset), study.datasets)}"
+                )
+        sampler = teacher.sampler_entry()
+        if sampler is not None and sampler not in study.samplers:
+            raise InputError(f"{where}.sampler: {sampler!r} is not defined; {nearest(sampler, study.samplers)}")
+        if teacher.trains_on() != TARGET and source_of(study, teacher.trains_on()).score is None:
+            raise InputError(
+                f"{where}.pretrain_on: {teacher.trains_on()!r} has no scores to learn from; name another dataset."
+            )
+
+
+def check_teacher_jobs(plan: Plan) -> None:
+    """Patches that teachers are trained on fit the images, have one size, and there are pristine ones where needed."""
+    study = plan.study
+    for job in plan.teacher_jobs:
+        where, teacher = f"teachers.{job.teacher}", study.teachers[job.teacher]
+        needed = {"pretrain_on": (job.dataset, job.sampler)}
+        references = plan.references_of(job.dataset, job.sampler, job.teacher)
+        if references:
+            needed["pristine"] = references
         for key, (dataset, sampler) in needed.items():
-            if dataset not in study.datasets:
+            if study.samplers[sampler].kind != kind_of(study, dataset):
                 raise InputError(
-                    f"{where}.{key}: {dataset!r} is not defined under datasets; {nearest(dataset, study.datasets)}"
+                    f"{where}.sampler: {sampler!r} does not fit the {kind_of(study, dataset)} images of {dataset!r} ({key});"
+                    " name one that does."
                 )
-            if sampler not in study.samplers:
-                raise InputError(f"{where}.sampler: {sampler!r} is not defined; {nearest(sampler, study.samplers)}")
-            if sampler_kind(study, sampler) != dataset_kind(study, dataset):
+            if study.samplers[sampler].varies_in_size and teacher.size is None:
                 raise InputError(
-                    f"{where}.sampler: {sampler!r} does not fit the {dataset_kind(study, dataset)} pictures of {dataset!r} ({key}); name"
-                    " one that does."
+                    f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side); give a size."
                 )
-            if study.samplers[sampler].longer_side is not None and teacher.size is None:
-                raise InputError(
-                    f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side); give one."
-                )
-        if pristine and not _may_have_references(study, pristine[0]):
+        if references and not _may_have_references(study, references[0]):
             raise InputError(
-                f"{where}.pristine: {pristine[0]!r} has no pristine pictures; name a dataset with references, such as div2k."
+                f"{where}.pristine: {references[0]!r} has no pristine images; name a dataset with references, such as div2k."
             )
-        if teacher.patience and (lesson.split == EVERY_IMAGE or not study.evaluation.val_fraction):
-            raise InputError(f"{where}.patience: there are no validation images to be patient with; take it out.")
-        if dataset_source(study, lesson.dataset).score is None:
-            raise InputError(
-                f"{where}.pretrain_on: {lesson.dataset!r} has no scores to learn from; name another dataset."
-            )
+        if teacher.patience and (job.split == EVERY_IMAGE or not study.evaluation.val_fraction):
+            raise InputError(f"{where}.patience: needs validation images, of which there are none; remove patience.")
+
+
+def check_taught_images(plan: Plan) -> None:
+    """No image that a student is tested on teaches it, except training images of its split."""
+    for job in plan.student_jobs:
+        _check_taught(plan, job, job.dataset)
+    for test in plan.cross_tests:
+        _check_taught(plan, test.job, test.tested)
+
+
+def _check_taught(plan: Plan, job: StudentJob, tested: str) -> None:
+    for teacher in plan.teachers_of(job).values():
+        pristine = plan.study.teachers[teacher.teacher].pristine_dataset() or TARGET
+        for key, name in (("pretrain_on", teacher.dataset), ("pristine", pristine)):
+            of_the_split = name == TARGET or (key == "pretrain_on" and name == job.dataset)
+            if not of_the_split and same_images(plan.study, name, tested):
+                raise InputError(
+                    f"teachers.{teacher.teacher}.{key}: {name!r} holds images that {job.student!r} is tested on ({tested!r}); set"
+                    " it to target, name another dataset, or use one entry for both."
+                )
+
+
+def same_images(study: Study, one: str, other: str) -> bool:
+    """Whether two dataset entries hold the same images."""
+    if one not in study.datasets or other not in study.datasets:
+        return False
+    entries = [study.datasets[name] for name in (one, other)]
+    if entries[0].source != entries[1].source:
+        return False
+    folders = {entry.root or f"data/{name}" for entry, name in zip(entries, (one, other), strict=True)}
+    return source_of(study, one).origin != "folder" or len(folders) == 1
 
 
 def _may_have_references(study: Study, name: str) -> bool:
-    """Whether a dataset has pristine pictures; of pictures of one's own only the files tell."""
-    source = dataset_source(study, name)
+    """Whether a dataset has pristine images; for the user's own images only the files tell."""
+    source = source_of(study, name)
     return source.origin != "archive" or bool(source.references)
+
+
+def _experiments(study: Study) -> Iterator[tuple[str, ExperimentSettings]]:
+    """Experiments with how messages name them."""
+    for position, experiment in enumerate(study.experiments):
+        yield f"experiments[{position}] ({experiment.name})", experiment
+
+
+def _teachers_in_use(study: Study) -> Iterator[tuple[str, str]]:
+    """Teachers of the students that experiments name, with how messages name them."""
+    students = {name for e in study.experiments if reads_metrics(e) for name in students_of(study, e)}
+    deep = [study.students[name] for name in students if study.students[name].learns_from == "pixels"]
+    for name in sorted({teacher for student in deep for teacher in student.teachers().values()}):
+        yield f"teachers.{name}", name
+
+
+EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
+    check_sources,
+    check_names,
+    check_tables,
+    check_scored,
+    check_figure_rates,
+    check_figure_needs,
+    check_cross_tests,
+    check_teachers_exist,
+    check_teacher_data,
+)
+CHECKS: tuple[Callable[[Plan], None], ...] = (
+    check_something_trains,
+    check_students,
+    check_roles,
+    check_teacher_jobs,
+    check_taught_images,
+)

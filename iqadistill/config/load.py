@@ -1,28 +1,39 @@
-"""From raw YAML to a checked `Study`: grids spread out, defaults by name, errors of one sentence."""
+"""From raw YAML to a checked `Study`: parameter grids expanded, defaults by name, errors of one sentence."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import Any, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from iqadistill.config.checks import check_experiments
-from iqadistill.config.students import STUDENT_MODELS
-from iqadistill.config.study import FLAT_METHODS, SELECTOR_METHODS, SPHERE_METHODS, Study
-from iqadistill.config.teachers import TEACHER_MODELS
-from iqadistill.errors import InputError, nearest
+from iqadistill.config.checks import check_study_entries
+from iqadistill.config.study import Study
+from iqadistill.encoders.registry import ENCODERS
+from iqadistill.errors import InputError
+from iqadistill.models.registry import STUDENTS, TEACHERS
+from iqadistill.registry import Registry
+from iqadistill.sampling.registry import SAMPLERS
+from iqadistill.selection.registry import SELECTORS
+from iqadistill.settings import Settings, first_error
 
+REGISTRIES: dict[str, Registry] = {
+    "samplers": SAMPLERS,
+    "encoders": ENCODERS,
+    "selectors": SELECTORS,
+    "teachers": TEACHERS,
+    "students": STUDENTS,
+}
 GRID_SECTIONS = ("selectors", "students")
-# settings whose value is a list by itself, so that a grid of them is a list of lists; an mlp's dropout is another
-LISTS = ("hidden", "flips", "tokens", "generator")
+RENAMED = {"pretrained": "weights", "stem_pretrained": "stem_weights", "picture_depth": "image_depth"}
+_WEIGHTS = {True: "hub", False: "none"}
 
 
 def check_study(raw: Mapping[str, Any]) -> Study:
     """Validate a study.
 
-    A list as the value of a selector's or a deep student's setting makes a grid: `residual_h: {n_components: [5, 10]}` becomes
-    `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for both. Of a setting that is a
-    list by itself, a list of lists makes one.
+    A list as the value of a selector's or a student's setting makes a grid: `residual_h: {n_components: [5, 10]}` becomes
+    `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for both. For a setting
+    that is a list by itself, such as `hidden`, a list of lists makes one.
 
     Args:
         raw: The study file as YAML gives it.
@@ -32,35 +43,26 @@ def check_study(raw: Mapping[str, Any]) -> Study:
             something the study does not define.
     """
     raw = dict(raw)
-    _name_defaults(raw)
-    raw["grids"] = {name: members for section in GRID_SECTIONS for name, members in _spread_grids(raw, section).items()}
+    _fill_in_names(raw)
+    grids = {name: members for section in GRID_SECTIONS for name, members in _expand_grids(raw, section).items()}
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        raise InputError(_sentence(error, raw)) from None
-    check_experiments(study)
+        raise InputError(first_error(error, Study)) from None
+    study._grids.update(grids)
+    check_study_entries(study)
     return study
 
 
-def _name_defaults(raw: dict[str, Any]) -> None:
-    """An entry named after a method or model uses it; a dataset's source is its own name unless given."""
-    methods = (
-        ("samplers", "method", SPHERE_METHODS + FLAT_METHODS),
-        ("selectors", "method", SELECTOR_METHODS),
-        ("teachers", "model", TEACHER_MODELS),
-        ("students", "model", STUDENT_MODELS),
-    )
+def _fill_in_names(raw: dict[str, Any]) -> None:
+    """An entry named after a method or model uses it; a dataset's source is its name unless given."""
     raw.setdefault("teachers", {})
-    for section, key, known in methods:
+    for section, registry in REGISTRIES.items():
         raw[section] = _entries(raw, section)
         for name, settings in raw[section].items():
-            if key not in settings:
-                stem = next(
-                    (m for m in sorted(known, key=len, reverse=True) if name == m or name.startswith(f"{m}_")), None
-                )
-                if stem is None:
-                    raise InputError(f"{section}.{name}: no {key}; give one of {', '.join(known)}.")
-                settings[key] = stem
+            _refuse_renamed(f"{section}.{name}", settings)
+            if registry.key not in settings:
+                settings[registry.key] = _named_after(section, name, registry)
     raw["selectors"].setdefault("random", {"method": "random"})  # the control of every selector
     raw["datasets"] = _entries(raw, "datasets")
     for name, settings in raw["datasets"].items():
@@ -70,6 +72,24 @@ def _name_defaults(raw: dict[str, Any]) -> None:
         raw["experiments"] = [
             {"name": e["figure"], **e} if isinstance(e, Mapping) and "figure" in e else e for e in experiments
         ]
+
+
+def _named_after(section: str, name: str, registry: Registry) -> str:
+    """The registered entry that a name begins with; the only one there is needs no such name."""
+    if len(registry) == 1:
+        return registry.names[0]
+    by_length = sorted(registry.names, key=len, reverse=True)
+    entry = next((known for known in by_length if name == known or name.startswith(f"{known}_")), None)
+    if entry is None:
+        raise InputError(f"{section}.{name}: no {registry.key}; give one of {', '.join(registry.names)}.")
+    return entry
+
+
+def _refuse_renamed(where: str, settings: Mapping[str, Any]) -> None:
+    for old, new in RENAMED.items():
+        if old in settings:
+            value = _WEIGHTS.get(settings[old], settings[old]) if isinstance(settings[old], bool) else settings[old]
+            raise InputError(f"{where}.{old}: this key is called {new}; write {new}: {value}.")
 
 
 def _entries(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
@@ -86,14 +106,17 @@ def _entries(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
     return {str(name): dict(settings or {}) for name, settings in entries.items()}
 
 
-def _spread_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...]]:
-    grids, spread = {}, {}
+def _expand_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...]]:
+    """Replace every entry with lists as values by its members; returns the members of each grid."""
+    registry = REGISTRIES[section]
+    grids, expanded = {}, {}
     for name, settings in raw[section].items():
-        own_lists = (*LISTS, "dropout") if settings.get("model") == "mlp" else LISTS
+        entry = settings[registry.key]
+        fields = registry[entry] if entry in registry.names else Settings
         axes = {
             key: value
             for key, value in settings.items()
-            if isinstance(value, list) and (key not in own_lists or any(isinstance(one, list) for one in value))
+            if isinstance(value, list) and (not _is_list(fields, key) or any(isinstance(one, list) for one in value))
         }
         members = {
             ".".join([name, *(f"{key}-{_joined(value)}" for key, value in zip(axes, point, strict=True))]): {
@@ -104,55 +127,16 @@ def _spread_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...
         }
         if axes:
             grids[name] = tuple(members)
-        spread |= members
-    raw[section] = spread
+        expanded |= members
+    raw[section] = expanded
     return grids
+
+
+def _is_list(fields: type[Settings], key: str) -> bool:
+    """Whether a setting is a list by itself."""
+    return key in fields.model_fields and get_origin(fields.model_fields[key].annotation) is tuple
 
 
 def _joined(value: Any) -> str:
     """A setting's value as a part of a name."""
     return "-".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
-
-
-def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
-    """The first thing wrong, as one sentence."""
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"] if part != "[key]"]
-    if location[0] in ("students", "teachers") and len(location) > 2:
-        del location[2]  # the model whose settings were tried
-    where = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        fields = _fields_at(Study, first["loc"][:-1])
-        return f"{where}: unknown key; {nearest(location[-1], fields)}"
-    if first["type"] == "missing":
-        return f"{where}: missing; give it in the study file (config.yaml shows every key)."
-    if first["type"] == "union_tag_invalid":
-        known = TEACHER_MODELS if location[0] == "teachers" else STUDENT_MODELS
-        return f"{where}.model: unknown value {first['ctx']['tag']!r}; {nearest(first['ctx']['tag'], known)}"
-    if first["type"] == "literal_error" and isinstance(first["input"], str):
-        known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{where}: unknown value {first['input']!r}; {nearest(first['input'], known)}"
-    return (
-        f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r}; correct it in the study file."
-    )
-
-
-def _fields_at(model: type[BaseModel], location: tuple) -> list[str]:
-    """Field names of the settings model at a location of an error."""
-    choices: list[type[BaseModel]] = []
-    for part in location:
-        if part in model.model_fields:
-            choices = list(_models_in(model.model_fields[part].annotation))
-            model = choices[0] if choices else model
-        else:  # of several models, the one whose settings were tried
-            model = next(
-                (m for m in choices if "model" in m.model_fields and m.model_fields["model"].default == part), model
-            )
-    return [name for name in model.model_fields if name != "grids"]
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)

@@ -1,4 +1,4 @@
-"""Datasets: official archives, galleries and panoramas rendered on the spot, own images; index of pictures and scores, splits."""
+"""Datasets: registry, labels and index, splits; official archives are retrieved and galleries rendered."""
 
 import lazy_loader
 

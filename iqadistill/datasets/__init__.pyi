@@ -1,9 +1,9 @@
 from .galleries.rendering import render_dataset
 from .galleries.scenes import gallery_scenes
-from .galleries.simulated_scores import noise_ceiling
 from .index import index_dataset, load_dataset
 from .registry import dataset_record, list_datasets
 from .retrieval.retrieval import retrieve_dataset
+from .simulated_scores import noise_ceiling
 from .splits import split_dataset
 
 __all__ = [

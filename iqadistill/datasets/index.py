@@ -1,20 +1,40 @@
-"""The index of a dataset: every picture decoded once, every score checked and put on one scale, before any long work."""
+"""Index of a dataset: every image decoded once, every score checked and put on one scale."""
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
 from iqadistill.console import progress
-from iqadistill.datasets.galleries.simulated_scores import PROVENANCE, noise_ceiling
-from iqadistill.datasets.images_csv import check_scores, read_listing
-from iqadistill.datasets.labels import official_roles, read_labels
-from iqadistill.datasets.registry import DatasetRecord, ScoreRecord, dataset_record
+from iqadistill.datasets.images_csv import check_scores, read_images_csv
+from iqadistill.datasets.labels.official import official_roles, read_official_labels
+from iqadistill.datasets.registry import DatasetRecord, ScoreRecord, dataset_record, dataset_records
+from iqadistill.datasets.simulated_scores import PROVENANCE, noise_ceiling
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import picture_size
+from iqadistill.images.decoding import image_size
 from iqadistill.parallel import map_ahead
 from iqadistill.tables import as_table
+
+
+class CheckedImage(NamedTuple):
+    """Result of decoding an image.
+
+    Attributes:
+        width: Width in pixels, upright; None if the image is quarantined.
+        height: Height in pixels.
+        status: "ok" or "quarantined".
+        reason: Why it is quarantined.
+        sha256: SHA-256 of the file, in hexadecimal; None if the image is quarantined.
+    """
+
+    width: int | None
+    height: int | None
+    status: str
+    reason: str | None
+    sha256: str | None
 
 
 def load_dataset(name: str, root: str | Path, **settings: Any) -> pa.Table:
@@ -22,17 +42,17 @@ def load_dataset(name: str, root: str | Path, **settings: Any) -> pa.Table:
 
     Args:
         name: One of `list_datasets()`.
-        root: Folder with the unpacked official archive, or with images.csv and the pictures it names.
-        settings: Further settings of `index_dataset` (kind, score_range, on_error, min_size, workers).
+        root: Folder with the unpacked official archive, or with images.csv and the images it names.
+        settings: Further arguments of `index_dataset` (kind, score_range, on_error, workers).
 
     Returns:
-        Table "images"; its metadata says where the scores come from.
+        Table "images"; its metadata is that of `index_dataset`.
 
     Raises:
         InputError: As `index_dataset`.
     """
-    images, facts = index_dataset(name, root, source=name, **settings)
-    return images.replace_schema_metadata(facts)
+    images, metadata = index_dataset(name, root, source=name, **settings)
+    return images.replace_schema_metadata(metadata)
 
 
 def index_dataset(
@@ -43,147 +63,168 @@ def index_dataset(
     kind: str | None = None,
     score_range: tuple[float, float] | None = None,
     on_error: str = "stop",
-    min_size: int = 1,
     workers: int = 1,
 ) -> tuple[pa.Table, dict[str, str]]:
-    """Check every picture and score of a dataset.
+    """Check every image and score of a dataset.
 
-    Pictures and scores are those of images.csv where the folder has one, else those of the official label files. quality is
-    the score min-max scaled to [0, 1], higher better, over the possible range or else the observed one.
+    Images and scores are those of images.csv if the folder has one, else those of the official label files. quality is
+    the score min-max scaled to [0, 1], higher better, over the possible range or, if that is unknown, the observed one.
 
     Args:
-        name: The dataset's name in the study.
-        root: Folder with the unpacked official archive, or with images.csv and the pictures it names.
+        name: Name of the dataset in the study.
+        root: Folder with the unpacked official archive, or with images.csv and the images it names.
         source: Name in `list_datasets()`.
         kind: "flat" or "sphere"; default: the source's.
         score_range: Lowest and highest possible score; default: the source's.
-        on_error: What a picture that is missing, cannot be decoded or has no score does: "stop", or "quarantine" with its
-            reason.
-        min_size: Shorter side in pixels that a picture must have, e.g. that of a patch.
-        workers: Pictures decoded at once.
+        on_error: What to do about an image that is missing, cannot be decoded or has no score: "stop", or "quarantine"
+            it with the reason.
+        workers: Number of threads that decode.
 
     Returns:
-        Table "images", and its metadata: `scores` says where the scores come from and `score_column` what they are called;
-        simulated scores add their `noise_ceiling` (SRCC).
+        Table "images", and its metadata: `scores` is the origin of the scores and `score_column` their name; `content`
+        is a digest of the image files (see `content_digest`); simulated scores have a `noise_ceiling` (SRCC).
 
     Raises:
-        InputError: Unknown source; labels missing or wrong (see `read_listing`, `read_labels`), or of another number of
-            pictures than the dataset has; a picture missing, undecodable or without score (unless quarantined), smaller than
-            `min_size`, or of kind sphere and not twice as wide as high; all scores equal.
+        InputError: The source is unknown; labels are missing or wrong (see `read_images_csv`, `read_official_labels`),
+            or list another number of images than the dataset has; an image is missing, undecodable or without score
+            (unless quarantined), or of kind sphere and not twice as wide as high; all scores are equal.
     """
     record = dataset_record(source)
     root, file = Path(root), Path(root) / "images.csv"
     official = record.labels is not None and not file.is_file()
-    known = _known_score(record, official, score_range)
+    score = _score_record(source, record, official, score_range)
     if official:
-        listing = read_labels(record.labels, root)
-        column = known.column if known is not None else None
+        listing = read_official_labels(record.labels, root)
+        column = score.column if score is not None else None
         _check_counts(root, record, listing)
     elif file.is_file():
-        listing, column = read_listing(file, known)
+        listing, column = read_images_csv(file, score)
     else:
         raise InputError(f"{file}: does not exist; {_remedy(record)}.")
     if column is not None:
-        check_scores(listing, column, known)
+        check_scores(listing, column, score)
     listing["path"] = [(root / image).as_posix() for image in listing["image"]]
-    checks = _check_pictures(listing, column, kind or record.kind, on_error, min_size, workers)
-    images = pd.concat([listing, checks], axis=1)
+    checked = _check_images(listing, column, kind or record.kind, on_error, workers)
+    pairs = zip(listing["image_id"], checked, strict=True)
+    content = content_digest({image_id: image.sha256 for image_id, image in pairs if image.sha256 is not None})
+    decoded = pd.DataFrame(checked, columns=CheckedImage._fields).drop(columns="sha256")
+    images = pd.concat([listing, decoded], axis=1)
     if official:
         images["official_role"] = official_roles(record.labels, images)
-    images["quality"] = _quality(root if official else file, images, column, known)
+    images["quality"] = _quality(root if official else file, images, column, score)
     images.insert(0, "dataset", name)
-    table = as_table(_arrow_types(images.drop(columns=["where", "image"])), "images")
-    return table, _facts(record, table, column, official)
+    table = as_table(_nullable_types(images.drop(columns=["where", "image"])), "images")
+    return table, {**_score_metadata(record, table, column, official), "content": content}
+
+
+def content_digest(files: Mapping[str, str]) -> str:
+    """Digest of a dataset's usable images, so that a table of them changes when a file is replaced.
+
+    Args:
+        files: SHA-256 of each usable image's file, by image_id.
+
+    Returns:
+        SHA-256 over the ids and digests, in hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for image_id, sha256 in files.items():
+        digest.update(f"{image_id}\0{sha256}\n".encode())
+    return digest.hexdigest()
 
 
 def _remedy(record: DatasetRecord) -> str:
     if record.origin == "rendered":
         return "render the dataset into this folder first"
-    return "write one there with the columns image and score, mos or dmos, a row a picture"
+    return "write one there with the columns image and score, mos or dmos, and one row per image"
 
 
-def _known_score(record: DatasetRecord, official: bool, score_range: tuple[float, float] | None) -> ScoreRecord | None:
-    known = record.score
-    if official and known is not None and known.column is None:
-        known = dataset_record(
-            record.labels
-        ).score  # an own entry with labels of a known format: its score is known too
-    if known is not None and score_range is not None:
-        known = known.model_copy(update={"range": tuple(score_range)})
-    return known
+def _score_record(
+    source: str, record: DatasetRecord, official: bool, score_range: tuple[float, float] | None
+) -> ScoreRecord | None:
+    score = record.score
+    if official and score is not None and score.column is None:
+        # a user's entry with labels of a shipped dataset's format: the score is that dataset's
+        same_format = dataset_records().get(record.labels)
+        if same_format is None:
+            raise InputError(
+                f"dataset {source}: score.column is missing; give the name of the score in its registry entry."
+            )
+        score = same_format.score
+    if score is not None and score_range is not None:
+        score = score.model_copy(update={"range": tuple(score_range)})
+    return score
 
 
 def _check_counts(root: Path, record: DatasetRecord, listing: pd.DataFrame) -> None:
     references = int(listing["is_reference"].sum())
-    for what, expected, found in (
-        ("distorted pictures", record.distorted, len(listing) - references),
+    for what, expected, count in (
+        ("distorted images", record.distorted, len(listing) - references),
         ("references", record.references, references),
     ):
-        if expected is not None and found != expected:
+        if expected is not None and count != expected:
             raise InputError(
-                f"{root}: the labels list {found} {what}, but {record.title} has {expected}; get its official files again."
+                f"{root}: the labels list {count} {what}, but {record.title} has {expected}; "
+                "get its official files again."
             )
 
 
-def _check_pictures(
-    listing: pd.DataFrame, column: str | None, kind: str, on_error: str, min_size: int, workers: int
-) -> pd.DataFrame:
-    """Decode every picture: columns width, height, status, reason."""
+def _check_images(
+    listing: pd.DataFrame, column: str | None, kind: str, on_error: str, workers: int
+) -> list[CheckedImage]:
+    """Decode every image of a listing, in its order."""
     unscored = listing["score"].isna() & ~listing["is_reference"] & (column is not None)
     if on_error == "stop":
         for image in listing[unscored].itertuples():
             raise InputError(
-                f"{image.where}: {image.image} has no {column}; give one, take the row out or set on_error to quarantine."
+                f"{image.where}: {image.image} has no {column}; give one, remove the row or set on_error to quarantine."
             )
         for image in listing.itertuples():
             if not Path(image.path).is_file():
-                raise InputError(
-                    f"{image.where}: picture {image.path} does not exist; correct the row or add the file."
-                )
+                raise InputError(f"{image.where}: image {image.path} does not exist; correct the row or add the file.")
 
-    def check(image: Any) -> tuple[int | None, int | None, str, str | None]:
+    def check(image: Any) -> CheckedImage:
         if image.unscored:
-            return None, None, "quarantined", f"{image.where}: {image.image} has no {column}"
+            return CheckedImage(None, None, "quarantined", f"{image.where}: {image.image} has no {column}", None)
         try:
-            height, width = picture_size(image.path)
+            height, width = image_size(image.path)
         except InputError as error:
             if on_error == "quarantine":
-                return None, None, "quarantined", str(error)
+                return CheckedImage(None, None, "quarantined", str(error), None)
             raise
-        where = f"{image.where}: picture {image.path} is {width}x{height} pixels"
         if kind == "sphere" and width != 2 * height:
             raise InputError(
-                f"{where}, but a panorama is twice as wide as high; correct it, or set the dataset's kind to flat."
+                f"{image.where}: image {image.path} is {width}x{height} pixels, but a panorama is twice as wide as "
+                "high; correct it, or set the dataset's kind to flat."
             )
-        if min(width, height) < min_size:
-            raise InputError(f"{where}, smaller than a patch of {min_size}; take it out or sample smaller patches.")
-        return width, height, "ok", None
+        with open(image.path, "rb") as file:  # from the page cache: it was just decoded
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return CheckedImage(width, height, "ok", None, sha256)
 
     images = list(listing.assign(unscored=unscored).itertuples())
-    checked = list(progress(map_ahead(check, images, workers), "images checked", total=len(images)))
-    return pd.DataFrame(checked, columns=["width", "height", "status", "reason"])
+    return list(progress(map_ahead(check, images, workers), "images checked", total=len(images)))
 
 
-def _quality(labels: Path, images: pd.DataFrame, column: str | None, known: ScoreRecord | None) -> pd.Series:
+def _quality(labels: Path, images: pd.DataFrame, column: str | None, score: ScoreRecord | None) -> pd.Series:
     if column is None:
         return pd.Series(float("nan"), index=images.index)
     observed = images["score"][images["status"] == "ok"]
-    low, high = known.range or (observed.min(), observed.max())
+    low, high = score.range or (observed.min(), observed.max())
     if not low < high:
         raise InputError(
-            f"{labels}: every {column} is {low:g}, nothing to learn from; give different scores or a score_range."
+            f"{labels}: every {column} is {low:g}, so there is nothing to learn; "
+            "give different scores or a score_range."
         )
-    share = (images["score"] - low) / (high - low)
-    rising = column != "dmos" if known.higher_better is None else known.higher_better
-    return share if rising else 1 - share
+    scaled = (images["score"] - low) / (high - low)
+    higher_better = column != "dmos" if score.higher_better is None else score.higher_better
+    return scaled if higher_better else 1 - scaled
 
 
-def _arrow_types(images: pd.DataFrame) -> pd.DataFrame:
-    whole, real = ("width", "height", "level"), ("score", "score_std", "quality")
-    return images.astype(dict.fromkeys(whole, "Int32") | dict.fromkeys(real, "Float64"))
+def _nullable_types(images: pd.DataFrame) -> pd.DataFrame:
+    integers, reals = ("width", "height", "level"), ("score", "score_std", "quality")
+    return images.astype(dict.fromkeys(integers, "Int32") | dict.fromkeys(reals, "Float64"))
 
 
-def _facts(record: DatasetRecord, images: pa.Table, column: str | None, official: bool) -> dict[str, str]:
+def _score_metadata(record: DatasetRecord, images: pa.Table, column: str | None, official: bool) -> dict[str, str]:
     if column is None:
         return {"scores": "none"}
     if record.simulated:

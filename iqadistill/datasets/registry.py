@@ -1,4 +1,4 @@
-"""Every dataset known by name: registry.yaml, and datasets.yaml in the folder where the workflow runs."""
+"""Registry of datasets: registry.yaml, and the user's datasets.yaml in the folder where the workflow runs."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,110 +6,135 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, PositiveInt, TypeAdapter, ValidationError, field_validator, model_validator
 
-from iqadistill.errors import InputError, nearest
+from iqadistill.datasets.labels.registry import format_module
+from iqadistill.errors import InputError
+from iqadistill.settings import Settings, first_error
 
-OWN_ENTRIES = Path("datasets.yaml")  # the user's
+USER_ENTRIES = Path("datasets.yaml")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")]
 Url = Annotated[str, Field(pattern=r"^(https?|file)://")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-
-class Record(BaseModel):
-    """Base of every record: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+RENAMED = {"pictures": "pristine_images"}
+"""Names of datasets and label formats that are refused in favour of another name."""
 
 
-class ScoreRecord(Record):
-    """How a dataset's score reads; an unset entry is taken from images.csv itself."""
+class ScoreRecord(Settings):
+    """How to read a dataset's score; what is unset is taken from images.csv itself."""
 
-    column: str | None = None
-    higher_better: bool | None = None
-    range: tuple[float, float] | None = None
-
-
-class ArchiveRecord(Record):
-    """One official file: an archive, one part of several, or a plain file such as a table of scores.
-
-    `urls` lists the official address first, then mirrors. An unset `bytes` or `sha256` is recorded on the first download.
-    `folder` is where its files belong, should they not lie in a folder of that name already. `unpacked` is the most bytes
-    that may come out of it; unset, a multiple of its own size.
-    """
-
-    name: FileName
-    urls: tuple[Url, ...] = ()
-    bytes: PositiveInt | None = None
-    sha256: Sha256 | None = None
-    folder: FileName | None = None
-    unpacked: PositiveInt | None = None
+    column: str | None = Field(
+        None, description="Name of the score's column; default: score, mos or dmos, whichever images.csv has."
+    )
+    higher_better: bool | None = Field(
+        None, description="Whether higher scores are better; default: false for dmos, true for all others."
+    )
+    range: tuple[float, float] | None = Field(
+        None, description="Lowest and highest possible score; default: the observed ones."
+    )
 
 
-class DatasetRecord(Record):
-    """What is known about a dataset.
+class ArchiveRecord(Settings):
+    """One official file: an archive, one part of several, or a plain file such as a table of scores."""
 
-    `origin` says where its pictures come from: rendered here, a folder of the user's own, or an archive. `access` says how an
-    archive is got: open (downloaded), form (its authors want to be asked) or manual (a page for a browser); `page` is where and
-    `terms` what to know there. `holds` lists patterns of what its unpacked folder has, at the top or one folder below. `labels`
-    names the parser of the official label file, None where images.csv is read. `reference` says whether labels name a
-    pristine picture of each image, or each image is its own content. `splits` lists random (content-disjoint, drawn here) and
-    official (the authors' own). `score` is None where no image has one; counts are None where they are the user's.
-    """
+    name: FileName = Field(description="File name.")
+    urls: tuple[Url, ...] = Field(
+        (), description="Addresses to download it from: the official one first, then mirrors."
+    )
+    bytes: PositiveInt | None = Field(None, description="Size; default: recorded on the first download.")
+    sha256: Sha256 | None = Field(None, description="SHA-256; default: recorded on the first download.")
+    folder: FileName | None = Field(
+        None, description="Folder that its files belong in, for an archive that does not hold a folder of that name."
+    )
+    unpacked: PositiveInt | None = Field(
+        None, description="Largest number of bytes it may unpack to; default: a multiple of its size."
+    )
 
-    title: str
-    kind: Literal["flat", "sphere"]
-    origin: Literal["rendered", "folder", "archive"]
-    access: Literal["open", "form", "manual"] | None = None
-    page: str | None = None
-    archives: tuple[ArchiveRecord, ...] = ()
-    holds: tuple[str, ...] = ()
-    licence: str | None = None
-    terms: str | None = None
-    simulated: bool = False
-    labels: str | None = None
-    reference: Literal["named", "itself"] = "named"
-    splits: tuple[Literal["random", "official"], ...] = ("random",)
-    references: PositiveInt | None = None
-    distorted: PositiveInt | None = None
-    score: ScoreRecord | None = None
-    citation: str | None = None
+
+class DatasetRecord(Settings):
+    """What is known about a dataset."""
+
+    title: str = Field(description="Full name.")
+    kind: Literal["flat", "sphere"] = Field(
+        description="Whether images are flat photographs or equirectangular panoramas."
+    )
+    origin: Literal["rendered", "folder", "archive"] = Field(
+        description="Where the images come from: rendered by the workflow, a folder of the user's, or an archive."
+    )
+    access: Literal["open", "form", "manual"] | None = Field(
+        None,
+        description="How to get an archive: downloaded here (open), requested from its authors (form), or"
+        " downloaded with a browser (manual).",
+    )
+    page: str | None = Field(None, description="Web page of the dataset.")
+    archives: tuple[ArchiveRecord, ...] = Field((), description="Official files.")
+    holds: tuple[str, ...] = Field(
+        (), description="Patterns of files and folders in the unpacked folder, at the top or one folder below."
+    )
+    licence: str | None = Field(None, description="Licence, where the authors state one.")
+    terms: str | None = Field(None, description="What else to know about getting the files.")
+    simulated: bool = Field(False, description="Whether scores are simulated.")
+    labels: str | None = Field(
+        None, description="Format of the official label files (a file of labels/formats/); default: images.csv is read."
+    )
+    reference: Literal["named", "itself"] = Field(
+        "named", description="Whether labels name the pristine image of each image, or every image is its own content."
+    )
+    splits: tuple[Literal["random", "official"], ...] = Field(
+        ("random",), description="Kinds of splits: random ones, disjoint by content, and the authors' official one."
+    )
+    references: PositiveInt | None = Field(None, description="Number of pristine references; default: any.")
+    distorted: PositiveInt | None = Field(None, description="Number of other images; default: any.")
+    score: ScoreRecord | None = Field(None, description="How to read the score; default: no image has a score.")
+    citation: str | None = Field(None, description="Publication to cite.")
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, entry: Any) -> Any:
-        """An own archive is open, and holds images.csv unless a parser reads its labels."""
+        """A user's archive is open, and holds images.csv unless its labels have another format."""
         if not isinstance(entry, Mapping) or entry.get("origin") != "archive":
             return entry
         return {"access": "open", "holds": [] if entry.get("labels") else ["images.csv"], **entry}
 
+    @field_validator("labels")
+    @classmethod
+    def _format_exists(cls, labels: str | None) -> str | None:
+        if labels in RENAMED:
+            raise ValueError(f"the format {labels!r} is called {RENAMED[labels]!r}")
+        if labels is not None:
+            format_module(labels)
+        return labels
+
     @model_validator(mode="after")
-    def _archives_have_their_origin(self) -> "DatasetRecord":
+    def _archives_fit_the_origin(self) -> "DatasetRecord":
         if self.origin != "archive" and (self.archives or self.access):
             raise ValueError("archives and access are for origin archive")
         if self.origin == "archive" and not self.holds:
             raise ValueError("holds is missing; name a file or folder of each of its archives")
         if self.access == "open" and not (self.archives and all(archive.urls for archive in self.archives)):
-            raise ValueError("an open dataset has archives with urls; else say access: form or manual")
+            raise ValueError("an open dataset has archives with urls; else set access to form or manual")
         return self
 
 
 def dataset_records() -> dict[str, DatasetRecord]:
-    """Every dataset by name: those of registry.yaml, then the user's own.
+    """All datasets by name: those of registry.yaml, then the user's.
 
     Raises:
-        InputError: datasets.yaml is no YAML mapping, one of its entries is wrong or takes a name that exists.
+        InputError: datasets.yaml is not a YAML mapping, or one of its entries is wrong or has the name of a shipped
+            dataset.
     """
-    # not named by a constant: what a stage needs of an entry is among its params, so an edit elsewhere reruns nothing
+    # not named by a constant: what a stage needs of an entry is among its params, so edits of other entries rerun
+    # nothing
     shipped = Path(__file__).with_suffix(".yaml")
     known = _read_records(shipped, 0)
-    own = _read_records(OWN_ENTRIES.resolve(), OWN_ENTRIES.stat().st_mtime_ns) if OWN_ENTRIES.is_file() else {}
-    for name in own:
+    users = _read_records(USER_ENTRIES.resolve(), USER_ENTRIES.stat().st_mtime_ns) if USER_ENTRIES.is_file() else {}
+    for name in users:
         if name in known:
-            raise InputError(f"{OWN_ENTRIES}: {name}: a dataset of this name comes along; choose another.")
-    return known | own
+            raise InputError(f"{USER_ENTRIES}: {name}: iqadistill has a dataset of this name; choose another.")
+    return known | users
 
 
 def list_datasets() -> list[str]:
@@ -125,17 +150,18 @@ def dataset_record(name: str) -> DatasetRecord:
     """
     known = dataset_records()
     if name not in known:
-        raise InputError(f"dataset {name!r} is unknown; expected one of {', '.join(sorted(known))}.")
+        hint = f"it is called {RENAMED[name]!r}" if name in RENAMED else f"expected one of {', '.join(sorted(known))}"
+        raise InputError(f"dataset {name!r} is unknown; {hint}.")
     return known[name]
 
 
 @cache
 def _read_records(file: Path, version: int) -> dict[str, DatasetRecord]:
-    """Entries of a file; `version` tells its states apart."""
+    """Entries of a file; `version` distinguishes its states."""
     try:
         entries = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: is no readable YAML ({' '.join(str(error).split())}); correct it.") from None
+        raise InputError(f"{file}: not a readable YAML file ({' '.join(str(error).split())}); correct it.") from None
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         raise InputError(f"{file}: expected a mapping of dataset names to entries, as in registry.yaml.")
     return {str(name): _record(file, str(name), entry) for name, entry in entries.items()}
@@ -147,15 +173,7 @@ def _record(file: Path, name: str, entry: dict[str, Any]) -> DatasetRecord:
         return DatasetRecord.model_validate(entry)
     except ValidationError as error:
         first = error.errors()[0]
-    where = ".".join([name, *map(str, first["loc"])])
-    if first["type"] == "extra_forbidden":
-        raise InputError(f"{file}: {where}: unknown key; {nearest(str(first['loc'][-1]), _keys(first['loc']))}")
-    if first["type"] == "missing":
-        raise InputError(f"{file}: {where}: missing; every dataset gives it (see iqadistill/datasets/registry.yaml).")
-    raise InputError(f"{file}: {where}: {first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r}.")
-
-
-def _keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys an entry, its score or an archive of it may have."""
-    models = {"score": ScoreRecord, "archives": ArchiveRecord}
-    return list(models.get(str(location[0]) if len(location) > 1 else "", DatasetRecord).model_fields)
+        if first["type"] == "missing":
+            key = ".".join([name, *map(str, first["loc"])])
+            raise InputError(f"{file}: {key}: missing; give it (see iqadistill/datasets/registry.yaml).") from None
+        raise InputError(first_error(error, DatasetRecord, f"{file}: {name}")) from None

@@ -1,4 +1,4 @@
-"""Content-disjoint splits: images of one reference never stand on two sides."""
+"""Content-disjoint splits: all images of one reference have the same role."""
 
 from collections.abc import Sequence
 from math import comb
@@ -24,24 +24,26 @@ def split_dataset(
 ) -> pa.Table:
     """Split a dataset into train, val and test roles.
 
-    Random splits are numbered from 0, drawn by reference, and no two are the same. The official split is the authors' own and
-    has the number `splits`, whether random ones stand beside it or not: to whoever reads the table it is a split like the
-    others.
+    Random splits are numbered from 0, drawn by reference, and no two are the same. The official split is the authors'
+    split; its number is `splits`, with or without random ones, and readers of the table treat it as any other.
 
     Args:
-        images: Table "images"; only sound, scored images that are no references take part.
-        splits: Number of random splits. The first ones stay the same when more are asked for.
-        test_fraction: Fraction of the references to test on, in [0, 1); rounded, one at least where it is positive.
-        val_fraction: The same for validation.
+        images: Table "images"; only scored images with status ok that are not references take part.
+        splits: Number of random splits. The first ones stay the same when more are drawn.
+        test_fraction: Fraction of the references to test on, in [0, 1); rounded, at least one reference if it is
+            positive.
+        val_fraction: Fraction of the references for validation, as `test_fraction`.
         seed: Seed of the draw.
-        kinds: Which splits: "random", "official" or both.
+        kinds: Kinds of splits: "random", "official" or both.
 
     Returns:
-        Table "splits": every image once a random split; of the official one, the images its authors gave a role.
+        Table "splits": every image once per random split; in the official one, the images to which the authors gave a
+        role.
 
     Raises:
-        InputError: No image takes part, a fraction is out of range, there are too few references for the fractions or for
-            that many different splits, a kind is unknown, or there is no official split or one that parts a content.
+        InputError: No image takes part; a fraction is out of range; there are too few references for the fractions or
+            for that many different splits; a kind is unknown; there is no official split, or it separates images of one
+            content.
     """
     if not kinds or set(kinds) - set(KINDS):
         raise InputError(f"splits: kinds are {list(kinds)}; give random, official or both.")
@@ -60,8 +62,8 @@ def split_dataset(
 
 
 def _random_splits(images: pa.Table, splits: int, test_fraction: float, val_fraction: float, seed: int) -> pa.Table:
-    names = images["reference_id"].to_pylist()
-    references = sorted(set(names))
+    contents = images["reference_id"].to_pylist()
+    references = sorted(set(contents))
     num_test, num_val = (
         _count(key, fraction, len(references))
         for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction))
@@ -70,24 +72,24 @@ def _random_splits(images: pa.Table, splits: int, test_fraction: float, val_frac
     image_ids, roles = images["image_id"].to_pylist(), []
     for drawn in _different_draws(len(references), splits, num_test, num_val, np.random.default_rng(seed)):
         role_of = dict(zip(references, drawn, strict=True))
-        roles.extend(role_of[name] for name in names)
-    table = {"split": np.repeat(np.arange(splits), len(names)), "image_id": image_ids * splits, "role": roles}
+        roles.extend(role_of[content] for content in contents)
+    table = {"split": np.repeat(np.arange(splits), len(contents)), "image_id": image_ids * splits, "role": roles}
     return as_table(pa.table(table), "splits")
 
 
-def _official_split(images: pa.Table, number: int) -> pa.Table:
+def _official_split(images: pa.Table, split: int) -> pa.Table:
     given = images.filter(pc.is_valid(images["official_role"]))
     roles = set(given["official_role"].to_pylist())
     if not {"train", "test"} <= roles:
-        held = f"has only images to {' and '.join(sorted(roles))}" if roles else "is not in its labels"
+        problem = f"has only the roles {' and '.join(sorted(roles))}" if roles else "is not in its labels"
         raise InputError(
-            f"splits: the official split {held}; use random splits, or add the authors' files with the split."
+            f"splits: the official split {problem}; use random splits, or add the authors' files with the split."
         )
-    sides = given.group_by("reference_id").aggregate([("official_role", "count_distinct")])
-    parted = sides.filter(pc.greater(sides["official_role_count_distinct"], 1))["reference_id"].to_pylist()
-    if parted:
-        raise InputError(f"splits: the official split has {parted[0]!r} on two sides; use random splits.")
-    table = {"split": np.full(len(given), number), "image_id": given["image_id"], "role": given["official_role"]}
+    counts = given.group_by("reference_id").aggregate([("official_role", "count_distinct")])
+    separated = counts.filter(pc.greater(counts["official_role_count_distinct"], 1))["reference_id"].to_pylist()
+    if separated:
+        raise InputError(f"splits: the official split gives {separated[0]!r} several roles; use random splits.")
+    table = {"split": np.full(len(given), split), "image_id": given["image_id"], "role": given["official_role"]}
     return as_table(pa.table(table), "splits")
 
 
@@ -100,11 +102,11 @@ def _count(key: str, fraction: float, references: int) -> int:
 def _check(references: list[str], splits: int, num_test: int, num_val: int) -> None:
     total = len(references)
     if total == 0:
-        raise InputError("no sound image has a score, so there is nothing to split; give scores in images.csv.")
+        raise InputError("no usable image has a score, so there is nothing to split; give scores in images.csv.")
     if num_test + num_val >= total:
         raise InputError(
-            f"{total} references are too few for {num_test} test, {num_val} validation and a training one; add references "
-            "(column reference of images.csv) or lower the fractions."
+            f"{total} references are too few for {num_test} test, {num_val} validation and a training one; "
+            "add references (column reference of images.csv) or lower the fractions."
         )
     possible = comb(total, num_test) * comb(total - num_test, num_val)
     if splits > possible:
@@ -117,7 +119,7 @@ def _different_draws(
     total: int, splits: int, num_test: int, num_val: int, rng: np.random.Generator
 ) -> list[tuple[str, ...]]:
     roles = np.array(["test"] * num_test + ["val"] * num_val + ["train"] * (total - num_test - num_val))
-    drawn: dict[tuple[str, ...], None] = {}
-    while len(drawn) < splits:
-        drawn.setdefault(tuple(rng.permutation(roles).tolist()))
-    return list(drawn)
+    draws: dict[tuple[str, ...], None] = {}
+    while len(draws) < splits:
+        draws.setdefault(tuple(rng.permutation(roles).tolist()))
+    return list(draws)

@@ -1,4 +1,4 @@
-"""Frozen networks that turn patches into vectors."""
+"""Encoders: frozen networks that turn patches into embeddings."""
 
 import lazy_loader
 

@@ -1,8 +1,9 @@
 from .embedding import embed_patches
-from .encoder import Encoder, create_encoder
+from .encoder import Encoder
+from .registry import ENCODERS
 
 __all__ = [
+    "ENCODERS",
     "Encoder",
-    "create_encoder",
     "embed_patches",
 ]

@@ -1,4 +1,4 @@
-"""From patch table to embeddings table."""
+"""Embedding of a patch table into an embeddings table."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from iqadistill.parallel import map_ahead
 from iqadistill.patches.reading import read_patches
 from iqadistill.tables import embeddings_table
 
-_CPU_BATCH = 16  # the feature maps of so few patches still fit into the caches
+_CPU_BATCH = 16  # the feature maps of so few patches still fit into the CPU's caches
 _GPU_BATCH = 256
 
 
@@ -30,29 +30,29 @@ def embed_patches(
 ) -> pa.Table:
     """Embed every patch of a patch table.
 
-    Images are decoded and cut by threads while the network works, and batches run across images, so that images with few patches
-    keep it as busy as those with many. On CPU as many batches run side by side as PyTorch has threads.
+    Images are decoded and cropped by threads while the network runs, and batches span images, so that images with few
+    patches use it as well as those with many. On CPU as many batches run in parallel as PyTorch has threads.
 
     Args:
-        images: Table images.
-        patches: Table patches, the patches of an image next to each other.
-        encoder: What embeds.
-        batch_size: Patches a forward pass; None for 16 on CPU and 256 on a GPU.
-        workers: Images decoded and cut ahead.
-        dtype: Of the vectors in the table, "float32" or "float16".
+        images: Table "images".
+        patches: Table "patches", the patches of an image next to each other.
+        encoder: Encoder.
+        batch_size: Patches per forward pass; None for 16 on CPU and 256 on a GPU.
+        workers: Number of images decoded and cropped ahead.
+        dtype: Type of the vectors in the table, "float32" or "float16".
 
     Returns:
-        Table embeddings, rows in the order of the patches.
+        Table "embeddings", rows in the order of the patches.
 
     Raises:
-        InputError: Patches differ in size and the encoder has none; a picture cannot be read, or an embedding is not finite: the
-            image is named.
+        InputError: Patches differ in size and the encoder has no size; an image cannot be read, or an embedding is not
+            finite: the image is named.
     """
     sizes = patches["size"].unique().to_pylist()
     if len(sizes) > 1 and encoder.size is None:
         raise InputError(
-            f"patches: their sides are {min(sizes)} to {max(sizes)} pixels, but the encoder takes them as they are; give the encoder "
-            "a size."
+            f"patches: their sides are {min(sizes)} to {max(sizes)} pixels, but the encoder takes them as they are; give "
+            "the encoder a size."
         )
     names = patches["image_id"].to_pylist()
     vectors = np.empty((len(names), encoder.width), dtype=dtype)
@@ -63,26 +63,26 @@ def embed_patches(
         pieces = map(encoder.resize, pieces)
         batches = _rebatch(pieces, batch_size or (_CPU_BATCH if on_cpu else _GPU_BATCH))
         done = 0
-        for found in map_ahead(lambda batch: encoder.embed(batch).cpu().numpy(), batches, threads if on_cpu else 1):
-            rows = slice(done, done + len(found))
-            with np.errstate(over="ignore"):  # what float16 cannot hold is reported below, with the image's name
-                vectors[rows] = found
+        for batch in map_ahead(lambda batch: encoder.embed(batch).cpu().numpy(), batches, threads if on_cpu else 1):
+            rows = slice(done, done + len(batch))
+            with np.errstate(over="ignore"):  # numbers beyond float16 are reported below, with the image's name
+                vectors[rows] = batch
             finite = np.isfinite(vectors[rows]).all(axis=1)
             if not finite.all():
                 raise InputError(
                     f"{names[done + int(np.argmin(finite))]}: an embedding holds NaN or infinite numbers; use precision and "
                     "dtype float32, or other weights."
                 )
-            done += len(found)
+            done += len(batch)
     return embeddings_table(patches["patch_id"].to_numpy(), names, vectors)
 
 
 @contextlib.contextmanager
 def one_thread_per_operation() -> Iterator[int]:
-    """Run every tensor operation in the thread that asks for it; yields how many threads it could have had.
+    """Run every tensor operation in the calling thread; yields the number of threads that PyTorch had before.
 
-    Whole batches side by side keep the cores busier than one batch split at every layer, and one core taken by another process
-    delays one batch instead of all layers of all batches.
+    Several batches in parallel use the cores better than one batch split at every layer, and a core taken by another
+    process delays one batch instead of all layers of all batches.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -94,15 +94,15 @@ def one_thread_per_operation() -> Iterator[int]:
 
 def _rebatch(pieces: Iterable[Tensor], size: int) -> Iterator[Tensor]:
     """The same patches in the same order in batches of `size`, the last one smaller."""
-    held: list[Tensor] = []
+    pending: list[Tensor] = []
     for piece in pieces:
-        held.append(piece)
-        if sum(map(len, held)) >= size:
-            *full, rest = torch.cat(held).split(size)
+        pending.append(piece)
+        if sum(map(len, pending)) >= size:
+            *full, rest = torch.cat(pending).split(size)
             if len(rest) == size:
                 full, rest = [*full, rest], rest[:0]
             yield from full
-            held = [rest]
-    rest = [piece for piece in held if len(piece)]
+            pending = [rest]
+    rest = [piece for piece in pending if len(piece)]
     if rest:
         yield torch.cat(rest)

@@ -1,4 +1,4 @@
-"""Batch normalisation of a frozen network, folded into the convolution before it."""
+"""Folding of batch normalisation into the preceding convolution of a frozen network."""
 
 import copy
 from collections.abc import Callable
@@ -10,15 +10,16 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def fold_batchnorm(model: nn.Module, forward: Callable[[nn.Module, Tensor], Tensor], example: Tensor) -> nn.Module:
-    """The same function with fewer passes over memory: on CPU most of a small network's time is memory traffic.
+    """Fold batch normalisations: the same function with fewer passes over memory.
 
-    Which normalisation follows which convolution is seen in one forward pass. A network in which anything else uses a folded
-    convolution's output would change: it is recognised by its output, and returned as it was.
+    On CPU most of a small network's time is memory traffic. One forward pass shows which normalisation follows which
+    convolution. A network in which anything else uses a folded convolution's output would change: its output is
+    compared, and if it differs the network is returned unchanged.
 
     Args:
         model: Network in eval mode; not changed.
-        forward: How it is applied, as (model, batch) -> (B, width).
-        example: Batch (B, 3, h, w) the pass is made with.
+        forward: Function (model, batch) -> (B, width) that applies the network.
+        example: Batch (B, 3, h, w) for that forward pass.
 
     Returns:
         A copy with folded normalisations, or `model` where there is none to fold.
@@ -38,14 +39,14 @@ def fold_batchnorm(model: nn.Module, forward: Callable[[nn.Module, Tensor], Tens
         for name, child in list(module.named_children()):
             if child in rest:
                 setattr(module, name, rest[child])
-    expected, found = forward(model, example), forward(folded, example)
-    return folded if torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max()) else model
+    expected, output = forward(model, example), forward(folded, example)
+    return folded if torch.allclose(output, expected, rtol=1e-3, atol=1e-4 * expected.abs().max()) else model
 
 
 def _convolutions_with_norm(
     model: nn.Module, forward: Callable[[nn.Module, Tensor], Tensor], example: Tensor
 ) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    outputs: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # the tensor is kept so that its id stays its own
+    outputs: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # the tensor is kept so that no other gets its id
     pairs = []
 
     def watch(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

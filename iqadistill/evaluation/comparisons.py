@@ -7,9 +7,8 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.metrics import VARIANT_OVER_SPLITS
 from iqadistill.evaluation.paired import holm, paired_test
-from iqadistill.tables import as_table
+from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
 ALL, RANDOM = "all", "random"

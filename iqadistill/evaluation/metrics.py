@@ -12,9 +12,7 @@ from iqadistill.errors import InputError
 from iqadistill.evaluation.bootstrap import bootstrap_interval
 from iqadistill.evaluation.correlation import krcc, plcc, rmse, srcc
 from iqadistill.evaluation.logistic import Logistic, fit_logistic
-from iqadistill.tables import METRICS, VARIANT_COLUMNS, as_table
-
-VARIANT_OVER_SPLITS = [name for name in VARIANT_COLUMNS if name != "split"]
+from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table
 
 
 @dataclass(frozen=True)

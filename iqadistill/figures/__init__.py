@@ -1,5 +1,4 @@
-"""Figures, their tables and the report; one module a figure.
+"""Figures of experiments, one file each: what it shows and needs (`FIGURE`), and how it is drawn (`draw`).
 
-Each `plot_*` function takes tables and returns the figure with the numbers it shows; `saving.save_figure` puts both on
-disk. Modules are imported by name, so that an edit to one figure redraws that figure alone.
+`registry.FIGURES` finds them by their folder. What they share is in `drawing`.
 """

@@ -9,6 +9,28 @@ from matplotlib.figure import Figure
 from iqadistill.figures.drawing.dots import dot
 from iqadistill.figures.drawing.style import CEILING, INK, METRIC_LABELS, new_figure, selector_styles, styled, titled
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, RANDOM, panels, trained
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Controls",
+    caption=(
+        "Every selector at keep {{ settings.keep_rate }} beside all patches, random patches at the same rate, "
+        "a predictor that knows only the distortion label, and, dotted, the SRCC that noise in the scores "
+        "allows where it is known."
+    ),
+    alt=(
+        "Dot chart of SRCC of all patches, random patches, each selector and the label-only control, with the "
+        "noise ceiling as a dotted line."
+    ),
+    reads="metrics",
+    rates="one",
+)
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    return plot_controls(inputs.summary, inputs.experiment.keep_rate, inputs.notes, inputs.ceilings)
 
 
 @styled

@@ -10,11 +10,37 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
+from iqadistill.figures.inputs import SelectionInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Convergence of residual selection",
+    caption=(
+        "Objective of Eq. 7, as excess over the best value reached, and relative duality gap against the "
+        "iteration: median and quartiles over {{ table.images.max() }} images. Converged means a gap within "
+        "{{ table.tolerance.max() }}; stagnated means an objective that stands still without that "
+        "certificate. Excess below 1e-7 is drawn there."
+    ),
+    alt="Line charts of objective and duality gap against iteration for several h and both solvers.",
+    reads="selections",
+    rates="none",
+    needs=("n_components", "solver"),
+)
 
 LINES = {"irls": "-", "published": (0, (4, 2))}
 WINDOW = 5
 STILL = 1e-6
 FLOOR = 1e-7  # the best iterate lies exactly at zero excess, which a log axis cannot show
+
+
+def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the traces of every selector, images of all embedding tables together."""
+    traces = {}
+    for name, settings in inputs.selectors.items():
+        rows = [inputs.read_trace(table, name).assign(table="/".join(table)) for table in inputs.tables]
+        trace = pd.concat(rows, ignore_index=True)
+        traces[settings["n_components"], settings["solver"]] = trace.assign(image_id=trace.table + "/" + trace.image_id)
+    return plot_convergence(traces)
 
 
 @styled

@@ -20,8 +20,29 @@ from iqadistill.figures.drawing.style import (
     styled,
 )
 from iqadistill.figures.drawing.variants import ALL, PANEL, RANDOM, against_all, in_panel, one, panels
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+from iqadistill.figures.rows import training_costs
+
+FIGURE = FigureSpec(
+    title="Cost and saving",
+    caption=(
+        "Share of patches trained on, seconds of training saved a split against seconds spent on ranking all "
+        "images once, and SRCC lost against all patches in the paired comparison. Sampling and embedding cost "
+        "the same for every selector and are listed under costs."
+    ),
+    alt="Line charts of patches, seconds and lost SRCC against the keep rate.",
+    reads="metrics",
+    rates="many",
+    one_student=True,
+)
 
 KEY = [*PANEL, "selector", "keep"]
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    return plot_cost(training_costs(inputs.histories, inputs.costs), inputs.comparisons, inputs.notes)
 
 
 @styled

@@ -8,7 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from iqadistill.figures.drawing.dots import all_patches_line, interval_bars, random_band
-from iqadistill.figures.drawing.style import METRIC_LABELS, SELECTORS, panel_grid, panel_title, shared_legend, styled
+from iqadistill.figures.drawing.style import (
+    METRIC_LABELS,
+    panel_grid,
+    panel_title,
+    selector_styles,
+    shared_legend,
+    styled,
+)
 from iqadistill.figures.drawing.variants import (
     ALL,
     PANEL,
@@ -20,6 +27,28 @@ from iqadistill.figures.drawing.variants import (
     trained,
     with_random_delta,
 )
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Target size h",
+    caption=(
+        "SRCC at keep {{ settings.keep_rate }} against the number h of eigenvectors that make the target of "
+        "residual selection, with 95 % intervals over {{ study.evaluation.splits }} splits. Grey: random at "
+        "the same rate; dashed: all patches."
+    ),
+    alt="Line chart of SRCC against h with intervals, random as a grey band and all patches as a dashed line.",
+    reads="metrics",
+    rates="one",
+    one_student=True,
+    needs=("n_components",),
+)
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    experiment = inputs.experiment
+    return plot_dimension(inputs.summary, inputs.comparisons, experiment.selectors, experiment.keep_rate, inputs.notes)
 
 
 @styled
@@ -50,7 +79,7 @@ def plot_dimension(
     rows = rows[rows.metric == "srcc"]
     at_rate = rows[np.isclose(rows.keep, keep)]
     shown = by_setting(at_rate, settings, ["n_components"])
-    label, color, marker = SELECTORS["residual"]
+    label, color, marker = selector_styles(["residual"])["residual"]
     figure, grid = panel_grid(len(panels(shown)), 3.0, 2.8)
     for axes, panel in zip(grid, panels(shown), strict=True):
         line = in_panel(shown, panel)

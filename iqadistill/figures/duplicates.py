@@ -4,7 +4,35 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.figures.drawing.style import GREY, SELECTORS, new_figure, styled
+from iqadistill.figures.drawing.style import GREY, new_figure, selector_styles, styled
+from iqadistill.figures.inputs import SelectionInputs
+from iqadistill.figures.registry import FigureSpec
+from iqadistill.selection.registry import SELECTORS
+
+FIGURE = FigureSpec(
+    title="Duplicated patches",
+    caption=(
+        "Every patch of one image was given twice. A sound selection gives a patch and its copy the same "
+        "residual and neighbouring ranks: all points lie on the diagonal."
+    ),
+    alt="Scatter charts of residual and rank of each patch against those of its copy.",
+    reads="selections",
+    rates="none",
+    needs=("n_components",),
+    ranks=True,
+    most_selectors=1,
+    most_tables=1,
+)
+
+
+def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
+    """Give the patches of the first image twice."""
+    (settings,) = inputs.selectors.values()
+    _, vectors = next(inputs.read_vectors(inputs.tables[0]))
+    selector = SELECTORS.create(settings).create().fit(np.vstack([vectors, vectors]))
+    rank = np.argsort(selector.ranking_)
+    n = len(vectors)
+    return plot_duplicates(selector.residuals_[:n], selector.residuals_[n:], rank[:n], rank[n:])
 
 
 @styled
@@ -34,7 +62,7 @@ def plot_duplicates(
         }
     )
     figure = new_figure(7.4, 3.7)
-    color = SELECTORS["residual"][1]
+    color = selector_styles(["residual"])["residual"][1]
     pairs = [("residual", "copy_residual", ".2g"), ("rank", "copy_rank", ".0f")]
     for axes, (name, copied, form) in zip(figure.subplots(1, 2), pairs, strict=True):
         low, high = table[[name, copied]].to_numpy().min(), table[[name, copied]].to_numpy().max()

@@ -1,4 +1,4 @@
-"""Kept and dropped patches drawn on the picture."""
+"""Kept and dropped patches drawn on the image."""
 
 import itertools
 from collections.abc import Mapping
@@ -11,22 +11,53 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from iqadistill.figures.drawing.style import new_figure, selector_styles, styled
+from iqadistill.figures.inputs import SelectionInputs
+from iqadistill.figures.registry import FigureSpec
+from iqadistill.images.decoding import read_image
 from iqadistill.panorama.viewports import viewport_outline
 from iqadistill.selection.base import keep_count
+
+FIGURE = FigureSpec(
+    title="Kept and dropped patches",
+    caption=(
+        "Patches kept at rate {{ settings.keep_rate }} (yellow outline and centre) and dropped (faint white) "
+        "on the image. A viewport of a panorama bends towards the poles and may continue beyond the seam at "
+        "the other edge."
+    ),
+    alt="Images with the outlines of kept and dropped patches for each selector.",
+    reads="selections",
+    rates="one",
+    most_selectors=3,
+    most_tables=1,
+)
 
 KEPT = "#ffd400"
 DROPPED = "#ffffff"
 LONGER_SIDE = 600
+IMAGES = 3  # drawn at most
+
+
+def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw kept and dropped patches on a few images of different content."""
+    (table,) = inputs.tables
+    images = inputs.read_images(table)
+    shown = images[images.score.notna() & (images.status == "ok")].drop_duplicates("reference_id")
+    shown = shown.iloc[np.linspace(0, len(shown) - 1, min(IMAGES, len(shown)), dtype=int)]
+    patches = inputs.read_patches(table)
+    patches = patches[patches.image_id.isin(shown.image_id)]
+    selections = {name: inputs.read_selection(table, name) for name in inputs.selectors}
+    images = {image.image_id: read_image(image.path) for image in shown.itertuples()}
+    return plot_kept_patches(images, patches, selections, inputs.experiment.keep_rate)
 
 
 @styled
 def plot_kept_patches(
-    pictures: Mapping[str, np.ndarray], patches: pd.DataFrame, selections: Mapping[str, pd.DataFrame], keep: float
+    images: Mapping[str, np.ndarray], patches: pd.DataFrame, selections: Mapping[str, pd.DataFrame], keep: float
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw each picture once a selector with its kept patches outlined and the dropped ones faint.
+    """Draw each image once a selector with its kept patches outlined and the dropped ones faint.
 
     Args:
-        pictures: image_id -> picture (H, W, 3), uint8; two or three of them.
+        images: image_id -> image (H, W, 3), uint8; two or three of them.
         patches: Table "patches" with the patches of these images: crops where x and y are given, viewports elsewhere.
         selections: Selector -> table "selection".
         keep: Keep rate.
@@ -35,19 +66,19 @@ def plot_kept_patches(
         The figure, and a row for each image x selector x patch with its place, rank, residual and whether it is `kept`.
     """
     styles = selector_styles(selections)
-    shapes = [picture.shape[1] / picture.shape[0] for picture in pictures.values()]
+    shapes = [image.shape[1] / image.shape[0] for image in images.values()]
     width = 4.0 if max(shapes) > 1.7 else 3.0
     figure = new_figure(0.3 + width * len(styles), 0.1 + sum(width / shape + 0.3 for shape in shapes))
-    grid = figure.subplots(len(pictures), len(styles), squeeze=False, height_ratios=[1 / shape for shape in shapes])
+    grid = figure.subplots(len(images), len(styles), squeeze=False, height_ratios=[1 / shape for shape in shapes])
     drawn = []
-    for line, (image_id, picture) in zip(grid, pictures.items(), strict=True):
-        small = _shrunk(picture)
+    for line, (image_id, image) in zip(grid, images.items(), strict=True):
+        small = _shrunk(image)
         for axes, (selector, (label, _, _)) in zip(line, styles.items(), strict=True):
             rows = patches[patches.image_id == image_id].merge(
                 selections[selector][["patch_id", "rank", "residual"]], on="patch_id", validate="one_to_one"
             )
             rows["kept"] = rows["rank"] < keep_count(len(rows), keep)
-            _draw(axes, small, picture.shape, rows)
+            _draw(axes, small, image.shape, rows)
             axes.set_title(f"{label}: {rows.kept.sum()} of {len(rows)} kept", fontsize=8.5)
             drawn.append(rows.assign(selector=selector))
         line[0].set_ylabel(image_id if len(image_id) <= 28 else f"...{image_id[-25:]}", fontsize=8)
@@ -104,8 +135,8 @@ def _centre(patch: pd.Series, width: int, height: int) -> tuple[float, float]:
     return (patch.x + patch["size"] / 2) % width, patch.y + patch["size"] / 2
 
 
-def _shrunk(picture: np.ndarray) -> np.ndarray:
-    """The picture at the size it is shown, so that the SVG stays small."""
-    scale = min(1.0, LONGER_SIDE / max(picture.shape[:2]))
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+def _shrunk(image: np.ndarray) -> np.ndarray:
+    """The image at the size it is shown, so that the SVG stays small."""
+    scale = min(1.0, LONGER_SIDE / max(image.shape[:2]))
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))

@@ -9,6 +9,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
+from iqadistill.figures.inputs import SelectionInputs
+from iqadistill.figures.registry import FigureSpec
+from iqadistill.selection.similarity import spectrum
+
+FIGURE = FigureSpec(
+    title="Patches that share nothing",
+    caption=(
+        "Eigenvalues of the similarity matrix S (the h largest make the target), spread of the residuals "
+        "within an image and their distribution, for clean, distorted and pure-noise panoramas; median and "
+        "quartiles over images. Where no eigenvalue stands out and residuals are nearly equal, a ranking says "
+        "nothing."
+    ),
+    alt=(
+        "Eigenvalue decay, spread of residuals and histogram of residuals for clean, distorted and pure-noise images."
+    ),
+    reads="selections",
+    rates="none",
+    needs=("metric", "gamma"),
+    most_selectors=1,
+)
 
 LOOKS = {
     "clean": ("#0072b2", "o", "-"),
@@ -17,6 +37,26 @@ LOOKS = {
 }
 _OTHER = ("#009e73", "D", "-.")
 BINS = np.linspace(0, 2.5, 41)
+
+
+def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw spectra and residuals of clean, distorted and pure-noise images (a dataset without references or scores)."""
+    ((name, settings),) = inputs.selectors.items()
+    spectra, residuals = {}, {}
+    for table in inputs.tables:
+        images = inputs.read_images(table).set_index("image_id")
+        selected = inputs.read_selection(table, name).groupby("image_id").residual
+        for image, vectors in inputs.read_vectors(table):
+            group = _group(images.loc[image])
+            spectra.setdefault(group, []).append(spectrum(vectors, metric=settings["metric"], gamma=settings["gamma"]))
+            residuals.setdefault(group, []).append(selected.get_group(image).to_numpy())
+    return plot_noise_failure(spectra, residuals)
+
+
+def _group(image: pd.Series) -> str:
+    if image.is_reference:
+        return "clean"
+    return "pure noise" if np.isnan(image.score) else "distorted"
 
 
 @styled

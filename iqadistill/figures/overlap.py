@@ -8,7 +8,30 @@ from matplotlib.figure import Figure
 from scipy.stats import hypergeom
 
 from iqadistill.figures.drawing.style import new_figure, selector_styles, styled
+from iqadistill.figures.inputs import SelectionInputs
+from iqadistill.figures.registry import FigureSpec
 from iqadistill.selection.base import keep_count
+
+FIGURE = FigureSpec(
+    title="Overlap of the choices",
+    caption=(
+        "Jaccard overlap of the patches two selectors keep at rate {{ settings.keep_rate }}, averaged over "
+        "images. The white line on the colour bar marks what two independent random choices share."
+    ),
+    alt="Heat map of the overlap between every two selectors with the value written in each cell.",
+    reads="selections",
+    rates="one",
+)
+
+
+def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw how far the choices of the selectors agree on the images of all embedding tables."""
+    selections = {}
+    for name in inputs.selectors:
+        rows = [inputs.read_selection(table, name).assign(table="/".join(table)) for table in inputs.tables]
+        selection = pd.concat(rows, ignore_index=True)
+        selections[name] = selection.assign(image_id=selection.table + "/" + selection.image_id)
+    return plot_overlap(selections, inputs.experiment.keep_rate)
 
 
 @styled
@@ -38,7 +61,7 @@ def plot_overlap(selections: Mapping[str, pd.DataFrame], keep: float) -> tuple[F
     labels = [styles[name][0] for name in names]
     figure = new_figure(2.6 + 0.62 * len(names), 1.9 + 0.52 * len(names))
     axes = figure.subplots()
-    picture = axes.imshow(np.where(np.eye(len(names), dtype=bool), np.nan, values), cmap="cividis", vmin=0, vmax=1)
+    heat_map = axes.imshow(np.where(np.eye(len(names), dtype=bool), np.nan, values), cmap="cividis", vmin=0, vmax=1)
     for row in range(len(names)):
         for column in range(len(names)):
             if row != column:
@@ -51,7 +74,7 @@ def plot_overlap(selections: Mapping[str, pd.DataFrame], keep: float) -> tuple[F
     axes.set_title(
         f"Choices at keep {keep:g}, mean over {len(counts)} images\ntwo random choices overlap {expected:.2f}"
     )
-    bar = figure.colorbar(picture, ax=axes, label="Jaccard overlap", shrink=0.85)
+    bar = figure.colorbar(heat_map, ax=axes, label="Jaccard overlap", shrink=0.85)
     bar.ax.axhline(expected, color="white", linewidth=2)
     bar.outline.set_visible(False)
     return figure, table

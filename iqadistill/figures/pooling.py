@@ -9,13 +9,35 @@ from matplotlib.figure import Figure
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
 from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, shared_legend, styled, titled
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Pooling of the encoder",
+    caption=(
+        "SRCC and PLCC on all patches with the last stage's average (gap) and with mean and standard "
+        "deviation of every stage (stages), 95 % intervals; at the right the paired difference to the first "
+        "encoder with its Holm-corrected p."
+    ),
+    alt=(
+        "Dot chart of SRCC and PLCC for each encoder, dataset and sampler, with paired differences written at "
+        "the right."
+    ),
+    reads="metrics",
+    rates="none",
+    one_student=True,
+)
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    return plot_pooling(inputs.summary, inputs.comparisons, inputs.notes)
 
 
 @styled
 def plot_pooling(
     summary: pd.DataFrame,
     comparisons: pd.DataFrame,
-    labels: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC of every encoder on all patches, a line a dataset x sampler, with the paired test's p.
@@ -23,7 +45,6 @@ def plot_pooling(
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons"; pairs that differ in the encoder alone give the p values.
-        labels: Encoder -> words for the legend, e.g. its model and pooling.
         notes: Dataset -> words that stand beside its name.
 
     Returns:
@@ -32,7 +53,7 @@ def plot_pooling(
     Raises:
         InputError: No row belongs to a trained student.
     """
-    labels, notes = labels or {}, notes or {}
+    notes = notes or {}
     rows = trained(summary)
     rows = rows[(rows.selector == ALL) & rows.metric.isin(["srcc", "plcc"])]
     encoders = list(dict.fromkeys(rows.encoder))
@@ -47,7 +68,7 @@ def plot_pooling(
             for order, (_, row) in enumerate(here.iterrows()):
                 look = encoders.index(row.encoder)
                 at = place + (order - (len(here) - 1) / 2) * step
-                dot(axes, at, row, COLORS[look], MARKERS[look], labels.get(row.encoder, row.encoder), upright=False)
+                dot(axes, at, row, COLORS[look], MARKERS[look], row.encoder, upright=False)
                 if np.isfinite(row.p_holm):
                     text = f"{row.delta_first:+.3f}, Holm {p_text(row.p_holm)}"
                     axes.annotate(text, (1.02, at), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")

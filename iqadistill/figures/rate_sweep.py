@@ -22,9 +22,32 @@ from iqadistill.figures.drawing.style import (
     styled,
 )
 from iqadistill.figures.drawing.variants import ALL, PANEL, RANDOM, in_panel, one, panels, trained, with_random_delta
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Accuracy against keep rate",
+    caption=(
+        "SRCC and PLCC of the student against the fraction of patches it was trained on: median over {{ "
+        "study.evaluation.splits }} content-disjoint splits, bars the 95 % bootstrap interval over images and "
+        "splits. Grey band: random patches at the same rate; dashed line: all patches."
+    ),
+    alt=(
+        "Line charts of SRCC and PLCC against keep rate for every selector, with random as a grey band and "
+        "all patches as a dashed line."
+    ),
+    reads="metrics",
+    rates="many",
+    one_student=True,
+)
 
 SHOWN = ("srcc", "plcc")
 COLUMNS = 3
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    return plot_rate_sweep(inputs.summary, inputs.comparisons, inputs.notes, inputs.ceilings)
 
 
 @styled

@@ -1,39 +1,40 @@
 """The rows of a study's tables that one experiment shows."""
 
-from collections.abc import Mapping
+import json
 from typing import Any
 
 import pandas as pd
 
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, PANEL, RANDOM
+from iqadistill.figures.experiment import Experiment
 
 
-def experiment_rows(rows: pd.DataFrame, experiment: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of an experiment's cells, selectors, keep rates and students, with their controls.
+def experiment_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """Rows of an experiment's embedding tables, selectors, keep rates and students, with their controls.
 
     Args:
         rows: Any table with the variant columns and `dataset`.
-        experiment: `cells` (mappings of dataset, sampler, encoder), `selectors`, `keep`, `students`.
+        experiment: The experiment.
     """
-    cells = pd.DataFrame(experiment["cells"])
-    trained = rows.merge(cells, on=PANEL)
-    trained = trained[trained.selector.isin([*experiment["selectors"], RANDOM, ALL])]
-    trained = trained[trained.keep.round(6).isin([round(rate, 6) for rate in (*experiment["keep"], 1.0)])]
-    trained = trained[trained.student.isin(experiment["students"])]
-    controls = rows[(rows.student == LABEL_ONLY) & rows.dataset.isin(cells.dataset)]
+    tables = pd.DataFrame(experiment.tables, columns=PANEL)
+    trained = rows.merge(tables, on=PANEL)
+    trained = trained[trained.selector.isin([*experiment.selectors, RANDOM, ALL])]
+    trained = trained[trained.keep.round(6).isin([round(rate, 6) for rate in (*experiment.keep, 1.0)])]
+    trained = trained[trained.student.isin(experiment.students)]
+    controls = rows[(rows.student == LABEL_ONLY) & rows.dataset.isin(tables.dataset)]
     return pd.concat([trained, controls], ignore_index=True)
 
 
-def cross_rows(rows: pd.DataFrame, experiment: Mapping[str, Any]) -> pd.DataFrame:
+def cross_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows of an experiment's students on datasets they were not trained on.
 
     Args:
         rows: Any table with the variant columns and `dataset`.
-        experiment: `cells` (mappings of dataset, sampler, encoder) that were trained on, `tested_on`, `students`.
+        experiment: The experiment; students were trained on its embedding tables and tested on `tested_on`.
     """
-    cells = pd.DataFrame(experiment["cells"]).rename(columns={"dataset": "train_dataset"})
-    rows = rows.merge(cells, on=["train_dataset", "sampler", "encoder"])
-    return rows[rows.dataset.isin(experiment["tested_on"]) & rows.student.isin(experiment["students"])]
+    tables = pd.DataFrame(experiment.tables, columns=["train_dataset", "sampler", "encoder"])
+    rows = rows.merge(tables, on=["train_dataset", "sampler", "encoder"])
+    return rows[rows.dataset.isin(experiment.tested_on) & rows.student.isin(experiment.students)]
 
 
 def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame
 
     Args:
         histories: Table "history" of the training jobs with `dataset`.
-        costs: Table "costs"; a selector's job is named dataset/sampler/encoder/selector.
+        costs: Table "costs"; its column `wildcards` holds the names of each job as JSON.
 
     Returns:
         A row a variant: dataset, sampler, encoder, selector, keep, `patches` and `train_seconds` (mean over splits),
@@ -52,9 +53,11 @@ def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame
         patches=("num_patches", "last"), train_seconds=("seconds", "sum")
     )
     variants = runs.groupby(key, as_index=False)[["patches", "train_seconds"]].mean()
-    selecting = costs[costs["rule"] == "select_patches"].set_index("wildcards").seconds
-    names = variants[[*PANEL, "selector"]].agg("/".join, axis=1)
-    return variants.assign(select_seconds=names.map(selecting).fillna(0.0).to_numpy())
+    names = [*PANEL, "selector"]
+    selecting = _named_jobs(costs, "select_patches", names)[[*names, "seconds"]]
+    return variants.merge(selecting.rename(columns={"seconds": "select_seconds"}), on=names, how="left").fillna(
+        {"select_seconds": 0.0}
+    )
 
 
 def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
@@ -62,8 +65,7 @@ def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         histories: Table "history" of the training jobs with `dataset`.
-        costs: Table "costs"; a deep student's job is named study/dataset/sampler/encoder/selector/keep/student/split, a teacher's
-            study/dataset/sampler/teacher/split.
+        costs: Table "costs"; its column `wildcards` holds the names of each job as JSON.
 
     Returns:
         A row a student: dataset, sampler, encoder, student, `gigaflops` (a patch), `millions` (of parameters), `minutes` (of
@@ -72,13 +74,13 @@ def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
         held on a card, or in a process where no card was granted).
     """
     key = [*PANEL, "student"]
-    weighed = _jobs(costs, "train_network", [*PANEL, "selector", "keep", "student", "split"])
+    weighed = _jobs(costs, "train_student", [*PANEL, "selector", "student"])
     weighed = weighed[weighed.selector == ALL].assign(
         gigaflops=lambda jobs: jobs.flops / 1e9, millions=lambda jobs: jobs.parameters / 1e6
     )
     runs = histories[histories.selector == ALL].groupby([*key, "teacher", "split"], as_index=False).seconds.sum()
-    lessons = _jobs(costs, "pretrain_teacher", ["dataset", "sampler", "teacher", "split"])
-    taught = [_taught(run, lessons) for run in runs.itertuples()]
+    teachers = _jobs(costs, "pretrain_teacher", ["dataset", "sampler", "teacher", "split"])
+    taught = [_taught(run, teachers) for run in runs.itertuples()]
     runs = runs.assign(
         minutes=runs.seconds / 60,
         teacher_minutes=[jobs.seconds.sum() / 60 for jobs in taught],
@@ -101,20 +103,24 @@ def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
-    """Costs of a rule's jobs with the wildcards behind the study as columns."""
+    """Costs of a rule's jobs with some of their names as columns, and the memory that each held."""
+    jobs = _named_jobs(costs, rule, names)
+    return jobs.assign(memory=jobs.max_vram.fillna(jobs.max_rss))
+
+
+def _named_jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
+    """Costs of a rule's jobs with some of their names as columns."""
     jobs = costs[costs["rule"] == rule]
-    wildcards = [text.split("/")[1:] for text in jobs.wildcards]
-    named = pd.DataFrame(wildcards, columns=names, index=jobs.index)
-    return jobs.join(named).assign(memory=jobs.max_vram.fillna(jobs.max_rss))
+    return jobs.join(pd.DataFrame([json.loads(text) for text in jobs.wildcards], columns=names, index=jobs.index))
 
 
-def _taught(run: Any, lessons: pd.DataFrame) -> pd.DataFrame:
+def _taught(run: Any, teachers: pd.DataFrame) -> pd.DataFrame:
     """The jobs of the teachers of one student's training."""
-    here = (lessons.dataset == run.dataset) & (lessons.sampler == run.sampler) & (lessons.split == str(run.split))
-    elsewhere = lessons.split == "all"  # on all images of another dataset, maybe by a sampler of its own
+    here = (teachers.dataset == run.dataset) & (teachers.sampler == run.sampler) & (teachers.split == str(run.split))
+    elsewhere = teachers.split == "all"  # on all images of another dataset, maybe by a sampler of its own
     taken = here & False
     for name in filter(None, run.teacher.split("+")):
-        own = lessons.teacher == name
-        found = (own & here, own & elsewhere & (lessons.sampler == run.sampler), own & elsewhere)
+        own = teachers.teacher == name
+        found = (own & here, own & elsewhere & (teachers.sampler == run.sampler), own & elsewhere)
         taken |= next((jobs for jobs in found if jobs.any()), own & here)
-    return lessons[taken]
+    return teachers[taken]

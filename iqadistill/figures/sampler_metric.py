@@ -19,8 +19,37 @@ from iqadistill.figures.drawing.variants import (
     trained,
     with_random_delta,
 )
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
 
-DISTANCES = {"euclidean": ("#d55e00", "o"), "manhattan": ("#0072b2", "s"), "mahalanobis": ("#009e73", "^")}
+FIGURE = FigureSpec(
+    title="Samplers and distances",
+    caption=(
+        "Median SRCC and its 95 % interval at keep {{ settings.keep_rate }} for every sampler and every "
+        "distance behind the similarity matrix of residual selection. Grey: random at the same rate; dashed: "
+        "all patches of that sampler."
+    ),
+    alt=("Dot chart of SRCC for each sampler, one dot with interval for each distance, beside random and all patches."),
+    reads="metrics",
+    rates="one",
+    one_student=True,
+    needs=("metric", "gamma"),
+)
+
+# colour of each distance, and its marker for either kernel width gamma
+COLOURS = {"euclidean": "#d55e00", "manhattan": "#0072b2", "mahalanobis": "#009e73"}
+MARKERS = {
+    "published": {"euclidean": "o", "manhattan": "s", "mahalanobis": "^"},
+    "scale_free": {"euclidean": "P", "manhattan": "X", "mahalanobis": "v"},
+}
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    experiment = inputs.experiment
+    return plot_sampler_metric(
+        inputs.summary, inputs.comparisons, experiment.selectors, experiment.keep_rate, inputs.notes
+    )
 
 
 @styled
@@ -31,30 +60,34 @@ def plot_sampler_metric(
     keep: float,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC for each sampler and distance at one keep rate, a panel a dataset x encoder.
+    """Draw SRCC for each sampler, distance and kernel width at one keep rate, a panel for each dataset x encoder.
 
     Each sampler has its own grey band (random at the same rate) and dashed line (all patches).
 
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons".
-        settings: Selector -> its settings, with `metric`.
+        settings: Selector -> its settings, with `metric` and `gamma`.
         keep: Keep rate shown.
         notes: Dataset -> words that stand beside its name.
 
     Returns:
-        The figure, and a row for each sampler x distance with its difference to random.
+        The figure, and a row for each sampler x distance x gamma with its difference to random.
 
     Raises:
-        InputError: A selector has no `metric`, or nothing was evaluated.
+        InputError: A selector has no `metric` or `gamma`, or nothing was evaluated.
     """
     notes = notes or {}
     rows = trained(summary)
     rows = rows[rows.metric == "srcc"]
     at_rate = rows[np.isclose(rows.keep, keep)]
-    shown = by_setting(at_rate.rename(columns={"metric": "score"}), settings, ["metric"])
+    shown = by_setting(at_rate.rename(columns={"metric": "score"}), settings, ["metric", "gamma"])
     pairs = list(shown[["dataset", "encoder"]].drop_duplicates().itertuples(index=False, name=None))
-    distances = [name for name in DISTANCES if name in set(shown.metric)]
+    given = set(zip(shown.metric, shown.gamma, strict=True))
+    kinds = [(distance, gamma) for distance in COLOURS for gamma in MARKERS if (distance, gamma) in given]
+    several_gammas = len({gamma for _, gamma in kinds}) > 1
+    markers = MARKERS if several_gammas else dict.fromkeys(MARKERS, MARKERS["published"])
+    step = min(0.22, 0.8 / len(kinds))
     samplers = {pair: _samplers(shown, *pair) for pair in pairs}
     widths = [0.9 + 0.85 * max(2, len(names)) for names in samplers.values()]
     figure = new_figure(max(5.0, 0.5 + sum(widths)), 3.6)
@@ -66,11 +99,12 @@ def plot_sampler_metric(
             panel, span = (dataset, sampler, encoder), (place - 0.42, place + 0.42)
             random_band(axes, one(in_panel(at_rate, panel, selector=RANDOM)), span)
             all_patches_line(axes, one(in_panel(rows, panel, selector=ALL)), span)
-            for order, distance in enumerate(distances):
-                row = one(in_panel(shown, panel, metric=distance))
+            for order, (distance, gamma) in enumerate(kinds):
+                row = one(in_panel(shown, panel, metric=distance, gamma=gamma))
                 if row is not None:
-                    shift = (order - (len(distances) - 1) / 2) * 0.22
-                    dot(axes, place + shift, row, *DISTANCES[distance], label=f"{distance} distance")
+                    shift = (order - (len(kinds) - 1) / 2) * step
+                    label = f"{distance} distance" + (f", gamma {gamma.replace('_', '-')}" if several_gammas else "")
+                    dot(axes, place + shift, row, COLOURS[distance], markers[gamma][distance], label=label)
         axes.set_xticks(range(len(names)), names)
         axes.set_xlim(-0.6, len(names) - 0.4)
         axes.set_xlabel("sampler")
@@ -78,7 +112,7 @@ def plot_sampler_metric(
         axes.set_title(f"{titled(dataset, notes)}\nencoder {encoder}")
     shared_legend(figure, columns=3)
     table = with_random_delta(shown.rename(columns={"metric": "distance", "score": "metric"}), comparisons)
-    return figure, table.sort_values([*PANEL, "distance"], kind="stable", ignore_index=True)
+    return figure, table.sort_values([*PANEL, "distance", "gamma"], kind="stable", ignore_index=True)
 
 
 def _samplers(rows: pd.DataFrame, dataset: str, encoder: str) -> list[str]:

@@ -10,8 +10,32 @@ from matplotlib.ticker import MaxNLocator
 
 from iqadistill.figures.drawing.style import panel_grid, panel_title, styled
 from iqadistill.figures.drawing.variants import PANEL, by_setting, in_panel, panels, trained, with_random_delta
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Sensitivity to alpha and beta",
+    caption=(
+        "Median SRCC at keep {{ settings.keep_rate }} over the two sparsity weights of residual selection. "
+        "The colour scale spans at least 0.02, so that differences below the width of the intervals do not "
+        "look large."
+    ),
+    alt="Heat map of SRCC over alpha and beta with the value written in each cell.",
+    reads="metrics",
+    rates="one",
+    one_student=True,
+    needs=("alpha", "beta"),
+)
 
 NARROWEST = 0.02  # colour span in SRCC below which differences would only look large
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    experiment = inputs.experiment
+    return plot_sensitivity(
+        inputs.summary, inputs.comparisons, experiment.selectors, experiment.keep_rate, inputs.notes
+    )
 
 
 @styled
@@ -48,7 +72,7 @@ def plot_sensitivity(
         values = cells.to_numpy()
         spread = float(np.nanmax(values) - np.nanmin(values))
         middle, half = float(np.nanmax(values) + np.nanmin(values)) / 2, max(spread, NARROWEST) / 2
-        picture = axes.imshow(
+        heat_map = axes.imshow(
             values, origin="lower", cmap="cividis", vmin=middle - half, vmax=middle + half, aspect="auto"
         )
         for row, column in np.argwhere(np.isfinite(values)):
@@ -63,7 +87,7 @@ def plot_sensitivity(
         half_width = float((in_panel(shown, panel).high - in_panel(shown, panel).low).median() / 2)
         axes.set_title(f"{panel_title(panel, notes)}\nrange {spread:.3f}, typical 95 % interval ±{half_width:.3f}")
         scale = figure.colorbar(
-            picture, ax=axes, label=f"SRCC at keep {keep:g}", shrink=0.9, format="%.3f", ticks=MaxNLocator(5)
+            heat_map, ax=axes, label=f"SRCC at keep {keep:g}", shrink=0.9, format="%.3f", ticks=MaxNLocator(5)
         )
         scale.outline.set_visible(False)
     return figure, with_random_delta(shown, comparisons).sort_values([*PANEL, "alpha", "beta"], ignore_index=True)

@@ -9,6 +9,27 @@ from iqadistill.errors import InputError
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, interval_bars
 from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, panel_title, styled
 from iqadistill.figures.drawing.variants import ALL, PANEL, in_panel, panels, trained
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+from iqadistill.figures.rows import student_costs
+
+FIGURE = FigureSpec(
+    title="Accuracy against cost",
+    caption=(
+        "Median SRCC with its 95 % interval of every deep student trained on all patches, against the work of "
+        "scoring one patch (a multiply-add counts as two operations), its parameters at scoring, the time a "
+        "split's training took, its teachers' included, and the most memory that it or a teacher's training "
+        "held, of the graphics card where one was used and else of the process, all on the machine that made "
+        "this report."
+    ),
+    alt=(
+        "Scatter charts of SRCC against operations, parameters, training minutes and memory, one dot with "
+        "interval for each student."
+    ),
+    reads="metrics",
+    rates="none",
+    students="pixels",
+)
 
 AXES = {
     "gigaflops": "GFLOP a patch, scoring",
@@ -16,6 +37,12 @@ AXES = {
     "total_minutes": "minutes of training a split",
     "gigabytes": "peak memory of training, GB",
 }
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    costs = student_costs(inputs.histories, inputs.costs)
+    return plot_student_cost(inputs.summary, costs, inputs.experiment.students, inputs.notes)
 
 
 @styled

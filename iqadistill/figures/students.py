@@ -10,9 +10,28 @@ from iqadistill.evaluation.paired import holm
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
 from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, styled, titled
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
+from iqadistill.figures.inputs import MetricInputs
+from iqadistill.figures.registry import FigureSpec
+
+FIGURE = FigureSpec(
+    title="Students compared",
+    caption=(
+        "SRCC and PLCC of every student trained on all patches, median and 95 % interval over its splits; at "
+        "the right the paired difference to the first student on the splits both have, with its p, "
+        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, no evidence."
+    ),
+    alt=("Dot chart of SRCC and PLCC for each student, with paired differences to the first written at the right."),
+    reads="metrics",
+    rates="none",
+)
 
 BLOCK = ["train_dataset", *PANEL]
 EVIDENCE = 5  # splits; fewer are an illustration
+
+
+def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
+    """Draw the experiment."""
+    return plot_students(inputs.summary, inputs.comparisons, inputs.experiment.students, inputs.notes)
 
 
 @styled

@@ -1,4 +1,4 @@
-"""Pictures from disk to upright 8-bit RGB."""
+"""Decoding of image files to upright 8-bit RGB."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from iqadistill.errors import InputError
 
-# 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory and a decompression bomb does not.
+# 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory, a decompression bomb does not
 Image.MAX_IMAGE_PIXELS = 2**28
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-"""What counts as a picture in a folder; a file that is named is read whatever its suffix."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+"""Suffixes of images where a folder is searched; a file that is named explicitly may have any suffix."""
 
-LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Decode one picture.
+    """Decode an image.
 
-    EXIF rotation is applied, transparency is laid over black, palettes, grey, CMYK and 16-bit samples become 8-bit RGB; of
-    an animation the first frame counts.
+    EXIF rotation is applied, transparency is composited over black, and palettes, grey, CMYK and 16-bit samples become
+    8-bit RGB; the first frame of an animation is used.
 
     Args:
         path: Any file Pillow can read.
@@ -31,14 +31,14 @@ def read_image(path: str | Path) -> np.ndarray:
         Array (H, W, 3), uint8, RGB.
 
     Raises:
-        InputError: The file is missing, truncated, or no picture of integer samples.
+        InputError: The file is missing, truncated, or not an image with integer samples.
     """
-    with _opened(path) as picture:
-        return np.asarray(_to_rgb(ImageOps.exif_transpose(picture)))
+    with _opened(path) as image:
+        return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
 
 
-def picture_size(path: str | Path) -> tuple[int, int]:
-    """Decode one picture in full, only to see that it can be, without the cost of making it RGB.
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Size of an image, which is decoded completely to check the file, without the cost of a conversion to RGB.
 
     Args:
         path: Any file Pillow can read.
@@ -49,33 +49,33 @@ def picture_size(path: str | Path) -> tuple[int, int]:
     Raises:
         InputError: As `read_image`.
     """
-    with _opened(path) as picture:
-        picture.load()
-        width, height = picture.size
-        lying = picture.getexif().get(ExifTags.Base.Orientation) in LYING
-        return (width, height) if lying else (height, width)
+    with _opened(path) as image:
+        image.load()
+        width, height = image.size
+        rotated = image.getexif().get(ExifTags.Base.Orientation) in _ROTATED
+        return (width, height) if rotated else (height, width)
 
 
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as picture:
-            if picture.mode == "F":
-                raise ValueError("floating-point samples have no known white")
-            yield picture
+        with Image.open(path) as image:
+            if image.mode == "F":
+                raise ValueError("floating-point samples have no known white level")
+            yield image
     except FileNotFoundError:
-        raise InputError(f"{path}: no such picture; check its name in the labels and the dataset's root.") from None
+        raise InputError(f"{path}: no such image; check its name in the labels and the dataset's root.") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(
-            f"{path}: cannot be decoded ({error}); replace the file or take it out of the dataset."
+            f"{path}: cannot be decoded ({error}); replace the file or remove it from the dataset."
         ) from None
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16-bit (and 32-bit) grey: Pillow's own conversion clips instead of scaling
-        samples = np.asarray(picture).astype(np.float64)
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit (and 32-bit) grey: Pillow's conversion clips instead of scaling
+        samples = np.asarray(image).astype(np.float64)
         return Image.fromarray(np.clip(samples / 257.0 + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture).convert("RGB")
-    return picture.convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
+    return image.convert("RGB")

@@ -1,4 +1,4 @@
-"""What students minimise."""
+"""Loss functions of students and teachers."""
 
 import lazy_loader
 

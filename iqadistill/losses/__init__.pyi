@@ -5,7 +5,7 @@ from .quality import QualityLoss
 from .ranking import RelativeRankingLoss
 from .ranking_consistency import RankingConsistencyLoss
 from .spatial_mask import MASKINGS, SpatialMask
-from .transforms import TRANSFORMS, create_transform
+from .transforms import TRANSFORMS
 
 __all__ = [
     "MASKINGS",
@@ -18,5 +18,4 @@ __all__ = [
     "ReverseDistillationLoss",
     "SelfConsistencyLoss",
     "SpatialMask",
-    "create_transform",
 ]

@@ -1,4 +1,4 @@
-"""The order of a batch."""
+"""Relative ranking loss within a batch."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,18 +12,19 @@ class RelativeRankingLoss(nn.Module):
         L_RR = [ |q_min - q_min'| - |q_min - q_max| + m (y_max - y_min') ]+
              + [ |q_max - q_max'| - |q_max - q_min| + m (y_max' - y_min) ]+,
 
-    q the predicted scores, min and min' the lowest and second lowest patch, max and max' the highest and second highest, m the
-    margins' scale: the second lowest must lie nearer to the lowest than the highest does, by as much as people said, and
-    likewise from above. arXiv 2409.07115 (after TReS, arXiv 2108.06858), github.com/MAS94/ADTRS; there y is in each
-    dataset's own unit, which weights the loss by dataset; y in [0, 1] does not.
+    q the predicted scores, min and min' the lowest and second lowest patch, max and max' the highest and second
+    highest, m the scale of the margins: the second lowest must lie nearer to the lowest than the highest does, by the
+    difference of their qualities, and likewise from above. arXiv 2409.07115 (after TReS, arXiv 2108.06858),
+    github.com/MAS94/ADTRS; there y is in the unit of each dataset, which weights the loss by dataset; y in [0, 1] does
+    not.
 
-    A batch of fewer than four patches has no four places in its order and costs 0.
+    A batch of fewer than four patches has a loss of 0.
 
     Args:
-        margin_scale: m; 1 is the paper's, 0 asks for the order alone.
+        margin_scale: Scale of the margins, m; 1 is the paper's, with 0 only the order counts.
     """
 
-    def __init__(self, margin_scale: float = 1.0):
+    def __init__(self, margin_scale: float):
         super().__init__()
         self.margin_scale = margin_scale
 

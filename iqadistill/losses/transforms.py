@@ -1,11 +1,11 @@
-"""Transforms of a picture that leave its quality alone and move its feature maps the same way."""
+"""Equivariant transforms: they preserve the quality of an image and act on its feature maps in the same way."""
 
 from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from iqadistill.errors import InputError, nearest
+from iqadistill.errors import InputError
 
 ZOOM = 1.1
 
@@ -21,22 +21,22 @@ def flip_vertically(maps: Tensor) -> Tensor:
 
 
 def rotate(maps: Tensor) -> Tensor:
-    """Turn square maps (B, C, n, n) by 90 degrees.
+    """Rotate square maps (B, C, n, n) by 90 degrees.
 
     Raises:
-        InputError: They are not square, so turned they could not be compared.
+        InputError: The maps are not square, so that they could not be compared after the rotation.
     """
     if maps.shape[-1] != maps.shape[-2]:
         raise InputError(
-            f"transform rotation: patches of {maps.shape[-1]} x {maps.shape[-2]}; only square ones can turn."
+            f"transform rotation: patches of {maps.shape[-1]} x {maps.shape[-2]}; only square ones can be rotated."
         )
     return maps.rot90(1, (-2, -1))
 
 
 def zoom(maps: Tensor) -> Tensor:
-    """The middle of maps (B, C, h, w), magnified 1.1 times to the size of the whole.
+    """Centre of maps (B, C, h, w), magnified 1.1 times to their full size.
 
-    Between pixels it interpolates linearly, which blurs a little: enlarge by more and the quality would no longer be the same.
+    Linear interpolation blurs a little: a larger magnification would change the quality.
     """
     scale = maps.new_tensor([[1 / ZOOM, 0, 0], [0, 1 / ZOOM, 0]]).expand(len(maps), -1, -1)
     grid = F.affine_grid(scale, list(maps.shape), align_corners=False)
@@ -49,14 +49,4 @@ TRANSFORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "rotation": rotate,
     "scaling": zoom,
 }
-
-
-def create_transform(name: str) -> Callable[[Tensor], Tensor]:
-    """The transform of pictures, or of maps, (B, C, h, w) by its key in `TRANSFORMS`.
-
-    Raises:
-        InputError: No such transform.
-    """
-    if name not in TRANSFORMS:
-        raise InputError(f"transform {name!r}: no such transform; {nearest(name, TRANSFORMS)}")
-    return TRANSFORMS[name]
+"""Transforms of images, or of maps, (B, C, h, w), by the name that settings give them."""

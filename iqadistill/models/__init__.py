@@ -1,4 +1,4 @@
-"""Students and teachers by name."""
+"""Networks of students and teachers, their settings and their pretrained weights."""
 
 import lazy_loader
 

@@ -1,74 +1,57 @@
-"""The names under which models are created."""
+"""Creation of models by name."""
 
-import inspect
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from iqadistill.errors import InputError, nearest
-from iqadistill.models.mlp import MLP
+from iqadistill.models.registry import STUDENTS, TEACHERS
+
+REDNET_DEPTHS = {f"rednet{depth}": depth for depth in (26, 38, 50, 101)}
 
 
-def _adtrs() -> type[nn.Module]:
-    from iqadistill.models.adtrs.student import ADTRS  # it brings timm, seconds of import that an MLP can do without
-
-    return ADTRS
-
-
-def _rkiqt() -> type[nn.Module]:
-    from iqadistill.models.rkiqt.student import RKIQT
-
-    return RKIQT
-
-
-def _regressor() -> type[nn.Module]:
-    from iqadistill.models.rkiqt.regressor import Regressor
-
-    return Regressor
-
-
-def _nar_teacher() -> type[nn.Module]:
-    from iqadistill.models.rkiqt.nar_teacher import NARTeacher
-
-    return NARTeacher
-
-
-def _rednet(depth: int) -> Callable[..., nn.Module]:
-    from iqadistill.models.rkiqt.rednet import RedNet
-
-    return partial(RedNet, depth)
-
-
-MODELS: dict[str, Callable[[], Callable[..., nn.Module]]] = {
-    "mlp": lambda: MLP,
-    "adtrs": _adtrs,
-    "rkiqt": _rkiqt,
-    "regressor": _regressor,
-    "nar_teacher": _nar_teacher,
-    **{f"rednet{depth}": partial(_rednet, depth) for depth in (26, 38, 50, 101)},
-}
-
-
-def create_model(name: str, **settings: Any) -> nn.Module:
-    """Create a model; in eval mode its forward gives scores of shape (B,).
+def create_model(name: str, *, size: int = 224, pretrained: bool | str | None = None, **settings: Any) -> nn.Module:
+    """Create a model; in eval mode its forward pass gives scores of shape (B,).
 
     Args:
-        name: A key of `MODELS`.
-        **settings: What that model's class takes, e.g. `width` for "mlp".
+        name: "mlp", "adtrs", "rkiqt", "nar_teacher", "regressor", "rednet26", "rednet38", "rednet50" or "rednet101".
+        size: Side in pixels of the patches; without effect on "mlp" and the RedNets.
+        pretrained: Short for `weights`: False for "none", True for "hub", a string for itself.
+        **settings: Settings of the model, see `iqadistill.models.registry`; weights are random by default. Besides,
+            "mlp" takes `width` (length of an embedding, required) and `generator` (generator of the initial weights);
+            a RedNet takes `num_classes` (default 1000) and `weights`.
 
     Raises:
-        InputError: Unknown name or setting, or a setting that is missing.
+        InputError: The name or a setting is unknown, or a setting is missing or out of range.
     """
-    if name not in MODELS:
-        raise InputError(f"model {name!r}: no such model; {nearest(name, MODELS)}")
-    model = MODELS[name]()
-    accepted = inspect.signature(model).parameters
-    unknown = sorted(set(settings) - set(accepted))
+    if pretrained is not None:
+        if "weights" in settings:
+            raise InputError(f"model {name!r}: pretrained and weights mean the same; give weights alone.")
+        settings["weights"] = {False: "none", True: "hub"}.get(pretrained, pretrained)
+    if name in REDNET_DEPTHS:
+        return _create_rednet(name, **settings)
+    if name == "mlp":
+        return _create_mlp(**settings)
+    registry = next((one for one in (STUDENTS, TEACHERS) if name in one.names), None)
+    if registry is None:
+        known = [*STUDENTS.names, *TEACHERS.names, *REDNET_DEPTHS]
+        raise InputError(f"model {name!r}: unknown model; {nearest(name, known)}")
+    random = {key: "none" for key in ("weights", "stem_weights") if key in registry[name].model_fields}
+    return registry.create({"model": name, **random, **settings}, name).create_network(size)
+
+
+def _create_mlp(width: int | None = None, generator: torch.Generator | None = None, **settings: Any) -> nn.Module:
+    if width is None:
+        raise InputError("mlp.width: missing; give the length of an embedding.")
+    return STUDENTS.create({"model": "mlp", **settings}, "mlp").create_network(width, generator)
+
+
+def _create_rednet(name: str, **settings: Any) -> nn.Module:
+    from iqadistill.models.rkiqt.rednet import RedNet  # it brings timm, seconds of import that an MLP can do without
+
+    unknown = sorted(set(settings) - {"num_classes", "weights"})
     if unknown:
-        raise InputError(f"model {name!r}: unknown setting {unknown[0]!r}; {nearest(unknown[0], accepted)}")
-    for key, parameter in accepted.items():
-        if parameter.default is parameter.empty and key not in settings:
-            raise InputError(f"model {name!r}: the setting {key!r} is missing; give it.")
-    return model(**settings)
+        raise InputError(f"{name}.{unknown[0]}: unknown key; {nearest(unknown[0], ['num_classes', 'weights'])}")
+
+    return RedNet(REDNET_DEPTHS[name], **settings)

@@ -29,7 +29,7 @@ def read_patches(
     Args:
         images: Table images; only the named ones are read.
         patches: Table patches, the patches of an image next to each other.
-        size: Side to which larger crops of flat pictures come down: the picture is scaled before it is cut, so that crops which
+        size: Side to which larger crops of flat images come down: the image is scaled before it is cut, so that crops which
             overlap are scaled once.
         device: Where patches are cut.
         workers: Images decoded and cut ahead, each by a thread; each holds a float copy of its panorama.
@@ -38,7 +38,7 @@ def read_patches(
         Iterator of patches (n, 3, side, side) of one image, float32 in [0, 1], in the table's order.
 
     Raises:
-        InputError: A picture cannot be read, is not in the images table, or has patches of several sizes.
+        InputError: An image cannot be read, is not in the images table, or has patches of several sizes.
     """
     paths = dict(zip(images["image_id"].to_pylist(), images["path"].to_pylist(), strict=True))
     runs = list(_image_runs(patches))
@@ -61,35 +61,35 @@ def _image_runs(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         start += number
 
 
-def _cut(picture: np.ndarray, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
+def _cut(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
     sides = rows["size"].unique().to_pylist()
     if len(sides) > 1:
         raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; sample the patches again.")
     side = sides[0]
     if rows["x"].null_count:
         angles = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
-        patches = extract_viewports(_channels_first(picture, device), *angles, side)
+        patches = extract_viewports(_channels_first(image, device), *angles, side)
     elif rows["yaw"].null_count == 0:
         corners = (rows[name].to_pylist() for name in ("x", "y"))
-        patches = extract_crops(_channels_first(picture, device), *corners, side, wrap=True)
+        patches = extract_crops(_channels_first(image, device), *corners, side, wrap=True)
     else:
         x, y = (rows[name].to_numpy() for name in ("x", "y"))
         if size is not None and side > size:
-            picture, x, y = _scaled(picture, x, y, size / side, size)
+            image, x, y = _scaled(image, x, y, size / side, size)
             side = size
-        patches = extract_crops(_channels_first(picture, device), x, y, side)
+        patches = extract_crops(_channels_first(image, device), x, y, side)
     return patches.float() / 255
 
 
-def _channels_first(picture: np.ndarray, device: str | torch.device) -> Tensor:
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).to(device)  # a copy: Pillow's own array is read-only
+def _channels_first(image: np.ndarray, device: str | torch.device) -> Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(device)  # a copy: Pillow's own array is read-only
 
 
 def _scaled(
-    picture: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float, side: int
+    image: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float, side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picture made smaller, and the corners of its crops, now `side` wide, at the nearest pixel."""
-    height, width = (max(side, round(length * scale)) for length in picture.shape[:2])
-    smaller = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+    """The image made smaller, and the corners of its crops, now `side` wide, at the nearest pixel."""
+    height, width = (max(side, round(length * scale)) for length in image.shape[:2])
+    smaller = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
     x, y = (np.rint(corner * scale).astype(np.int64) for corner in (x, y))
     return np.asarray(smaller), x.clip(max=width - side), y.clip(max=height - side)

@@ -71,11 +71,15 @@ def caveats(summary: pd.DataFrame) -> list[str]:
     """Warnings that follow from the tables: few splits, controls that are missing."""
     sentences = []
     for dataset, rows in summary[summary.dataset == summary.train_dataset].groupby("dataset", sort=False):
-        splits = int(rows.splits.min())
-        if splits == 1:
-            sentences.append(f"{dataset}: a single split, an illustration that supports no claim.")
-        elif splits < FEW_SPLITS:
-            sentences.append(f"{dataset}: {splits} splits, fewer than {FEW_SPLITS}; intervals and tests are weak.")
+        by_splits = dict(list(rows[rows.student != LABEL_ONLY].groupby("splits")))
+        for splits, students in sorted(by_splits.items(), reverse=True):
+            names = " and ".join(dict.fromkeys(students.student))
+            if splits == 1:
+                sentences.append(f"{dataset}: {names} on a single split, an illustration that supports no claim.")
+            elif splits < FEW_SPLITS:
+                sentences.append(
+                    f"{dataset}: {names} on {splits} splits, fewer than {FEW_SPLITS}; intervals and tests are weak."
+                )
         if LABEL_ONLY not in set(rows.student):
             sentences.append(f"{dataset}: no distortion labels, so the label-only control is missing.")
         if RANDOM not in set(rows.selector):

@@ -17,6 +17,7 @@ from PIL import Image
 
 from iqadistill.errors import InputError
 from iqadistill.figures.drawing.saving import with_ending
+from iqadistill.figures.registry import FIGURES
 from iqadistill.report.findings import caveats, random_headlines
 from iqadistill.report.tables import (
     accuracy_tables,
@@ -28,7 +29,6 @@ from iqadistill.report.tables import (
 from iqadistill.tables import read_metadata, write_atomically
 
 TEMPLATE = "report.html.j2"
-CAPTIONS = "captions.yaml"
 SHOWN = 0.55  # screen pixels for a pixel of the 200 dpi PNG: letters come out at the size of the text around
 
 
@@ -52,7 +52,16 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A saved figure: its kind names the caption, `settings` are quoted there, `datasets` are those it shows."""
+    """A saved figure.
+
+    Attributes:
+        name: Name of the experiment.
+        kind: Name of the figure, whose caption is shown.
+        figure_stem: Path of its images without suffix.
+        table_stem: Path of its table without suffix.
+        datasets: Datasets that it shows.
+        settings: What the caption may quote, e.g. `keep_rate`.
+    """
 
     name: str
     kind: str
@@ -64,7 +73,21 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class Report:
-    """All that goes on the page; `study` is the configuration, `published` comes from `published_for`."""
+    """All that goes on the page.
+
+    Attributes:
+        title: Headline.
+        study: Configuration of the study.
+        datasets: Facts about its datasets.
+        figures: Its figures.
+        summary: Table "summary".
+        comparisons: Table "comparisons".
+        costs: Table "costs".
+        published: What `published_for` gives for its datasets.
+        provenance: Seed, commit and versions.
+        sources: Registry name of each dataset entry.
+        warnings: Further sentences to be read with care.
+    """
 
     title: str
     study: Mapping[str, Any]
@@ -75,6 +98,7 @@ class Report:
     costs: pd.DataFrame
     published: pd.DataFrame
     provenance: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -123,7 +147,7 @@ def render_report(report: Report, output: Path) -> None:
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
         accuracy=accuracy_tables(report.summary),
         comparisons=comparison_tables(report.comparisons),
-        published=published_table(report.published, report.summary),
+        published=published_table(report.published, report.summary, report.sources),
         costs=cost_table(report.costs),
         study=yaml.safe_dump(dict(report.study), sort_keys=False, allow_unicode=True, width=110),
     )
@@ -135,28 +159,28 @@ def _package_text(name: str) -> str:
 
 
 def _page_figure(figure: ReportFigure, report: Report, folder: Path) -> dict[str, str]:
-    texts = yaml.safe_load(_package_text(CAPTIONS))[figure.kind]
+    spec = FIGURES.spec(figure.kind)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    picture, numbers = with_ending(figure.figure_stem, "png"), with_ending(figure.table_stem, "parquet")
-    for path in (picture, numbers):
+    image, numbers = with_ending(figure.figure_stem, "png"), with_ending(figure.table_stem, "parquet")
+    for path in (image, numbers):
         if not path.is_file():
             raise InputError(f"{path}: no such file; run the plot stage that draws {figure.name}.")
     table = pd.read_parquet(numbers)
     context = {"study": report.study, "settings": figure.settings, "table": table}
-    caption, alt = (environment.from_string(texts[part]).render(context).strip() for part in ("caption", "alt"))
+    caption, alt = (environment.from_string(text).render(context).strip() for text in (spec.caption, spec.alt))
     simulated = [facts.name for facts in report.datasets if facts.simulated and facts.name in figure.datasets]
     if simulated:
         caption += f" The scores of {' and '.join(simulated)} are simulated."
-    links = {"SVG": with_ending(figure.figure_stem, "svg"), "PNG": picture} | {
+    links = {"SVG": with_ending(figure.figure_stem, "svg"), "PNG": image} | {
         ending.upper() if ending == "csv" else "Parquet": with_ending(figure.table_stem, ending)
         for ending in ("csv", "parquet")
     }
     return {
         "name": figure.name,
-        "title": texts["title"] if figure.name == figure.kind else f"{texts['title']} ({figure.name})",
+        "title": spec.title if figure.name == figure.kind else f"{spec.title} ({figure.name})",
         "caption": caption,
         "alt": alt,
-        "width": round(Image.open(picture).width * SHOWN),
-        "png": base64.b64encode(picture.read_bytes()).decode("ascii"),
+        "width": round(Image.open(image).width * SHOWN),
+        "png": base64.b64encode(image.read_bytes()).decode("ascii"),
         "links": {label: Path(os.path.relpath(path, folder)).as_posix() for label, path in links.items()},
     }

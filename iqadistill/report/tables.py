@@ -1,5 +1,6 @@
 """The report's tables as text, ready for the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,8 +108,14 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
     return tables
 
 
-def published_table(published: pd.DataFrame, summary: pd.DataFrame) -> PageTable:
-    """Published numbers with source and protocol, ours on the same dataset beside them."""
+def published_table(published: pd.DataFrame, summary: pd.DataFrame, sources: Mapping[str, str]) -> PageTable:
+    """Published numbers with source and protocol, ours on the same dataset beside them.
+
+    Args:
+        published: What `published_for` gives.
+        summary: Table "summary".
+        sources: Registry name of each dataset entry of the study.
+    """
     ours = trained(summary)
     ours = ours[ours.selector == ALL]
     lines = []
@@ -116,13 +123,15 @@ def published_table(published: pd.DataFrame, summary: pd.DataFrame) -> PageTable
         dataset, method, source, protocol = key
         values = dict(zip(rows.metric, rows.value, strict=True))
         printed = [f"{values[metric]:g}" if metric in values else NONE for metric in ("srcc", "plcc")]
-        lines.append([dataset, method, *printed, *_ours(ours[ours.dataset == dataset], list(values)), source, protocol])
+        for name in [name for name, known in sources.items() if known == dataset]:
+            beside = _ours(ours[ours.dataset == name], list(values))
+            lines.append([name, method, *printed, *beside, source, protocol])
     columns = ["dataset", "method", "SRCC", "PLCC", "ours on it, all patches", "comparable", "source", "protocol"]
     return page_table("Published numbers", columns, lines)
 
 
 def cost_table(costs: pd.DataFrame) -> PageTable:
-    """Jobs, time and memory of each rule, and in all."""
+    """Jobs, time and memory (MB of 2^20 bytes) of each rule, and in all."""
     lines = []
     for rule, rows in costs.groupby("rule", sort=False):
         lines.append([rule, str(len(rows)), *_times(rows), _peak(rows.max_rss), _peak(rows.max_vram)])
@@ -133,7 +142,7 @@ def cost_table(costs: pd.DataFrame) -> PageTable:
 
 def _ours(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
     if rows.empty:
-        return [NONE, "no: another dataset than this study's"]
+        return [NONE, "no: no student was trained on it"]
     best = rows[rows.metric == "srcc"].sort_values("median").iloc[-1]
     same = rows[(rows.sampler == best.sampler) & (rows.encoder == best.encoder) & (rows.student == best.student)]
     shown = [f"{METRIC_LABELS[row.metric]} {_interval(row)}" for row in same.itertuples() if row.metric in metrics]
@@ -153,7 +162,8 @@ def _times(rows: pd.DataFrame) -> list[str]:
 
 
 def _peak(values: pd.Series) -> str:
-    return f"{values.max():,.0f}" if values.notna().any() else NONE
+    """Largest of some numbers of bytes, in MB."""
+    return f"{values.max() / 2**20:,.0f}" if values.notna().any() else NONE
 
 
 def _p(value: float) -> str:

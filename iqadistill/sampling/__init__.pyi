@@ -1,12 +1,11 @@
 from .crops import sample_crops
-from .lattice import sample_sphere
-from .plane import sample_erp, sample_latitude
-from .registry import SAMPLER_KINDS, create_sampler
+from .equirectangular import sample_erp, sample_latitude
+from .fibonacci import sample_sphere
+from .registry import SAMPLERS
 from .scanpath import sample_scanpath
 
 __all__ = [
-    "SAMPLER_KINDS",
-    "create_sampler",
+    "SAMPLERS",
     "sample_crops",
     "sample_erp",
     "sample_latitude",

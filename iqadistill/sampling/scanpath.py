@@ -1,4 +1,4 @@
-"""SP: viewports along scanpaths, of virtual viewers or of the user's own."""
+"""SP: viewports along scanpaths of virtual viewers or along recorded ones."""
 
 import math
 from pathlib import Path
@@ -9,11 +9,13 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.panorama.sphere import angles_to_vectors, wrap_yaw
-from iqadistill.sampling.placing import Columns, Image, check_panorama, place_patches, usable_images
+from iqadistill.sampling.image_checks import check_panorama
+from iqadistill.sampling.patch_table import Columns, Image, sample_images, usable_images
 from iqadistill.sampling.saliency import panorama_saliency
-from iqadistill.sampling.viewers import virtual_scanpaths
+from iqadistill.sampling.virtual_viewers import virtual_scanpaths
 
-MERGE_SHIFT = 0.1  # of the field of view: viewports shifted by less show the same patch
+MERGE_SHIFT = 0.1  # fraction of the field of view: viewports shifted by no more than this count as one patch
+ROUNDING = 1e-12  # directions exactly MERGE_SHIFT apart are merged, however their cosine is rounded
 _COLUMNS = ["image", "viewer", "order", "yaw", "pitch"]
 
 
@@ -30,42 +32,42 @@ def sample_scanpath(
 ) -> pa.Table:
     """SP: viewports where people look, their number varying by image (arXiv 2412.12667).
 
-    Fixations of all viewers are put in viewing order (everybody's first, everybody's second, ...), one closer than a tenth
-    of the field of view to an earlier one is merged into it, and the first `count` remain. By default the viewers are virtual (see
-    `iqadistill.sampling.viewers`).
+    Fixations of all viewers are put in viewing order (the first ones of all viewers, then the second ones, ...), one within a tenth
+    of the field of view of an earlier one is merged into it, and the first `count` remain. By default the viewers are virtual (see
+    `iqadistill.sampling.virtual_viewers`).
 
     Args:
-        images: Table images, panoramas.
-        count: Most patches an image can get.
+        images: Table "images" of panoramas.
+        count: Largest number of patches of an image.
         size: Side of a viewport in pixels.
-        seed: Seed; the stream of an image depends on it and on the image's name alone.
-        fov: Full horizontal angle of a viewport, radians.
+        seed: Seed; the random stream of an image depends on it and on the image_id only.
+        fov: Full horizontal angle of a viewport in radians.
         scanpaths: CSV with the columns image (image_id or file name under the dataset's root), viewer, order, yaw, pitch (radians);
             None for virtual viewers.
-        viewers: Virtual viewers an image.
-        fixations: Most fixations of a virtual viewer.
+        viewers: Number of virtual viewers of an image.
+        fixations: Largest number of fixations of a virtual viewer.
 
     Returns:
-        Table patches.
+        Table "patches".
 
     Raises:
         InputError: A panorama cannot be read or has an odd width; the CSV is missing, lacks a column, names an unknown image, has
-            an angle out of range, or none for an image.
+            an angle out of range, or has no fixation for an image.
     """
     recorded = None if scanpaths is None else read_scanpaths(Path(scanpaths), images)
 
-    def draw(image: Image, stream: np.random.Generator) -> Columns:
-        check_panorama(image)
+    def sample(image: Image, stream: np.random.Generator) -> Columns:
+        check_panorama(image["width"], image["image_id"])
         if recorded is None:
             order, yaw, pitch = virtual_scanpaths(panorama_saliency(image["path"]), stream, viewers, fixations)
-            in_turn = np.argsort(order, kind="stable")
-            yaw, pitch = yaw[in_turn], pitch[in_turn]
+            viewing_order = np.argsort(order, kind="stable")
+            yaw, pitch = yaw[viewing_order], pitch[viewing_order]
         else:
             yaw, pitch = recorded[image["image_id"]]
         kept = _merge(yaw, pitch, MERGE_SHIFT * fov, count)
         return {"yaw": yaw[kept], "pitch": pitch[kept], "fov": np.full(len(kept), fov)}
 
-    return place_patches(images, draw, size=size, seed=seed)
+    return sample_images(images, sample, size=size, seed=seed)
 
 
 def read_scanpaths(path: Path, images: pa.Table) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -77,7 +79,7 @@ def read_scanpaths(path: Path, images: pa.Table) -> dict[str, tuple[np.ndarray, 
     try:
         rows = pd.read_csv(path, dtype={"image": str, "viewer": str})
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error}); expected the columns {_COLUMNS}.") from None
+        raise InputError(f"{path}: not a valid CSV file ({error}); expected the columns {_COLUMNS}.") from None
     for column in _COLUMNS:
         if column not in rows:
             raise InputError(f"{path}: column {column!r} is missing; expected the columns {_COLUMNS}.")
@@ -97,7 +99,7 @@ def read_scanpaths(path: Path, images: pa.Table) -> dict[str, tuple[np.ndarray, 
     if unknown.any():
         row = int(np.argmax(unknown))
         raise InputError(
-            f"{path}: row {row + 1} names image {given[row]!r}, which the dataset lacks; correct the name."
+            f"{path}: row {row + 1} names image {given[row]!r}, which is not in the dataset; correct the name."
         )
     groups = dict(iter(rows.sort_values(["order", "viewer"], kind="stable").groupby("image")))
     for image in usable_images(images):
@@ -107,12 +109,12 @@ def read_scanpaths(path: Path, images: pa.Table) -> dict[str, tuple[np.ndarray, 
 
 
 def _merge(yaw: np.ndarray, pitch: np.ndarray, angle: float, count: int) -> np.ndarray:
-    """Indices of the first `count` directions that are not within `angle` of an earlier one kept."""
+    """Indices of the first `count` directions that are not within `angle` of one kept earlier."""
     directions = angles_to_vectors(yaw, pitch)
     kept: list[int] = []
     for index, direction in enumerate(directions):
         if len(kept) == count:
             break
-        if not kept or (directions[kept] @ direction).max() < np.cos(angle):
+        if not kept or (directions[kept] @ direction).max() < np.cos(angle) - ROUNDING:
             kept.append(index)
     return np.array(kept)

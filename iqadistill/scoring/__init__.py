@@ -1,4 +1,4 @@
-"""Scoring pictures with what was trained."""
+"""Scoring of new images with trained students."""
 
 import lazy_loader
 

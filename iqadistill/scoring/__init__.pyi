@@ -1,11 +1,11 @@
-from .images import list_pictures
+from .images import list_images
 from .results import TrainedResult, load_result
-from .score import PictureScore, score_pictures
+from .score import ImageScore, score_images
 
 __all__ = [
-    "PictureScore",
+    "ImageScore",
     "TrainedResult",
-    "list_pictures",
+    "list_images",
     "load_result",
-    "score_pictures",
+    "score_images",
 ]

@@ -1,89 +1,74 @@
-"""The pictures a user gives, and where their patches are taken."""
+"""The images that a user wants scored, and where their patches lie."""
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import PICTURE_SUFFIXES, picture_size
-from iqadistill.sampling.registry import SAMPLER_KINDS, create_sampler
+from iqadistill.images.decoding import IMAGE_SUFFIXES, image_size
+from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.tables import as_table
 
-_ANY_PICTURE = "picture"
+# The image_id that samplers see. The random stream of an image depends on it, so another value would move the patches.
+_STREAM_NAME = "picture"
 
 
-def list_pictures(given: Iterable[str | Path]) -> list[Path]:
-    """Every picture of files and folders, each once; folders are searched to their depth, in the order of names.
+def list_images(given: Iterable[str | Path]) -> list[Path]:
+    """All images among files and folders, each once; folders are searched recursively, in the order of names.
 
     Args:
-        given: Files, of whatever name, and folders.
+        given: Files, of any name, and folders.
 
     Raises:
-        InputError: One does not exist, or a folder holds no picture.
+        InputError: A path does not exist, or a folder holds no image.
     """
-    found: list[Path] = []
+    images: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            inside = [file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()]
+            inside = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
             inside = sorted(file for file in inside if not file.name.startswith("."))
             if not inside:
-                raise InputError(f"{path}: holds no picture ({', '.join(PICTURE_SUFFIXES)}); give another folder.")
-            found += inside
+                raise InputError(f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}); give another folder.")
+            images += inside
         elif path.is_file():
-            found.append(path)
+            images.append(path)
         else:
-            raise InputError(f"{path}: no such picture or folder; correct the path.")
-    return list(dict.fromkeys(found))
+            raise InputError(f"{path}: no such image or folder; correct the path.")
+    return list(dict.fromkeys(images))
 
 
-def place_patches(path: Path, sampler: Mapping[str, Any], seed: int, count: int | None) -> tuple[pa.Table, pa.Table]:
-    """Tables "images" and "patches" of one picture.
+def place_patches(path: Path, sampler: SamplerSettings, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Tables "images" and "patches" of one image.
 
-    Chance depends on the seed alone: pictures of one size get the same places, whatever their names.
+    The random draws depend on the seed only: images of the same size get the same patches, whatever their names.
 
     Args:
-        path: The picture; its image_id.
-        sampler: Settings, angles in degrees.
-        seed: Of the sampler.
-        count: Patches at most; None as the sampler says.
+        path: File of the image, which becomes its image_id.
+        sampler: The sampler.
+        seed: Seed of the sampler.
 
     Raises:
-        InputError: The picture cannot be decoded, is too small, or is no panorama where the sampler is for panoramas.
+        InputError: The image cannot be decoded, is too small, or is not a panorama although the sampler is for panoramas; or
+            the sampler reads the places of patches from a file.
     """
-    if sampler.get("scanpaths"):
+    if sampler.files():
         raise InputError(
-            f"{path}: the model saw recorded scanpaths, which no new picture has; use one of another sampler."
+            f"{path}: the model was trained on patches recorded in {sampler.files()[0]}, which no new image has; use a model"
+            " of another sampler."
         )
-    height, width = picture_size(path)
-    _check_shape(path, width, height, sampler)
-    facts = {"image_id": [_ANY_PICTURE], "path": str(path), "width": width, "height": height, "status": "ok"}
-    images = as_table(pd.DataFrame(facts), "images")
-    settings = {key: value for key, value in sampler.items() if key != "method"}
-    if "fov" in settings:
-        settings["fov"] = math.radians(settings["fov"])
-    if count is not None:
-        settings["count"] = count
-    patches = create_sampler(sampler["method"], **settings, seed=seed)(images)
-    return _named(images, path), _named(patches, path)
-
-
-def _check_shape(path: Path, width: int, height: int, sampler: Mapping[str, Any]) -> None:
-    shape = f"{path}: {width} x {height} pixels"
-    if SAMPLER_KINDS[sampler["method"]] == "sphere" and width != 2 * height:
+    height, width = image_size(path)
+    if sampler.kind == "sphere" and width != 2 * height:
         raise InputError(
-            f"{shape}, but the model scores 360-degree panoramas, twice as wide as high; use one trained on flat pictures."
+            f"{path}: {width} x {height} pixels, but the model scores 360-degree panoramas, twice as wide as high; use a"
+            " model that was trained on flat images."
         )
-    side = sampler["size"]
-    if sampler.get("longer_side"):
-        side = round(side * max(width, height) / sampler["longer_side"])
-    cropped = SAMPLER_KINDS[sampler["method"]] == "flat" or sampler.get("projection") == "crop"
-    if cropped and min(width, height) < side:
-        raise InputError(f"{shape}, but the model's patches need {side} x {side}; give a larger picture.")
+    sampler.check_image(width, height, str(path))
+    row = {"image_id": [_STREAM_NAME], "path": str(path), "width": width, "height": height, "status": "ok"}
+    images = as_table(pd.DataFrame(row), "images")
+    return _named(images, path), _named(sampler.sample(images, seed=seed), path)
 
 
 def _named(table: pa.Table, path: Path) -> pa.Table:

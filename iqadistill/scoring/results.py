@@ -1,19 +1,20 @@
-"""A trained result: its models, and all that its scores need to be understood."""
+"""Trained results: the models, and what is needed to interpret their scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iqadistill.encoders.encoder import create_encoder
+from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
-from iqadistill.sampling.registry import SAMPLER_KINDS
-from iqadistill.scoring.scorers import NetworkScorer, PatchScorer, SweepScorer
-from iqadistill.scoring.sidecars import Facts, check_one_result, find_weights, read_sidecar
+from iqadistill.sampling.registry import SAMPLERS
+from iqadistill.sampling.settings import SamplerSettings
+from iqadistill.scoring.result_files import find_weights, read_sidecars
+from iqadistill.scoring.scorers import MlpScorer, NetworkScorer, PatchScorer
 from iqadistill.training.deep.weights import rebuild_network
 from iqadistill.training.mlp.patch_bank import ALL_PATCHES
-from iqadistill.training.mlp.stack import Stack
-from iqadistill.training.mlp.sweep import Sweep, load_sweep
+from iqadistill.training.mlp.trained_mlps import TrainedMlps, load_mlps
+from iqadistill.training.sidecar import ScoreScale, Sidecar
 
 
 @dataclass(frozen=True)
@@ -23,88 +24,84 @@ class TrainedResult:
     Attributes:
         variant: Variant columns without split.
         splits: Numbers of the splits, in the order of the scorer's models.
-        sampler: Settings of the sampler, angles in degrees.
-        seed: Of the study.
-        scale: See `iqadistill.training.score_scale.score_scale`.
-        scorer: Its models.
+        sampler: The sampler.
+        seed: Seed of the study.
+        scale: Scale of the scores that were learned.
+        scorer: The models.
     """
 
     variant: Mapping[str, Any]
     splits: Sequence[int]
-    sampler: Mapping[str, Any]
+    sampler: SamplerSettings
     seed: int
-    scale: Mapping[str, Any]
+    scale: ScoreScale
     scorer: PatchScorer
 
     @property
     def kind(self) -> str:
-        """What it scores: "flat" pictures or, "sphere", panoramas."""
-        return SAMPLER_KINDS[self.sampler["method"]]
+        """Images that it scores: "flat" images, or panoramas ("sphere")."""
+        return self.sampler.kind
 
     @property
     def simulated(self) -> bool:
-        """Whether the scores it learned were drawn, not given by people."""
-        return self.scale["source"].startswith("simulated")
+        """Whether the scores that it learned were simulated instead of given by people."""
+        return self.scale.source.startswith("simulated")
 
     def on_scale(self, quality: float) -> float:
         """Quality in [0, 1] as a score of the training dataset."""
-        return self.scale["worst"] + quality * (self.scale["best"] - self.scale["worst"])
+        return self.scale.worst + quality * (self.scale.best - self.scale.worst)
 
 
 def load_result(
     path: str | Path, *, selector: str | None = None, keep: float | None = None, device: str = "cpu"
 ) -> TrainedResult:
-    """Load what a training stage wrote.
+    """Load a trained student.
 
     Args:
-        path: A .safetensors of results/train_network or results/train_student, or a folder that holds all splits of a student.
-        selector: Which models of a sweep; default: those trained on all patches. A deep student's path says it already.
-        keep: Their keep rate; default: 1 for all patches, else the only one there is.
-        device: Where it computes.
+        path: A .safetensors file with its sidecar, or the folder with the splits of a deep student, which are averaged.
+        selector: Selector of the MLPs to score with; default: all patches.
+        keep: Keep rate of the MLPs to score with; default: the only one of the selector.
+        device: "cpu", "cuda" or "cuda:N".
 
     Raises:
-        InputError: There is no such result, it is not whole, or it has no such models.
+        InputError: Files are missing or do not belong together, or no model is of this selector and keep rate.
     """
     weights = find_weights(Path(path))
-    facts = [read_sidecar(file) for file in weights]
-    check_one_result(weights, facts)
-    if "network" not in facts[0]:
-        return _load_sweep(weights[0], facts[0], selector, keep, device)
+    sidecars = read_sidecars(weights)
+    if sidecars[0].kind == "mlps":
+        return _load_mlps(weights[0], sidecars[0], selector, keep, device)
     if selector is not None or keep is not None:
         raise InputError(
-            f"{path}: a deep student's folder says selector and keep rate; leave --selector and --keep out."
+            f"{path}: a deep student's folder determines selector and keep rate; leave --selector and --keep out."
         )
-    return _load_networks(weights, facts, device)
+    return _load_networks(weights, sidecars, device)
 
 
-def _load_networks(weights: Sequence[Path], facts: Sequence[Facts], device: str) -> TrainedResult:
-    settings = facts[0]["network"]
-    networks = [rebuild_network(settings, file).to(device) for file in weights]
-    scorer = NetworkScorer(networks, settings["size"], facts[0]["recipe"]["precision"], device)
-    splits = [own["variant"]["split"] for own in facts]
-    return _result(facts[0], facts[0]["variant"], splits, scorer)
+def _load_networks(weights: Sequence[Path], sidecars: Sequence[Sidecar], device: str) -> TrainedResult:
+    first = sidecars[0]
+    networks = [rebuild_network(sidecar, file).to(device) for sidecar, file in zip(sidecars, weights, strict=True)]
+    scorer = NetworkScorer(networks, first.size, first.settings["precision"], device)
+    return _result(first, first.variant, [sidecar.variant["split"] for sidecar in sidecars], scorer)
 
 
-def _load_sweep(weights: Path, facts: Facts, selector: str | None, keep: float | None, device: str) -> TrainedResult:
-    sweep = load_sweep(weights, device)
-    selector, keep = _chosen(weights, sweep, selector, keep)
-    indices = [i for i, variant in enumerate(sweep.variants) if (variant.selector, variant.keep) == (selector, keep)]
-    stack = Stack(*([tensor[indices] for tensor in layers] for layers in (sweep.stack.weights, sweep.stack.biases)))
-    settings = {key: value for key, value in facts["encoder"].items() if key != "dtype"}
-    encoder = create_encoder(**settings, device=device)
-    splits = [sweep.variants[index].split for index in indices]
-    variant = {**facts["variant"], "selector": selector, "keep": keep}
-    return _result(facts, variant, splits, SweepScorer(encoder, stack))
+def _load_mlps(weights: Path, sidecar: Sidecar, selector: str | None, keep: float | None, device: str) -> TrainedResult:
+    mlps = load_mlps(weights, device)
+    selector, keep = _chosen(weights, mlps, selector, keep)
+    indices = [i for i, variant in enumerate(mlps.variants) if (variant.selector, variant.keep) == (selector, keep)]
+    encoder = ENCODERS.create(sidecar.encoder).create(device)
+    splits = [mlps.variants[index].split for index in indices]
+    variant = {**sidecar.variant, "selector": selector, "keep": keep}
+    return _result(sidecar, variant, splits, MlpScorer(encoder, mlps.stack[indices]))
 
 
-def _chosen(weights: Path, sweep: Sweep, selector: str | None, keep: float | None) -> tuple[str, float]:
-    """Selector and keep rate the user means, as the sweep has them."""
+def _chosen(weights: Path, mlps: TrainedMlps, selector: str | None, keep: float | None) -> tuple[str, float]:
+    """The selector and keep rate that the user means."""
     wanted = selector or ALL_PATCHES
-    there = sorted({(variant.selector, variant.keep) for variant in sweep.variants})
-    fitting = [pair for pair in there if pair[0] == wanted and keep in (None, pair[1])]
+    trained = sorted({(variant.selector, variant.keep) for variant in mlps.variants})
+    fitting = [pair for pair in trained if pair[0] == wanted and keep in (None, pair[1])]
     if len(fitting) != 1:
-        names = [wanted] if wanted in dict(there) else list(dict(there))
-        offered = [f"{name} at {', '.join(f'{rate:g}' for own, rate in there if own == name)}" for name in names]
+        names = [wanted] if wanted in dict(trained) else list(dict(trained))
+        offered = [f"{name} at {', '.join(f'{rate:g}' for other, rate in trained if other == name)}" for name in names]
         asked = wanted if keep is None else f"{wanted} at keep {keep:g}"
         raise InputError(
             f"{weights}: holds {'several' if fitting else 'no'} models of {asked}; choose a selector and keep rate of "
@@ -113,6 +110,6 @@ def _chosen(weights: Path, sweep: Sweep, selector: str | None, keep: float | Non
     return fitting[0]
 
 
-def _result(facts: Facts, variant: Facts, splits: Sequence[int], scorer: PatchScorer) -> TrainedResult:
+def _result(sidecar: Sidecar, variant: Mapping[str, Any], splits: Sequence[int], scorer: PatchScorer) -> TrainedResult:
     variant = {key: value for key, value in variant.items() if key != "split"}
-    return TrainedResult(variant, splits, facts["sampler"], facts["seed"], facts["scale"], scorer)
+    return TrainedResult(variant, splits, SAMPLERS.create(sidecar.sampler), sidecar.seed, sidecar.scale, scorer)

@@ -1,4 +1,4 @@
-"""From pictures and a trained result to scores."""
+"""Scores of images by a trained result."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _POOLINGS = {"mean": np.mean, "median": np.median}
 
 
 @dataclass(frozen=True)
-class PictureScore:
-    """The score of one picture.
+class ImageScore:
+    """The score of one image.
 
     Attributes:
-        path: The picture.
-        by_split: (S,), quality in about [0, 1] by each split's model; nothing is clipped.
-        patches: Table "patches" with the column quality, the mean over splits.
+        path: File of the image.
+        by_split: Quality (S,) by each split's model, in about [0, 1]; not clipped.
+        patches: Table "patches" with a column quality, the mean over splits.
     """
 
     path: Path
@@ -38,11 +38,11 @@ class PictureScore:
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over splits; None for one."""
+        """Standard deviation over splits; None for a single one."""
         return float(self.by_split.std(ddof=1)) if len(self.by_split) > 1 else None
 
 
-def score_pictures(
+def score_images(
     result: TrainedResult,
     paths: Iterable[str | Path],
     *,
@@ -50,41 +50,42 @@ def score_pictures(
     seed: int | None = None,
     count: int | None = None,
     workers: int = 2,
-) -> Iterator[PictureScore | InputError]:
-    """Score one picture after another.
+) -> Iterator[ImageScore | InputError]:
+    """Score images one after another.
 
     Args:
-        result: What `load_result` gave.
-        paths: The pictures.
-        pooling: "mean" or "median" of a picture's patch scores.
-        seed: Of the places of patches; default: the study's.
-        count: Patches a picture at most; default: as in training.
-        workers: Pictures read ahead.
+        result: Trained result, see `load_result`.
+        paths: Files of the images.
+        pooling: "mean" or "median" of an image's patch scores.
+        seed: Seed for patch sampling; default: the study's.
+        count: Largest number of patches per image; default: as in training.
+        workers: Number of images that are read ahead.
 
     Yields:
-        Score of each picture in order, or, of one that cannot be scored, the error that names it.
+        The score of each image in order or, for an image that cannot be scored, the error that names it.
 
     Raises:
-        InputError: The pooling is unknown.
+        InputError: The pooling is unknown, or the count is below 1.
     """
     if pooling not in _POOLINGS:
         raise InputError(f"score: pooling {pooling!r}, expected {' or '.join(_POOLINGS)}.")
     seed = result.seed if seed is None else seed
+    sampler = result.sampler
+    if count is not None:
+        sampler = type(sampler).of({**sampler.model_dump(), "count": count}, "score")
 
     def read(path: Path) -> tuple[Path, pa.Table, Any] | InputError:
         try:
-            images, patches = place_patches(path, result.sampler, seed, count)
+            images, patches = place_patches(path, sampler, seed)
             return path, patches, result.scorer.read(images, patches)
         except InputError as error:
             return error
 
-    for found in map_ahead(read, map(Path, paths), workers):
-        yield found if isinstance(found, InputError) else _scored(result, *found, pooling)
+    for image in map_ahead(read, map(Path, paths), workers):
+        yield image if isinstance(image, InputError) else _scored(result, *image, pooling)
 
 
-def _scored(
-    result: TrainedResult, path: Path, patches: pa.Table, pixels: Any, pooling: str
-) -> PictureScore | InputError:
+def _scored(result: TrainedResult, path: Path, patches: pa.Table, pixels: Any, pooling: str) -> ImageScore | InputError:
     try:
         scores = result.scorer.scores(pixels)
     except InputError as error:
@@ -92,4 +93,4 @@ def _scored(
     if not np.isfinite(scores).all():
         return InputError(f"{path}: its score is NaN or infinite; train again with a lower lr or in full precision.")
     by_split = _POOLINGS[pooling](scores, axis=1)
-    return PictureScore(path, by_split, patches.to_pandas().assign(quality=scores.mean(axis=0)))
+    return ImageScore(path, by_split, patches.to_pandas().assign(quality=scores.mean(axis=0)))

@@ -1,4 +1,4 @@
-"""What turns the patches of one picture into scores: trained networks, or an encoder with a sweep's models."""
+"""Scores of the patches of one image: by trained networks, or by an encoder and MLPs."""
 
 import math
 from dataclasses import dataclass
@@ -13,32 +13,32 @@ from iqadistill.encoders.encoder import Encoder
 from iqadistill.patches.reading import read_patches
 from iqadistill.patches.store import PatchStore
 from iqadistill.training.deep.prediction import score_store
-from iqadistill.training.mlp.stack import Stack
+from iqadistill.training.mlp.stacked_mlps import StackedMlps
 
-_BATCH = 16  # the feature maps of so few patches still fit into a CPU's caches
+_BATCH = 16  # patches per forward pass, few enough for their feature maps to fit into a CPU's caches
 
 
 class PatchScorer(Protocol):
-    """Models of several splits; reading is apart from scoring so that pictures can be read ahead."""
+    """Models of several splits; reading and scoring are separate so that the next image is read while one is scored."""
 
     def read(self, images: pa.Table, patches: pa.Table) -> Any:
-        """The pixels of one picture's patches.
+        """The pixels of one image's patches.
 
         Raises:
-            InputError: The picture cannot be read.
+            InputError: The image cannot be read.
         """
 
     def scores(self, pixels: Any) -> np.ndarray:
-        """Scores (models, n) of what `read` gave.
+        """Scores (models, n) of the pixels that `read` returned; a score that is not finite may be returned or raise.
 
         Raises:
-            InputError: One is not finite; or it is given as it is.
+            InputError: A score is not finite.
         """
 
 
 @dataclass(frozen=True)
 class NetworkScorer:
-    """Deep students, one a split."""
+    """Deep students, one per split."""
 
     networks: list[nn.Module]
     size: int
@@ -59,11 +59,11 @@ class NetworkScorer:
 
 
 @dataclass(frozen=True)
-class SweepScorer:
-    """An encoder, and models on its embeddings."""
+class MlpScorer:
+    """An encoder, and MLPs on its embeddings."""
 
     encoder: Encoder
-    stack: Stack
+    stack: StackedMlps
 
     def read(self, images: pa.Table, patches: pa.Table) -> Tensor:
         """Patches (n, 3, side, side) in [0, 1]."""

@@ -1,4 +1,4 @@
-"""Scores of pictures as rows, text and Parquet."""
+"""Scores of images as rows, text and Parquet."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from iqadistill import __version__
 from iqadistill.scoring.results import TrainedResult
-from iqadistill.scoring.score import PictureScore
+from iqadistill.scoring.score import ImageScore
 from iqadistill.tables import write_atomically
 
 SCHEMA = pa.schema(
@@ -24,28 +24,28 @@ SCHEMA = pa.schema(
 )
 
 
-def score_rows(result: TrainedResult, scores: Sequence[PictureScore]) -> list[dict[str, Any]]:
-    """A row a picture: its quality, that on the training dataset's scale, and the spread of the quality over splits."""
+def score_rows(result: TrainedResult, scores: Sequence[ImageScore]) -> list[dict[str, Any]]:
+    """A row per image: its quality, its score on the training dataset's scale, and the spread of the quality over splits."""
     return [
         {
-            "path": str(found.path),
-            "quality": found.quality,
-            "score": result.on_scale(found.quality),
-            "spread": found.spread,
-            "num_patches": len(found.patches),
+            "path": str(score.path),
+            "quality": score.quality,
+            "score": result.on_scale(score.quality),
+            "spread": score.spread,
+            "num_patches": len(score.patches),
         }
-        for found in scores
+        for score in scores
     ]
 
 
 def result_facts(result: TrainedResult) -> dict[str, Any]:
-    """What has to be known beside the scores, for machines."""
+    """Variant, splits and scale of a result, to be stored together with its scores."""
     variant = {key: value for key, value in result.variant.items() if value != ""}
-    return {**variant, "splits": list(result.splits), "scale": dict(result.scale), "simulated": result.simulated}
+    return {**variant, "splits": list(result.splits), "scale": result.scale.model_dump(), "simulated": result.simulated}
 
 
 def describe(result: TrainedResult) -> str:
-    """What has to be known beside the scores, for people: two lines."""
+    """Description of a result in two lines, to be printed above its scores."""
     variant, scale = result.variant, result.scale
     dataset, rate = variant["train_dataset"], f"{100 * variant['keep']:g} % of its patches by {variant['selector']}"
     kept = "all its patches" if variant["keep"] == 1 else rate
@@ -53,13 +53,14 @@ def describe(result: TrainedResult) -> str:
     note = ", simulated instead of given by people" if result.simulated else ""
     return (
         f"{variant['student']} trained on {dataset}: {variant['sampler']}, {kept}, {splits}\n"
-        f"quality is 0 (worst) to 1 (best); score is {dataset}'s {scale['column']}, {scale['worst']:g} to {scale['best']:g}{note}"
+        f"quality is 0 (worst) to 1 (best); score is {dataset}'s {scale.column},"
+        f" {scale.worst:g} to {scale.best:g}{note}"
     )
 
 
 def score_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Aligned columns."""
-    cells = [("picture", "quality", "score", "spread", "patches")]
+    cells = [("image", "quality", "score", "spread", "patches")]
     for row in rows:
         spread = "-" if row["spread"] is None else f"{row['spread']:.3f}"
         cells.append((row["path"], f"{row['quality']:.3f}", f"{row['score']:.2f}", spread, str(row["num_patches"])))
@@ -69,7 +70,7 @@ def score_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_scores(rows: Sequence[Mapping[str, Any]], result: TrainedResult, path: Path) -> None:
-    """Write rows as Parquet, atomically; the file's metadata holds `result_facts` as JSON."""
+    """Write rows as Parquet, atomically, with `result_facts` as JSON in the file's metadata."""
     facts = {"table": "scores", "iqadistill_version": __version__, "result": json.dumps(result_facts(result))}
     table = pa.Table.from_pylist(list(rows), schema=SCHEMA).replace_schema_metadata(facts)
     write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))

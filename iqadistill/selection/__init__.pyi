@@ -1,7 +1,10 @@
 from .base import Selector, keep_count
-from .baselines import FacilityLocationSelector, HerdingSelector, KCenterSelector, RandomSelector
-from .ranking import create_selector, rank_patches
+from .ranking import rank_patches
 from .residual import HighestResidualSelector, ResidualSelector
+from .selectors.facility import FacilityLocationSelector
+from .selectors.herding import HerdingSelector
+from .selectors.kcenter import KCenterSelector
+from .selectors.random import RandomSelector
 from .similarity import similarity_matrix, spectral_target, spectrum
 
 __all__ = [
@@ -12,7 +15,6 @@ __all__ = [
     "RandomSelector",
     "ResidualSelector",
     "Selector",
-    "create_selector",
     "keep_count",
     "rank_patches",
     "similarity_matrix",

@@ -21,6 +21,11 @@ def keep_count(n: int, keep: float) -> int:
     return max(1, round(keep * n))
 
 
+def ranked(order: np.ndarray) -> dict[str, np.ndarray]:
+    """Fitted attributes of a selector without residuals."""
+    return {"ranking_": order, "residuals_": np.full(len(order), np.nan)}
+
+
 class Selector(ABC):
     """Ranks the patches of one image by their embeddings.
 

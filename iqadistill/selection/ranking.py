@@ -1,48 +1,12 @@
 """From an embeddings table to the selection table: every image's patches ranked by one selector."""
 
 import hashlib
-import inspect
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from iqadistill.errors import InputError
 from iqadistill.selection.base import Selector
-from iqadistill.selection.baselines import FacilityLocationSelector, HerdingSelector, KCenterSelector, RandomSelector
-from iqadistill.selection.residual import HighestResidualSelector, ResidualSelector
 from iqadistill.tables import as_table, embedding_matrix
-
-SELECTORS: dict[str, type[Selector]] = {
-    "residual": ResidualSelector,
-    "random": RandomSelector,
-    "kcenter": KCenterSelector,
-    "herding": HerdingSelector,
-    "facility": FacilityLocationSelector,
-    "highest_residual": HighestResidualSelector,
-}
-
-
-def create_selector(method: str, *, device: str = "cpu", **settings: Any) -> Selector:
-    """A selector by the name studies use.
-
-    Args:
-        method: residual, random, kcenter, herding, facility or highest_residual.
-        device: Torch device, for the selectors that compute on one.
-        **settings: Arguments of the selector's class.
-
-    Raises:
-        InputError: The method or one of its settings is unknown.
-    """
-    if method not in SELECTORS:
-        raise InputError(f"selector method {method!r} is unknown; give one of {', '.join(SELECTORS)}.")
-    known = list(inspect.signature(SELECTORS[method]).parameters)
-    for key in settings:
-        if key not in known:
-            raise InputError(f"selector {method}: setting {key!r} is unknown; it takes {', '.join(known)}.")
-    if "device" in known:
-        settings["device"] = device
-    return SELECTORS[method](**settings)
 
 
 def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tuple[pa.Table, pa.Table]:
@@ -92,7 +56,7 @@ def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tupl
 
 
 def _last_gap(fitted: Selector) -> list[float]:
-    return [fitted.duality_gap_] if isinstance(fitted, ResidualSelector) else []
+    return [fitted.duality_gap_] if hasattr(fitted, "duality_gap_") else []
 
 
 def _image_seed(seed: int, image_id: str) -> int:

@@ -12,8 +12,10 @@ from iqadistill.selection.base import Selector
 from iqadistill.selection.irls import solve_irls
 from iqadistill.selection.objective import Solution, duality_gap, row_norms
 from iqadistill.selection.published import EPS, solve_published
-from iqadistill.selection.similarity import check_options, similarity_matrix, spectral_target
+from iqadistill.selection.settings import ResidualOptions
+from iqadistill.selection.similarity import similarity_matrix, spectral_target
 
+DEFAULTS = ResidualOptions()
 SOLVERS = {"irls": (solve_irls, 1000, 1e-3), "published": (solve_published, 50, 1e-6)}  # with max_iter and tol
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 BATCH_BYTES = {"cpu": 2**21, "cuda": 2**31}  # embeddings solved side by side: what the cache holds, what the GPU holds
@@ -53,31 +55,38 @@ class ResidualSelector(Selector):
 
     def __init__(
         self,
-        n_components: int = 10,
-        alpha: float = 0.1,
-        beta: float = 0.1,
-        metric: str = "euclidean",
-        gamma: str = "published",
-        similarity: str = "rbf",
-        solver: str = "irls",
-        max_iter: int | None = None,
-        tol: float | None = None,
+        n_components: int = DEFAULTS.n_components,
+        alpha: float = DEFAULTS.alpha,
+        beta: float = DEFAULTS.beta,
+        metric: str = DEFAULTS.metric,
+        gamma: str = DEFAULTS.gamma,
+        similarity: str = DEFAULTS.similarity,
+        solver: str = DEFAULTS.solver,
+        max_iter: int | None = DEFAULTS.max_iter,
+        tol: float | None = DEFAULTS.tol,
         dtype: str = "float64",
         init: np.ndarray | str | None = None,
         device: str | torch.device = "cpu",
         random_state: int = 0,
     ):
-        check_options(metric, gamma, similarity)
-        for key, value, known in (("solver", solver, SOLVERS), ("dtype", dtype, DTYPES)):
-            if value not in known:
-                raise InputError(f"{key}: {value!r} is unknown; give one of {', '.join(known)}.")
-        for key, value in (("n_components", n_components), ("alpha", alpha), ("beta", beta)):
-            if not value > 0:
-                raise InputError(f"{key}: {value} is not positive; the objective needs {key} above zero.")
+        ResidualOptions.of(
+            {
+                "n_components": n_components,
+                "alpha": alpha,
+                "beta": beta,
+                "metric": metric,
+                "gamma": gamma,
+                "similarity": similarity,
+                "solver": solver,
+                "max_iter": max_iter,
+                "tol": tol,
+            },
+            "ResidualSelector",
+        )
+        if dtype not in DTYPES:
+            raise InputError(f"dtype: {dtype!r} is unknown; give one of {', '.join(DTYPES)}.")
         if isinstance(init, str) and init != "random":
             raise InputError(f"init: {init!r} is unknown; give None, 'random' or a matrix W (d, h).")
-        if max_iter is not None and max_iter < 1:
-            raise InputError(f"max_iter: {max_iter} is below 1; give the number of iterations to allow.")
         self.n_components, self.alpha, self.beta = n_components, alpha, beta
         self.metric, self.gamma, self.similarity = metric, gamma, similarity
         self.solver, self.max_iter, self.tol = solver, max_iter, tol

@@ -1,4 +1,4 @@
-"""Training students on kept patches, and scoring images with them."""
+"""Training of students and teachers, and prediction of image scores with them."""
 
 import lazy_loader
 

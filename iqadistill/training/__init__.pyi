@@ -1,11 +1,17 @@
-from .mlp.prediction import predict_sweep
-from .mlp.sweep import Sweep, Variant, load_sweep
-from .mlp.training import train_sweep
+from .deep.prediction import predict_network
+from .deep.training import train_network
+from .mlp.prediction import predict_mlps
+from .mlp.trained_mlps import TrainedMlps, Variant, load_mlps
+from .mlp.training import train_mlps
+from .sidecar import Sidecar
 
 __all__ = [
-    "Sweep",
+    "Sidecar",
+    "TrainedMlps",
     "Variant",
-    "load_sweep",
-    "predict_sweep",
-    "train_sweep",
+    "load_mlps",
+    "predict_mlps",
+    "predict_network",
+    "train_mlps",
+    "train_network",
 ]

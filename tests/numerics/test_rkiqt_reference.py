@@ -9,13 +9,12 @@ from torch import nn
 
 from iqadistill.models import create_model
 from iqadistill.models.rkiqt.distillation import RKIQTDistillation
-from iqadistill.models.rkiqt.nar_teacher import NARTeacher
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
-from iqadistill.models.rkiqt.regressor import Regressor
+from iqadistill.models.students.rkiqt import RkiqtSettings
 
 SIZE, TOKEN, CELLS = 64, 16, 4
 RATIO, MCD, INDUCTIVE = 0.4, 0.3, 0.7
-MIXERS = {"mixer_width": 8, "difference_depth": 1, "picture_depth": 1}
+MIXERS = {"mixer_width": 8, "difference_depth": 1, "image_depth": 1}
 
 
 def normalised(tokens, norm):
@@ -152,11 +151,11 @@ def test_the_student_follows_the_equations(student, patches):
 @torch.no_grad()
 def test_the_losses_follow_the_equations(student, patches):
     torch.manual_seed(1)
-    nar = NARTeacher("test_convnext", size=SIZE, width=6, cells=2, **MIXERS)
-    regressors = {token: Regressor("test_convnext", size=SIZE) for token in ("conv", "inv")}
+    nar = create_model("nar_teacher", backbone="test_convnext", size=SIZE, width=6, cells=2, **MIXERS)
+    regressors = {token: create_model("regressor", backbone="test_convnext", size=SIZE) for token in ("conv", "inv")}
     pool = ReferencePool(torch.randint(0, 256, (9, 3, SIZE, SIZE), dtype=torch.uint8))
     settings = {"mcd_weight": MCD, "inductive_weight": INDUCTIVE, "mask_ratio": RATIO}
-    model = RKIQTDistillation(student, nar, **regressors, pool=pool, **settings).double()
+    model = RKIQTDistillation(student, RkiqtSettings(**settings), {"nar": nar, **regressors}, pool).double()
     for layer in model.mcd_loss.modules():
         if isinstance(layer, nn.Conv2d):
             layer.bias.normal_()

@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from iqadistill.models import create_model
-from iqadistill.training.mlp.stack import Recipe, Stack, train_stack
+from iqadistill.models.students.mlp import MlpSettings
+from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
 
-def plain_loop(model, patches, quality, dropout, recipe, generator):
+def plain_loop(model, patches, quality, recipe, generator):
     """One model; patches is a list with the (k, d) tensor of each image."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     batches = math.ceil(len(patches) / recipe.batch_images)
@@ -20,7 +21,7 @@ def plain_loop(model, patches, quality, dropout, recipe, generator):
             images = range(len(patches) * batch // batches, len(patches) * (batch + 1) // batches)
             masks = [
                 (torch.rand((len(images), layer.out_features), generator=generator) >= rate) / (1 - rate)
-                for layer, rate in zip(model.layers, dropout, strict=False)
+                for layer, rate in zip(model.layers, recipe.dropout, strict=False)
             ]
             losses = []
             for place, image in enumerate(images):
@@ -53,19 +54,19 @@ def test_equals_a_plain_loop_over_one_module(loss, hidden):
     present = torch.arange(5) < counts[:, None]
     patches = torch.randn(models, images, 5, width) * present[..., None]
     quality = torch.rand(images)
-    recipe = Recipe(loss=loss, epochs=6, batch_images=4, lr=5e-3, weight_decay=0.01)
-    start = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
-    stack = Stack.copies(start, models)
-    generator = torch.Generator().manual_seed(5)
-    history = list(
-        train_stack(stack, patches, present, quality, dropout, recipe, generator, lambda: [math.nan] * models)
+    recipe = MlpSettings(
+        hidden=hidden, dropout=dropout, loss=loss, epochs=6, batch_images=4, lr=5e-3, weight_decay=0.01
     )
+    start = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
+    stack = StackedMlps.copies(start, models)
+    generator = torch.Generator().manual_seed(5)
+    history = list(train_stack(stack, patches, present, quality, recipe, generator, lambda: [math.nan] * models))
     assert history[-1]["step"] == 6 * 3
     for model in range(models):
         alone = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
         alone.load_state_dict(start.state_dict())
         own = [patches[model, image, : counts[image]] for image in range(images)]
-        plain_loop(alone, own, quality, dropout, recipe, torch.Generator().manual_seed(5))
+        plain_loop(alone, own, quality, recipe, torch.Generator().manual_seed(5))
         for layer, weight, bias in zip(alone.layers, stack.weights, stack.biases, strict=True):
             torch.testing.assert_close(weight[model], layer.weight.T, atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(bias[model], layer.bias, atol=1e-4, rtol=1e-4)
@@ -73,7 +74,7 @@ def test_equals_a_plain_loop_over_one_module(loss, hidden):
 
 def test_folding_the_standardisation_is_exact():
     torch.manual_seed(0)
-    stack = Stack.copies(create_model("mlp", width=7, hidden=[5], dropout=[0.0]), 2)
+    stack = StackedMlps.copies(create_model("mlp", width=7, hidden=[5], dropout=[0.0]), 2)
     raw, mean, scale = torch.randn(20, 7) * 3 + 10, torch.randn(2, 7) + 10, torch.rand(2, 7) + 0.1
     folded = stack.folded(mean, scale).scores(raw)
     for model in range(2):

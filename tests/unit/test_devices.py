@@ -1,5 +1,7 @@
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +10,12 @@ import torch
 from iqadistill import devices
 from iqadistill.devices import lease_cards, lease_device
 from iqadistill.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def driver(monkeypatch):
+    """A machine with the driver of a card."""
+    monkeypatch.setattr(devices, "DRIVERS", ("/",))
 
 
 def hold(folder, leased):
@@ -98,3 +106,13 @@ def test_cuda_without_a_card_is_refused(monkeypatch):
         pass
     with lease_device("auto") as device:
         assert device == "cpu"
+
+
+def test_without_a_driver_torch_is_not_imported():
+    code = (
+        "import sys; from iqadistill import devices; devices.DRIVERS = ('/no/such/driver',)\n"
+        "with devices.lease_device('auto') as device: print(device, 'torch' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "cpu False\n"
+    )

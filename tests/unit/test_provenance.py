@@ -26,8 +26,8 @@ def package(tmp_path):
     return tmp_path
 
 
-def digest(folder):
-    code = "from iqadistill.provenance import code_digest; print(code_digest('script.py'))"
+def digest(folder, modules=()):
+    code = f"from iqadistill.provenance import code_digest; print(code_digest('script.py', {list(modules)}))"
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -100,3 +100,40 @@ def test_sidecar_holds_facts_versions_and_digests_of_inputs(tmp_path):
 
 def test_commit_outside_git_is_empty(tmp_path):
     assert provenance.git_commit(tmp_path) == ""
+
+
+def test_name_that_a_package_passes_on_counts_where_it_is_defined(package):
+    (package / "iqadistill/stage/beside.py").write_text("z = 1\n")
+    (package / "iqadistill/stage/__init__.py").write_text(
+        "from iqadistill.stage.beside import z\nfrom iqadistill.stage.deep import f\n"
+    )
+    before = digest(package)
+    (package / "iqadistill/stage/beside.py").write_text("z = 2\n")
+    assert digest(package) == before
+    (package / "iqadistill/stage/deep.py").write_text("def f(x):\n    return x + 2\n")
+    assert digest(package) != before
+
+
+def test_lazy_package_is_resolved_by_its_stub(package):
+    (package / "iqadistill/stage/__init__.py").write_text("import lazy_loader\n")
+    (package / "iqadistill/stage/__init__.pyi").write_text("from .deep import f as f\n")
+    before = digest(package)
+    (package / "iqadistill/stage/deep.py").write_text("def f(x):\n    return x + 2\n")
+    assert digest(package) != before
+
+
+def test_import_for_type_checkers_does_not_count(package):
+    (package / "script.py").write_text(
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from iqadistill.other import y\n"
+    )
+    before = digest(package)
+    (package / "iqadistill/other.py").write_text("y = 2\n")
+    assert digest(package) == before
+
+
+def test_registered_module_counts_for_the_job_that_names_it(package):
+    (package / "iqadistill/entry.py").write_text("from iqadistill.other import y\n")
+    before = digest(package), digest(package, ["iqadistill.entry"])
+    (package / "iqadistill/other.py").write_text("y = 2\n")
+    after = digest(package), digest(package, ["iqadistill.entry"])
+    assert before[0] == after[0] and before[1] != after[1]

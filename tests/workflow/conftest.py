@@ -1,4 +1,4 @@
-"""A copy of the workflow in a folder of its own, a small study of real files, and Snakemake run as a user runs it."""
+"""A copy of the workflow in a temporary folder, a small study of real files, and Snakemake run as a user runs it."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from dry_runs import DryRun, dry_run
 from PIL import Image
 
 REPOSITORY = Path(__file__).parents[2]
@@ -16,7 +17,11 @@ COPIED = ("Snakefile", "rules", "workflow_scripts", "iqadistill", "envs", "profi
 
 
 class Workflow:
-    """The workflow's files copied to a folder, run with the package of that copy."""
+    """The workflow's files copied to a folder.
+
+    Attributes:
+        folder: The folder, which is also the working directory of every run.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -28,7 +33,12 @@ class Workflow:
                 shutil.copy(source, folder / name)
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        """Run snakemake and return what it printed, standard output and error together."""
+        """Start snakemake as a process that uses the package of this copy; stdout holds standard error too.
+
+        Args:
+            arguments: Arguments of the command line.
+            check: Whether a run that fails also fails the test, with the end of its output.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
@@ -42,8 +52,23 @@ class Workflow:
             pytest.fail(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
         return done
 
+    def dry_run(self, *arguments: str, check: bool = True) -> DryRun:
+        """Plan a run inside the test process, which takes a tenth of the time of a process.
+
+        The package is the repository's, not the copy's: after an edit of the copied package or its data files, use
+        `run("-n", ...)` instead.
+
+        Args:
+            arguments: Arguments of the command line but for --dry-run.
+            check: Whether a dry run that fails also fails the test, with its messages.
+        """
+        planned = dry_run(self.folder, *arguments)
+        if check and not planned.succeeded:
+            pytest.fail(f"snakemake --dry-run {' '.join(arguments)} failed:\n{planned.text[-6000:]}")
+        return planned
+
     def study(self, name: str = "small", **changes) -> str:
-        """Write a small study on the folder's own pictures and return its path."""
+        """Write a small study on the folder's images and return its path."""
         study = {
             "name": name,
             "device": "cpu",
@@ -60,29 +85,39 @@ class Workflow:
         (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(study))
         return f"{name}.yaml"
 
-    def pictures(self, count: int = 15) -> None:
-        """Write scored pictures: noise over a gradient, the more noise the lower the score."""
+    def write_images(self, count: int = 15) -> None:
+        """Write scored images: noise over a gradient, the more noise the lower the score."""
         data = self.folder / "data"
         data.mkdir()
         generator = np.random.default_rng(0)
         rows = ["image,mos"]
-        for number in range(count):
+        for index in range(count):
             gradient = np.linspace(0, 200, 96)[None, :, None] + np.zeros((80, 1, 3))
-            noisy = gradient + generator.normal(0, 4 * number, gradient.shape)
-            Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(data / f"{number:02}.png")
-            rows.append(f"{number:02}.png,{90 - 5 * number}")
+            noisy = gradient + generator.normal(0, 4 * index, gradient.shape)
+            Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(data / f"{index:02}.png")
+            rows.append(f"{index:02}.png,{90 - 5 * index}")
         (data / "images.csv").write_text("\n".join(rows) + "\n")
 
 
 @pytest.fixture
 def workflow(tmp_path):
+    """A fresh copy of the workflow."""
     return Workflow(tmp_path)
 
 
 @pytest.fixture(scope="session")
+def shipped(tmp_path_factory):
+    """A copy of the workflow as it is shipped, for dry runs; tests leave it as it is."""
+    return Workflow(tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The small study, run once to its report."""
+    """The small study, run once to its report.
+
+    Tests that use it carry `pytest.mark.xdist_group("finished")`, so that one worker runs them all and the study is run once.
+    """
     workflow = Workflow(tmp_path_factory.mktemp("finished"))
-    workflow.pictures()
+    workflow.write_images()
     workflow.run("--cores", "2", "--configfile", workflow.study())
     return workflow

@@ -1,29 +1,30 @@
 """Whatever the user gets wrong ends in one clear sentence, early, with nothing half-made left behind."""
 
 import pytest
+from shared_results import shared_results
 
 pytestmark = pytest.mark.xdist_group("bad")
 
 
 def test_unknown_config_key_stops_at_once_with_the_nearest_one(workflow):
     study = workflow.study(experimints=[])
-    done = workflow.run("-n", "--cores", "1", "--configfile", study, check=False)
-    assert done.returncode != 0
-    assert "experimints: unknown key; did you mean 'experiments'?" in done.stdout
-    assert "Traceback" not in done.stdout
+    planned = workflow.dry_run("--cores", "1", "--configfile", study, check=False)
+    assert not planned.succeeded
+    assert "experimints: unknown key; did you mean 'experiments'?" in planned.text
+    assert "Traceback" not in planned.text
 
 
 def test_h_above_the_patches_of_an_image_stops_at_once(workflow):
     study = workflow.study(selectors={"residual": {"n_components": 7}})
-    done = workflow.run("-n", "--cores", "1", "--configfile", study, check=False)
-    assert done.returncode != 0 and "h = 7 exceeds the 6 patches" in done.stdout
+    planned = workflow.dry_run("--cores", "1", "--configfile", study, check=False)
+    assert not planned.succeeded and "h = 7 exceeds the 6 patches" in planned.text
 
 
-def test_missing_folder_is_told_in_one_sentence(workflow):
+def test_missing_folder_is_refused_in_one_sentence(workflow):
     done = workflow.run("--cores", "1", "datasets", "--configfile", workflow.study(), check=False)
     assert done.returncode != 0
     assert "error: data/images.csv" in done.stdout
-    assert not (workflow.folder / "results/index_dataset/own.parquet").exists()
+    assert not shared_results(workflow.folder, "index_dataset", "own")
 
 
 @pytest.mark.parametrize(
@@ -34,17 +35,20 @@ def test_missing_folder_is_told_in_one_sentence(workflow):
     ],
     ids=["missing", "truncated"],
 )
-def test_bad_picture_stops_before_long_work(workflow, change, told):
-    workflow.pictures()
+def test_bad_image_stops_before_long_work(workflow, change, told):
+    workflow.write_images()
     change(workflow.folder / "data")
     done = workflow.run("--cores", "2", "--configfile", workflow.study(), check=False)
     assert done.returncode != 0 and told in done.stdout
-    results = {path.parent.name for path in workflow.folder.glob("results/*/*.parquet")}
+    results = {
+        path.relative_to(workflow.folder / "results").parts[0]
+        for path in workflow.folder.rglob("results/*/**/*.parquet")
+    }
     assert not results & {"index_dataset", "split_dataset", "sample_patches"}
 
 
-def test_picture_smaller_than_the_patch_is_named(workflow):
-    workflow.pictures()
+def test_image_smaller_than_the_patch_is_named(workflow):
+    workflow.write_images()
     study = workflow.study(samplers={"grid_crops": {"count": 6, "size": 90}})
     done = workflow.run("--cores", "2", "--configfile", study, check=False)
     assert done.returncode != 0 and "00.png" in done.stdout and "90" in done.stdout

@@ -6,53 +6,66 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("dry")
 
+DEMO = ("--cores", "8", "--resources", "gpu=2")
+WORD_TARGETS = ("datasets", "patches", "embeddings", "selection", "teachers", "students", "evaluation", "report")
+
 
 @pytest.mark.parametrize(
-    ("arguments", "stages"),
+    ("arguments", "jobs"),
     [
-        (["--cores", "8", "--resources", "gpu=2"], {"render_dataset": 3}),
-        (["--workflow-profile", "profiles/slurm"], {"render_dataset": 3}),
+        (DEMO, {"render_dataset": 3}),
+        (("--workflow-profile", "profiles/slurm"), {"render_dataset": 3}),
         (
-            ["--cores", "2", "--configfile", "studies/paper_selection360.yaml"],
+            ("--cores", "2", "--configfile", "studies/paper_selection360.yaml"),
             {"retrieve_dataset": 3, "index_dataset": 3, "sample_patches": 9},
         ),
-        (["--cores", "2", "--configfile", "studies/own_images.yaml"], {"index_dataset": 1, "embed_patches": 2}),
-        (["--cores", "2", "--configfile", "studies/panoramas.yaml"], {"render_dataset": 1, "sample_patches": 3}),
-        (["--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"], {"train_network": 25, "train_student": 1}),
+        (("--cores", "2", "--configfile", "studies/own_images.yaml"), {"index_dataset": 1, "embed_patches": 2}),
+        (("--cores", "2", "--configfile", "studies/panoramas.yaml"), {"render_dataset": 1, "sample_patches": 3}),
+        (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 1}),
         (
-            ["--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"],
-            {"train_network": 25, "pretrain_teacher": 15},
+            ("--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"),
+            {"train_student": 25, "pretrain_teacher": 15},
         ),
-        (["--cores", "2", "--configfile", "studies/paper_adtrs.yaml"], {"retrieve_dataset": 5, "train_student": 5}),
-        (["--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"], {"retrieve_dataset": 9, "train_student": 8}),
+        (("--cores", "2", "--configfile", "studies/paper_adtrs.yaml"), {"retrieve_dataset": 5, "train_mlps": 5}),
+        (("--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"), {"retrieve_dataset": 9, "train_mlps": 8}),
     ],
+    ids=lambda value: " ".join(value[-1:]) if isinstance(value, tuple) else "",
 )
-def test_dry_run_builds_the_full_dag(workflow, arguments, stages):
-    printed = workflow.run("-n", *arguments).stdout
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", printed, flags=re.MULTILINE))
-    assert {stage: int(counts[stage]) for stage in stages} == stages
-    assert counts["render_report"] == "1"
+def test_dry_run_builds_the_full_dag(shipped, arguments, jobs):
+    planned = shipped.dry_run(*arguments)
+    assert {rule: planned.counts[rule] for rule in jobs} == jobs
+    assert planned.counts["render_report"] == 1
 
 
-@pytest.mark.parametrize(
-    "target", ["datasets", "patches", "embeddings", "selection", "teachers", "students", "evaluation", "report"]
-)
-def test_word_targets_exist(workflow, target):
-    assert re.search(rf"^{target} +1$", workflow.run("-n", "--cores", "2", target).stdout, flags=re.MULTILINE)
+def test_every_shipped_study_is_planned_above(shipped):
+    parameters = test_dry_run_builds_the_full_dag.pytestmark[0].args[1]
+    planned = {arguments[-1] for arguments, _ in parameters}
+    studies = {path.relative_to(shipped.folder).as_posix() for path in shipped.folder.glob("studies/paper_*.yaml")}
+    assert studies <= planned
 
 
-def test_gpu_is_asked_for_unless_the_study_says_cpu(workflow):
-    rule = workflow.folder / "rules/embeddings.smk"
-    # a dry run shows a job's resources only where the rule has no message
-    rule.write_text(re.sub(r"    message:\n.*\n", "", rule.read_text()))
-    asked = re.compile(r"resources: .*gpu=1")
-    assert asked.search(workflow.run("-n", "--cores", "2", "embeddings").stdout)
-    workflow.pictures()
-    printed = workflow.run("-n", "--cores", "2", "embeddings", "--configfile", workflow.study()).stdout
-    assert "resources: " in printed and "gpu=" not in printed
+def test_dry_run_in_process_plans_what_a_process_plans(shipped):
+    printed = shipped.run("-n", *DEMO).stdout
+    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", printed, flags=re.MULTILINE)}
+    counts.pop("total")
+    assert counts == shipped.dry_run(*DEMO).counts
+
+
+def test_word_targets_exist(shipped):
+    planned = shipped.dry_run("--cores", "2", *WORD_TARGETS)
+    assert {target: planned.counts[target] for target in WORD_TARGETS} == dict.fromkeys(WORD_TARGETS, 1)
+
+
+def test_gpu_is_requested_unless_the_study_says_cpu(workflow):
+    def requests(planned):
+        return {job.resources.get("gpu") for job in planned.jobs if job.rule == "embed_patches"}
+
+    assert requests(workflow.dry_run("--cores", "2", "embeddings")) == {1}
+    workflow.write_images()
+    assert requests(workflow.dry_run("--cores", "2", "embeddings", "--configfile", workflow.study())) == {None}
 
 
 def test_own_study_does_not_inherit_keys_of_the_default_one(workflow):
-    workflow.pictures()
-    printed = workflow.run("-n", "--cores", "2", "--configfile", workflow.study()).stdout
-    assert "gallery" not in printed
+    workflow.write_images()
+    planned = workflow.dry_run("--cores", "2", "--configfile", workflow.study())
+    assert planned.outputs and not any("gallery" in file for file in planned.outputs)

@@ -1,7 +1,6 @@
 """Deep students in the workflow: trained, killed, scored, compared and drawn."""
 
 import json
-import re
 
 import pandas as pd
 import pytest
@@ -10,14 +9,14 @@ pytestmark = pytest.mark.xdist_group("networks")
 
 STUDENTS = {
     "mlp": {"hidden": [8], "dropout": [0.0], "epochs": 3},
-    "adtrs": {"backbone": "test_resnet", "pretrained": False, "epochs": 1, "splits": 2, "size": 64},
+    "adtrs": {"backbone": "test_resnet", "weights": "none", "epochs": 1, "splits": 2, "size": 64},
 }
 
 
 @pytest.fixture
 def arguments(workflow):
     """A small study of an mlp and an ADTRS, the latter on all patches and on distilled ones."""
-    workflow.pictures()
+    workflow.write_images()
     study = workflow.study(
         samplers={"grid_crops": {"count": 4, "size": 64}},
         students=STUDENTS,
@@ -40,15 +39,14 @@ def test_deep_student_goes_through_the_whole_chain(workflow, arguments):
     comparisons = pd.read_parquet(results / "studies/small/comparisons.parquet")
     pair = comparisons[comparisons.family == "students"].iloc[0]
     assert {pair.student, pair.other_student} == {"mlp", "adtrs"}
-    folder = results / "train_network/small/own/grid_crops/tiny/residual/0.5/adtrs"
+    folder = results / "train_student/small/own/grid_crops/tiny/residual/0.5/adtrs"
     facts = json.loads((folder / "0.json").read_text())
-    assert facts["variant"]["selector"] == "residual" and facts["recipe"]["epochs"] == 1
+    assert facts["variant"]["selector"] == "residual" and facts["settings"]["epochs"] == 1
     assert not any((results / "checkpoints").rglob("*.safetensors"))
     assert (results / "studies/small/figures/students.svg").is_file()
-    assert "Nothing to be done" in workflow.run("-n", *arguments).stdout
-    # another learning rate trains the deep student anew, and nothing else
+    assert not workflow.dry_run(*arguments).jobs
+    # another learning rate trains the deep student again, and nothing else
     text = (workflow.folder / "small.yaml").read_text().replace("epochs: 1", "epochs: 1\n    lr: 0.001")
     (workflow.folder / "small.yaml").write_text(text)
-    planned = workflow.run("-n", *arguments).stdout
-    rules = set(re.findall(r"^(\w+) +\d+$", planned, flags=re.MULTILINE))
-    assert "train_network" in rules and not rules & {"train_student", "select_patches", "embed_patches"}
+    rules = workflow.dry_run(*arguments).rules
+    assert "train_student" in rules and not rules & {"train_mlps", "select_patches", "embed_patches"}

@@ -18,7 +18,7 @@ def arguments(workflow, mirror, tmp_path_factory):
     expect_miniatures(workflow.folder / "iqadistill/datasets/registry.yaml", DATASETS)
     folder = tmp_path_factory.mktemp("official")
     shipped = {experiment["name"]: experiment for experiment in study["experiments"]}
-    network = {"backbone": "test_resnet", "pretrained": False, "size": 64, "epochs": 1, "splits": 1}
+    network = {"backbone": "test_resnet", "weights": "none", "size": 64, "epochs": 1, "splits": 1}
     ablated = {**network, "consistency_weight": 0}
     study |= {
         "device": "cpu",

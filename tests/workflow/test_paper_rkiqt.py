@@ -4,12 +4,13 @@ import pandas as pd
 import pytest
 import yaml
 from miniatures import expect_miniatures, serve
+from shared_results import shared_results
 
 pytestmark = pytest.mark.xdist_group("paper_rkiqt")
 
 DATASETS = ("live", "csiq", "tid2013", "kadid10k", "livec", "koniq10k", "livefb", "spaq", "div2k")
-SMALL = {"pretrained": False, "size": 64, "epochs": 1}
-MIXERS = {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "picture_depth": 1, "pristine_patches": 4}
+SMALL = {"weights": "none", "size": 64, "epochs": 1}
+MIXERS = {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "image_depth": 1, "pristine_patches": 4}
 
 
 @pytest.fixture
@@ -62,13 +63,10 @@ def test_paper_runs_from_the_download_to_the_report(workflow, arguments):
     assert set(alone.dataset) == set(DATASETS) - {"div2k"} and alone.srcc.notna().all()
     elsewhere = alone[alone.dataset != alone.train_dataset]
     assert set(zip(elsewhere.train_dataset, elsewhere.dataset, strict=True)) == {("livec", "csiq")}
-    assert elsewhere.n.tolist() == [60]  # every distorted picture
-    taught = {
-        file.relative_to(workflow.folder / "results/pretrain_teacher/paper_rkiqt").parts[0::2]
-        for file in (workflow.folder / "results/pretrain_teacher").rglob("nar/*.safetensors")
-    }
-    assert taught == {("kadid10k", "nar")}
-    splits = {file.stem for file in (workflow.folder / "results/pretrain_teacher").rglob("nar/*.safetensors")}
+    assert elsewhere.n.tolist() == [60]  # every distorted image
+    taught = shared_results(workflow.folder, "pretrain_teacher", "*", "*", "nar", suffix="/*.safetensors")
+    assert {file.parts[-4].rpartition("-")[0] for file in taught} == {"kadid10k"}
+    splits = {file.stem for file in taught}
     assert splits == {"0", "all"}  # for KADID-10k itself, and for the others
     figures = {file.stem for file in (results / "figures").glob("*.svg")}
     assert figures == {"eight_datasets", "components", "cost", "elsewhere"}

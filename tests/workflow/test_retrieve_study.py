@@ -141,7 +141,7 @@ def test_study_runs_from_the_download_to_the_report(workflow, mirror, paper_stud
     assert manifest["dataset"] == "oiqa" and manifest["files"]["OIQA.zip"]["url"] == mirror.url("OIQA.zip")
     assert sorted(name for name, _ in mirror.asked) == ["CVIQ.zip", "MVAQD.tar.gz", "OIQA.zip", "lab.zip"]
     # the same bytes found once more change nothing behind them
-    assert "Nothing to be done" in workflow.run("-n", *paper_study).stdout
+    assert not workflow.dry_run(*paper_study).jobs
     printed = workflow.run(*paper_study, "--forcerun", "results/retrieve_dataset/lab.json").stdout
     assert "Getting the official files of lab" in printed and "Checking every picture" not in printed
     assert len(mirror.asked) == 4

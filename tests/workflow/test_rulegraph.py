@@ -4,10 +4,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_picture_of_the_rule_graph_shows_every_rule():
+def test_image_of_the_rule_graph_shows_every_rule():
     rules = "\n".join(file.read_text() for file in (REPOSITORY / "rules").glob("*.smk"))
     drawn = re.findall(r"<text[^>]*>(\w+)</text>", (REPOSITORY / "docs/rulegraph.svg").read_text())
-    assert sorted(drawn) == sorted(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
+    # the graph is the demo's, which tests no student across datasets
+    assert set(drawn) == set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE)) - {"predict_cross"}
 
 
 def test_every_rule_has_log_benchmark_message_threads_resources_and_environment():
@@ -21,8 +22,9 @@ def test_every_rule_has_log_benchmark_message_threads_resources_and_environment(
                 "mem_mb=",
                 "runtime=",
                 "conda:",
-                "code=code_digest(",
+                "code=code(",
             ):
                 assert directive in rule, f"{file.name}: {rule.splitlines()[0]} {directive}"
             name = rule.split(":")[0]
-            assert f"results/logs/{name}/" in rule and f"results/benchmarks/{name}/" in rule and f"/{name}.py" in rule
+            script = {"predict_cross": "predict"}.get(name, name)
+            assert f'log_of("{name}")' in rule and f'benchmark_of("{name}")' in rule and f"/{script}.py" in rule

@@ -1,1 +1,1 @@
-"""Datasets rendered on the spot: rooms, scenes, distortions, codecs, simulated scores."""
+"""Datasets rendered by the workflow: rooms, scenes, distortions, codecs, simulated scores."""

@@ -1,6 +1,6 @@
-"""Datasets made on the spot: galleries, distorted panoramas, noise.
+"""Rendering of datasets: galleries, distorted panoramas, noise.
 
-Pictures are written first and images.csv last, each atomically: a folder with images.csv is whole.
+Images are written first and images.csv last, each atomically: a folder with images.csv is complete.
 """
 
 from collections.abc import Iterator
@@ -14,41 +14,41 @@ from PIL import Image
 from iqadistill.console import progress
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
 from iqadistill.datasets.galleries.psnr_matching import match_settings
+from iqadistill.datasets.galleries.random_draws import draw_score, random_stream
 from iqadistill.datasets.galleries.rooms import furnish_room, render_room
 from iqadistill.datasets.galleries.scenes import Scene, gallery_scenes
-from iqadistill.datasets.galleries.seeding import random_stream
-from iqadistill.datasets.galleries.simulated_scores import draw_score, kadid_summary
+from iqadistill.datasets.simulated_scores import kadid_summary, opinion_type
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import PICTURE_SUFFIXES, read_image
+from iqadistill.images.decoding import IMAGE_SUFFIXES, read_image
 from iqadistill.parallel import map_ahead
 from iqadistill.tables import write_atomically, write_csv
 
 WIDTHS = {"gallery360": 1024, "gallery2d": 512, "panoramas": 1024, "noise360": 1024}
-NOISE_PANORAMAS = 3  # of each kind of noise
+NOISE_PANORAMAS = 3  # per kind of noise
 
 
 def render_dataset(
     source: str, folder: Path, *, seed: int, root: Path | None = None, workers: int = 1, width: int | None = None
 ) -> None:
-    """Render a dataset into `folder`: pictures as PNG, then images.csv.
+    """Render a dataset into `folder`: images as PNG, then images.csv.
 
-    Every scene is there pristine (a reference, without score) and distorted by every type of `DISTORTIONS` at five levels
-    with simulated scores; noise360 is six unscored panoramas of independent pixel noise. The result depends on the seed
-    only, not on the number of workers.
+    Every scene comes pristine (a reference, without score) and distorted by each of `DISTORTIONS` at five levels with
+    simulated scores; noise360 consists of six unscored panoramas of independent pixel noise. The result depends on the
+    seed only, not on the number of workers.
 
     Args:
         source: "gallery360" (rooms papered with the bundled colour photographs), "gallery2d" (the bundled photographs),
-            "panoramas" (pristine equirectangular pictures lying in `root`) or "noise360".
+            "panoramas" (pristine equirectangular images in `root`) or "noise360".
         folder: Target folder.
         seed: Seed of rooms, noise and scores.
-        root: Folder of the pristine panoramas; subfolders are not entered.
-        workers: Pictures at once.
-        width: Width of a panorama, or longer side of a flat picture, in pixels; smaller pictures keep their size.
-            Default: 1024 for panoramas, 512 for flat pictures.
+        root: Folder of the pristine panoramas; subfolders are ignored.
+        workers: Number of threads.
+        width: Width of a panorama, or longer side of a flat image, in pixels; smaller images keep their size. Default:
+            1024 for panoramas, 512 for flat images.
 
     Raises:
-        InputError: Unknown source, missing root, no picture in it, two pictures of one name, a picture that cannot be
-            decoded or is no 2:1 panorama, an odd width.
+        InputError: The source is unknown; root is missing, holds no image or two images of one name; an image cannot be
+            decoded or is not a 2:1 panorama; the width is odd.
     """
     if source not in WIDTHS:
         raise InputError(f"source {source!r} cannot be rendered; expected one of {sorted(WIDTHS)}.")
@@ -68,7 +68,7 @@ def render_dataset(
 def _write_pristine(
     source: str, folder: Path, seed: int, root: Path | None, width: int, workers: int
 ) -> dict[str, Path]:
-    """Write every scene's pristine picture; scene name -> file."""
+    """Write the pristine image of every scene; returns its file by scene name."""
     if source == "gallery360":
         scenes = {scene.name: partial(_room, scene, seed, width) for scene in gallery_scenes()}
     elif source == "gallery2d":
@@ -77,7 +77,7 @@ def _write_pristine(
         scenes = {file.stem: partial(_panorama, file, width) for file in _panorama_files(root)}
 
     def write(name: str) -> Path:
-        return _write_picture(scenes[name](), folder / name / "pristine.png")
+        return _write_image(scenes[name](), folder / name / "pristine.png")
 
     files = list(progress(map_ahead(write, scenes, workers), "pristine scenes", total=len(scenes)))
     return dict(zip(scenes, files, strict=True))
@@ -89,31 +89,29 @@ def _room(scene: Scene, seed: int, width: int) -> np.ndarray:
 
 
 def _photograph(scene: Scene, longest: int) -> np.ndarray:
-    picture = Image.fromarray(read_image(scene.path))
-    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+    photograph = Image.fromarray(read_image(scene.path))
+    photograph.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.asarray(photograph)
 
 
 def _panorama(file: Path, width: int) -> np.ndarray:
     panorama = read_image(file)
     if panorama.shape[1] != 2 * panorama.shape[0]:
         raise InputError(
-            f"{file}: is {panorama.shape[1]}x{panorama.shape[0]} pixels, but an equirectangular panorama is exactly twice "
-            "as wide as high; crop it or take it out of the folder."
+            f"{file}: is {panorama.shape[1]}x{panorama.shape[0]} pixels, but an equirectangular panorama is exactly "
+            "twice as wide as high; crop it or remove it from the folder."
         )
-    picture = Image.fromarray(panorama)
-    picture.thumbnail((width, width // 2), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+    resized = Image.fromarray(panorama)
+    resized.thumbnail((width, width // 2), Image.Resampling.LANCZOS)
+    return np.asarray(resized)
 
 
 def _panorama_files(root: Path | None) -> list[Path]:
     if root is None or not Path(root).is_dir():
-        raise InputError(f"panoramas: root {root} is no folder; set it to the folder of your pristine panoramas.")
-    files = sorted(file for file in Path(root).iterdir() if file.suffix.lower() in PICTURE_SUFFIXES)
+        raise InputError(f"panoramas: root {root} is not a folder; set it to the folder of your pristine panoramas.")
+    files = sorted(file for file in Path(root).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
-        raise InputError(
-            f"panoramas: {root} holds no picture ({', '.join(PICTURE_SUFFIXES)}); put your panoramas there."
-        )
+        raise InputError(f"panoramas: {root} holds no image ({', '.join(IMAGE_SUFFIXES)}); put your panoramas there.")
     seen: dict[str, Path] = {}
     for file in files:
         if other := seen.get(file.stem):
@@ -123,7 +121,7 @@ def _panorama_files(root: Path | None) -> list[Path]:
 
 
 def _write_distorted(source: str, pristine: dict[str, Path], folder: Path, seed: int, workers: int) -> list[dict]:
-    """Distort every scene by every type at every level; rows of images.csv, a scene's reference first."""
+    """Write every distorted image; returns the rows of images.csv, each scene's reference first."""
     settings = match_settings(list(pristine.values()), workers=workers)
 
     def distort(job: tuple[str, str]) -> list[dict]:
@@ -131,28 +129,27 @@ def _write_distorted(source: str, pristine: dict[str, Path], folder: Path, seed:
         return list(_distorted_levels(source, scene, pristine[scene], name, settings[name], folder, seed))
 
     jobs = [(scene, name) for scene in pristine for name in DISTORTIONS]
-    made = dict(
-        zip(jobs, progress(map_ahead(distort, jobs, workers), "distorted scenes", total=len(jobs)), strict=True)
-    )
+    distorted = progress(map_ahead(distort, jobs, workers), "distorted scenes", total=len(jobs))
+    rows_of = dict(zip(jobs, distorted, strict=True))
     rows = []
     for scene in pristine:
         rows.append(_row(f"{scene}/pristine.png", reference=f"{scene}/pristine.png", is_reference=True))
         for name in DISTORTIONS:
-            rows.extend(made[scene, name])
+            rows.extend(rows_of[scene, name])
     return rows
 
 
 def _distorted_levels(
     source: str, scene: str, pristine: Path, name: str, settings: tuple[float, ...], folder: Path, seed: int
 ) -> Iterator[dict]:
-    distortion, picture = DISTORTIONS[name], read_image(pristine)
+    distortion, image = DISTORTIONS[name], read_image(pristine)
     for level, setting in zip(LEVELS, settings, strict=True):
-        distorted = distortion.apply(picture, setting, random_stream(seed, "pixels", source, scene, name, level))
-        file = _write_picture(distorted, folder / scene / f"{name}_{level}.png")
+        distorted = distortion.apply(image, setting, random_stream(seed, "pixels", source, scene, name, level))
+        file = _write_image(distorted, folder / scene / f"{name}_{level}.png")
         yield _row(
             file.relative_to(folder).as_posix(),
             score=round(draw_score(seed, source, scene, name, level), 4),
-            score_std=kadid_summary().loc[(distortion.opinions, level), "std"],
+            score_std=kadid_summary().loc[(opinion_type(name), level), "std"],
             reference=f"{scene}/pristine.png",
             distortion=name,
             level=level,
@@ -168,7 +165,7 @@ def _write_noise(folder: Path, seed: int, width: int, workers: int) -> list[dict
         kind, number = job
         rng, shape = random_stream(seed, "noise", kind, number), (width // 2, width, 3)
         noise = rng.uniform(0, 256, shape) if kind == "uniform" else rng.normal(128, 48, shape)
-        file = _write_picture(np.clip(noise, 0, 255).astype(np.uint8), folder / f"{kind}_{number}.png")
+        file = _write_image(np.clip(noise, 0, 255).astype(np.uint8), folder / f"{kind}_{number}.png")
         return _row(file.name, reference=file.name)
 
     jobs = [(kind, number) for kind in ("uniform", "gaussian") for number in range(1, NOISE_PANORAMAS + 1)]
@@ -187,7 +184,7 @@ def _row(
     setting: float | None = None,
     proxy: bool = False,
 ) -> dict:
-    """A row of images.csv; `setting` is the distortion's parameter, `proxy` marks a score borrowed from another type."""
+    """A row of images.csv; `setting` is the distortion's parameter, `proxy` marks a score of another distortion."""
     return {
         "image": image,
         "score": score,
@@ -201,8 +198,8 @@ def _row(
     }
 
 
-def _write_picture(picture: np.ndarray, file: Path) -> Path:
-    """Write a picture as lightly compressed PNG: speed counts more than the folder's size."""
-    encode = Image.fromarray(picture).save
+def _write_image(image: np.ndarray, file: Path) -> Path:
+    """Write an image as lightly compressed PNG, since speed matters more than size."""
+    encode = Image.fromarray(image).save
     write_atomically(file, lambda temporary: encode(temporary, format="PNG", compress_level=1))
     return file

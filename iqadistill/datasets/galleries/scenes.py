@@ -1,6 +1,6 @@
-"""The photographs that scikit-image, scikit-learn and matplotlib ship: what the galleries are made of.
+"""Scenes of the galleries: photographs that scikit-image, scikit-learn and matplotlib ship.
 
-A scene is one photograph. Nothing is downloaded: only files inside the installed packages count, and no file appears in two
+A scene is one photograph. Nothing is downloaded: scenes are files in installed packages, and no file appears in two
 scenes, so that a split by scene leaks no content.
 """
 
@@ -19,12 +19,12 @@ _FOLDERS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """One photograph and where it ships.
+    """A photograph in an installed package.
 
     Attributes:
-        name: Scene name, unique.
-        package: Package that ships the photograph.
-        file: File name inside the package's picture folder.
+        name: Unique name.
+        package: Package that ships it.
+        file: File name in the package's image folder.
         grey: Whether the photograph has one channel.
     """
 
@@ -35,7 +35,7 @@ class Scene:
 
     @property
     def path(self) -> Path:
-        """The file inside the installed package.
+        """Path of the file in the installed package.
 
         Raises:
             InputError: The package, or the file in it, is missing.
@@ -53,8 +53,8 @@ class Scene:
         return path
 
 
-# The stereo pair motorcycle_left/right shows one scene, of which the left half is taken. Documents, drawings, micrographs
-# of cells and the motion-blurred clock among the grey files are no pristine photographs and are left out.
+# Of the stereo pair motorcycle_left/right, which shows one scene, only the left image is used. Documents, drawings,
+# micrographs of cells and the motion-blurred clock among the grey files are not pristine photographs and are left out.
 _SCENES = (
     Scene("astronaut", "skimage", "astronaut.png"),
     Scene("chelsea", "skimage", "chelsea.png"),
@@ -80,6 +80,6 @@ def gallery_scenes(*, grey: bool = False) -> tuple[Scene, ...]:
     """The scenes of the galleries.
 
     Args:
-        grey: Add the grey photographs (gallery2d has them, gallery360 has colour only).
+        grey: Whether to include the grey photographs (gallery2d has them, gallery360 is colour only).
     """
     return tuple(scene for scene in _SCENES if grey or not scene.grey)

@@ -1,25 +1,25 @@
-"""What every label format tells about a picture."""
+"""The record that every label format yields for an image."""
 
 from typing import NamedTuple
 
 
 class Label(NamedTuple):
-    """A picture as its dataset's label file describes it.
+    """An image as its dataset's label file describes it.
 
     Attributes:
         where: File and row, for messages.
-        picture: Official path.
-        score: On the dataset's own scale; None where the file has none.
+        image: Official path.
+        score: Score on the dataset's scale; None where the file has none.
         score_std: Standard deviation of the opinions behind the score.
-        reference: Official path of the pristine picture; None where the picture is its own content.
-        is_reference: Whether the picture is pristine itself.
-        distortion: Type in this package's words.
-        level: 1 is the mildest.
-        official_role: train, val or test in the authors' own split.
+        reference: Official path of the pristine image; None where the image is its own content.
+        is_reference: Whether the image itself is pristine.
+        distortion: Type of distortion, by this package's names.
+        level: Level of the distortion; 1 is the mildest.
+        official_role: train, val or test in the authors' split.
     """
 
     where: str
-    picture: str
+    image: str
     score: float | None
     score_std: float | None = None
     reference: str | None = None

@@ -1,1 +1,1 @@
-"""Official archives: download, checksums, unpacking."""
+"""Official files of datasets: download, checksums, unpacking."""

@@ -1,7 +1,7 @@
-"""What every official file was like when it first came: datasets.lock/NAME.yaml, enforced ever after.
+"""Checksums of official files, recorded in datasets.lock/NAME.yaml when a file is first seen and enforced from then on.
 
-A file a dataset, so that downloads running at once never write the same one. The folder lies where the workflow runs and is
-worth keeping with a study: it says which bytes the results are about.
+There is one file per dataset, so that simultaneous downloads never write the same one. The folder lies where the
+workflow runs and is worth keeping with a study: it identifies the bytes that the results are based on.
 """
 
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ LOCKS = Path("datasets.lock")
 
 
 class LockedFile(TypedDict):
-    """Size and SHA-256 of a file, the address it came from (None: put there by hand), and when it was first seen (UTC)."""
+    """Size and SHA-256 of a file, its address (None if it was put there by hand), and when it was first seen (UTC)."""
 
     bytes: int
     sha256: str
@@ -28,34 +28,36 @@ class LockedFile(TypedDict):
 
 
 def read_locks(source: str) -> dict[str, LockedFile]:
-    """Files of a dataset seen before, by name."""
+    """Recorded files of a dataset, by name."""
     file = LOCKS / f"{source}.yaml"
     return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def check_file(source: str, archive: ArchiveRecord, file: Path, url: str | None) -> None:
-    """Compare a file with what is known of it, and write down what it is like if it is seen for the first time.
+    """Compare a file with its known size and SHA-256, and record them if it is seen for the first time.
 
     Args:
-        source: The dataset's name in the registry.
-        archive: What the registry knows of the file.
+        source: Name of the dataset in the registry.
+        archive: Registry record of the file.
         file: The file.
-        url: Where it was downloaded from; None where it was found in the folder.
+        url: Address that it was downloaded from; None if it was found in the folder.
 
     Raises:
-        InputError: Its size or digest is not the one known.
+        InputError: The size or SHA-256 differs from the known one.
     """
     locks = read_locks(source)
     locked = locks.get(file.name)
     size, expected = file.stat().st_size, archive.bytes or (locked and locked["bytes"])
     if expected and size != expected:
         raise InputError(
-            f"{file}: has {size} bytes, expected {expected}; it is cut short or another version, delete it to get it again."
+            f"{file}: has {size} bytes, expected {expected}; "
+            "it is truncated or another version, delete it to get it again."
         )
     digest, expected = file_digest(file), archive.sha256 or (locked and locked["sha256"])
     if expected and digest != expected:
         raise InputError(
-            f"{file}: has the SHA-256 {digest[:12]}…, expected {expected[:12]}…; it is damaged or altered, delete it to get it again."
+            f"{file}: has the SHA-256 {digest[:12]}…, expected {expected[:12]}…; "
+            "it is damaged or altered, delete it to get it again."
         )
     if locked is None:
         when = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,7 +1,7 @@
-"""Downloads that survive being killed: what has arrived waits in a part file and the rest is asked for.
+"""Downloads that resume after an interruption: received bytes are kept in a part file and only the rest is requested.
 
-pooch and urllib start a broken file anew, which for tens of gigabytes from slow servers means never to finish; so the ranges
-are asked for here, on top of requests.
+pooch and urllib download an interrupted file from the beginning, which for tens of gigabytes from slow servers may
+never finish; so byte ranges are requested here, on top of requests.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from iqadistill.console import byte_progress
 from iqadistill.errors import InputError
 from iqadistill.tables import write_atomically
 
-ATTEMPTS = 5  # in a row without a byte coming in
+ATTEMPTS = 5  # in a row without receiving a byte
 PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one
 TIMEOUT = (15, 60)  # seconds until a server answers, and between two pieces
 PART = ".part"
@@ -31,7 +31,14 @@ _AGAIN = (408, 429, 500, 502, 503, 504)
 
 
 class Answer(NamedTuple):
-    """What a server sends: from which byte on, of how many in all, the file's version there, and the bytes."""
+    """A server's answer.
+
+    Attributes:
+        start: Position of the first byte that it sends.
+        total: Size of the complete file, where known.
+        version: The server's version of the file (ETag or date).
+        pieces: The bytes.
+    """
 
     start: int
     total: int | None
@@ -40,24 +47,25 @@ class Answer(NamedTuple):
 
 
 class _Unavailable(Exception):
-    """An address does not serve the file; another attempt will not change that."""
+    """An address does not serve the file, and another attempt would not change that."""
 
 
 def download(urls: Iterable[str], target: Path) -> str:
-    """Download a file, going on where an earlier download ended.
+    """Download a file, resuming an earlier download.
 
-    The bytes are collected in `target` with the suffix .part; the file gets its name when it is whole. An interrupted
-    download goes on if the server still has the same version of the file, and starts anew otherwise.
+    The bytes are collected in `target` with the suffix .part; the file gets its name when it is complete. An
+    interrupted download resumes if the server still has the same version of the file, and starts from the beginning
+    otherwise.
 
     Args:
         urls: Addresses (http, https, file) tried one after the other.
-        target: The file.
+        target: Path of the file to write.
 
     Returns:
         The address the file came from.
 
     Raises:
-        InputError: No address serves the whole file, or the disk has no room for it.
+        InputError: No address serves the complete file, or the disk has no room for it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
@@ -70,14 +78,15 @@ def download(urls: Iterable[str], target: Path) -> str:
     part = _part(target)
     kept = f" (its first {part.stat().st_size} bytes are kept)" if part.exists() else ""
     raise InputError(
-        f"{target}: cannot be downloaded from {'; '.join(failures)}; run again later{kept}, or put the file there yourself."
+        f"{target}: cannot be downloaded from {'; '.join(failures)}; "
+        f"run again later{kept}, or put the file there yourself."
     )
 
 
 def _fetch(url: str, target: Path) -> None:
     part, failed = _part(target), 0
     while True:
-        before = _arrived(part)
+        before = _received(part)
         try:
             if _append(url, part):
                 part.replace(target)
@@ -88,32 +97,32 @@ def _fetch(url: str, target: Path) -> None:
             raise _Unavailable("its certificate is not accepted") from None
         except requests.RequestException as error:
             problem = _reason(error)
-        failed = 0 if _arrived(part) > before else failed + 1
+        failed = 0 if _received(part) > before else failed + 1
         if failed >= ATTEMPTS:
             raise _Unavailable(problem)
         time.sleep(PAUSE * 2 ** max(0, failed - 1))
 
 
 def _append(url: str, part: Path) -> bool:
-    """Ask for what is missing and append it; whether the file is whole now."""
+    """Request the missing bytes and append them; returns whether the file is complete."""
     note = _read_note(part)
     if note.get("url") != url:
         _discard(part)
         note = {}
-    with _open(url, _arrived(part), note.get("version")) as answer:
-        if answer.start != _arrived(part) or (answer.start and answer.total != note.get("total")):
+    with _open(url, _received(part), note.get("version")) as answer:
+        if answer.start != _received(part) or (answer.start and answer.total != note.get("total")):
             _discard(part)
             if answer.start:
-                return False  # a part of another version: ask again, for the whole
-        fresh = json.dumps({"url": url, "version": answer.version, "total": answer.total})
-        write_atomically(_note(part), lambda temporary: temporary.write_text(fresh))
+                return False  # a part of another version: request again, from the beginning
+        new_note = json.dumps({"url": url, "version": answer.version, "total": answer.total})
+        write_atomically(_note(part), lambda temporary: temporary.write_text(new_note))
         _check_room(part, answer)
         with open(part, "ab") as file, byte_progress(part.stem, answer.total, answer.start) as advance:
             for piece in answer.pieces:
                 file.write(piece)
                 file.flush()
                 advance(len(piece))
-    return answer.total is None or _arrived(part) == answer.total
+    return answer.total is None or _received(part) == answer.total
 
 
 @contextlib.contextmanager
@@ -129,7 +138,7 @@ def _open_http(url: str, start: int, version: str | None) -> Iterator[Answer]:
     if start:
         headers |= {"Range": f"bytes={start}-"} | ({"If-Range": version} if version else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code == 416:  # nothing behind what has arrived: it is whole, or of another version
+        if response.status_code == 416:  # no bytes after the received ones: they are complete, or of another version
             total = int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
             yield Answer(start if total == start else 0, start, version, iter(()))
             return
@@ -143,7 +152,7 @@ def _open_http(url: str, start: int, version: str | None) -> Iterator[Answer]:
         length = response.headers.get("Content-Length")
         begin, total = (int(span[1]), int(span[2])) if span else (0, int(length) if length else None)
         etag = response.headers.get("ETag", "")
-        # a weak tag promises no equal bytes
+        # a weak tag does not promise equal bytes
         version = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
         yield Answer(begin, total, version, response.iter_content(_CHUNK))
 
@@ -166,7 +175,7 @@ def _check_room(part: Path, answer: Answer) -> None:
     free = shutil.disk_usage(part.parent).free
     if missing > free:
         raise InputError(
-            f"{part.with_suffix('')}: {missing} bytes are to come but only {free} are free there; make room."
+            f"{part.with_suffix('')}: {missing} bytes are still missing but only {free} are free there; make room."
         )
 
 
@@ -185,7 +194,7 @@ def _part(target: Path) -> Path:
 
 
 def _note(part: Path) -> Path:
-    """Beside a part: where it comes from, and of which version of the file it is."""
+    """File next to a part with its address and the version of the complete file."""
     return part.with_name(part.name + ".json")
 
 
@@ -193,7 +202,7 @@ def _read_note(part: Path) -> dict:
     return json.loads(_note(part).read_text()) if _note(part).is_file() else {}
 
 
-def _arrived(part: Path) -> int:
+def _received(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 

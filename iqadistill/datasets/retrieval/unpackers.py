@@ -1,4 +1,4 @@
-"""Programs that read what the standard library cannot: rar, 7z and archives of several parts."""
+"""External programs for archives that the standard library cannot read: rar, 7z and archives of several parts."""
 
 import contextlib
 import re
@@ -8,89 +8,93 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from iqadistill.datasets.retrieval.archives import has_further_parts
 from iqadistill.errors import InputError
 
-# for rar, 7z and parts; bsdtar reads no archive of several parts, unrar only rar
+# bsdtar cannot read archives of several parts, and unrar reads rar only
 PROGRAMS = ("bsdtar", "7z", "7zz", "7za", "unrar")
 PASSWORD = "{archive}: is protected by a password; unpack it yourself into {folder}, then run again."
 _SEVEN_ZIP = ("7z", "7zz", "7za")
-_WATCH = 0.5  # seconds between two looks at what a program has written
+_WATCH = 0.5  # seconds between two checks of what a program has written
 
 
 def find_bsdtar(archive: Path) -> str | None:
-    """bsdtar, where it is installed and can read the archive."""
+    """Path of bsdtar if it is installed and can read the archive."""
     return None if has_further_parts(archive) else shutil.which("bsdtar")
 
 
 def check_limit(archive: Path, count: int, limit: int) -> None:
-    """Refuse an archive that grows past its limit.
+    """Refuse an archive that unpacks to more than its limit.
 
     Raises:
-        InputError: `count` bytes are more than `limit`.
+        InputError: `count` bytes exceed `limit`.
     """
     if count > limit:
         raise InputError(
-            f"{archive}: unpacks to more than {limit} bytes; if it is the official archive, raise `unpacked` of its entry."
+            f"{archive}: unpacks to more than {limit} bytes; "
+            "if it is the official archive, raise `unpacked` of its entry."
         )
 
 
 @contextlib.contextmanager
 def tar_stream(bsdtar: str, archive: Path) -> Iterator[tarfile.TarFile]:
-    """An archive as the tar stream that bsdtar makes of it.
+    """An archive as a tar stream, converted by bsdtar.
 
     Raises:
         InputError: bsdtar cannot read the archive.
     """
     command = [bsdtar, "--format", "pax", "-cf", "-", f"@{archive.resolve()}"]
     with (
-        tempfile.TemporaryFile("w+") as complaints,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints) as process,
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         try:
             with contextlib.closing(tarfile.open(fileobj=process.stdout, mode="r|")) as opened:
                 yield opened
-            process.stdout.read()  # the padding behind the last entry, lest bsdtar dies of a closed pipe
+            process.stdout.read()  # the padding after the last entry, or bsdtar would fail on a closed pipe
         except tarfile.ReadError:
-            process.stdout.close()  # or bsdtar waits for a reader, and we for bsdtar
+            process.stdout.close()  # or bsdtar would wait for a reader, and we for bsdtar
             process.wait()
-            raise InputError(_failure(archive, complaints)) from None
+            raise InputError(_failure(archive, errors)) from None
         finally:
             process.stdout.close()
-            ended = process.wait()
-        if ended:
-            raise InputError(_failure(archive, complaints))
+            status = process.wait()
+        if status:
+            raise InputError(_failure(archive, errors))
 
 
 def unpack_by_program(archive: Path, folder: Path, limit: int, *, check: Callable[[str], object]) -> None:
-    """Unpack with 7z or unrar: names first, then the files, watched for their size, then a look at what came out.
+    """Unpack with 7z or unrar: names are checked first, sizes while files are written, and links afterwards.
 
     Args:
         archive: The archive, or the first of its parts.
         folder: An empty folder.
-        limit: Bytes that may come out at most.
-        check: Raises `InputError` for an entry's name that leads out of the folder.
+        limit: Largest number of bytes that it may unpack to.
+        check: Function that raises `InputError` for an entry's name that leads out of the folder.
 
     Raises:
-        InputError: No program is installed; it cannot read the archive; more than `limit` comes out; a link came out.
+        InputError: No program is installed; it cannot read the archive; it unpacks to more than `limit`, or to a link.
     """
     rar = bool(re.search(r"\.rar$", archive.name, re.IGNORECASE))
-    program = next((found for name in (*_SEVEN_ZIP, *["unrar"] * rar) if (found := shutil.which(name))), None)
+    candidates = map(shutil.which, (*_SEVEN_ZIP, *["unrar"] * rar))
+    program = next((path for path in candidates if path), None)
     if program is None:
         several = "of several parts " if has_further_parts(archive) else ""
         wanted = ["7z", *["unrar"] * rar, *["bsdtar"] * (not several)]
         raise InputError(
-            f"{archive}: an archive {several}that needs {' or '.join(wanted)}; install one of them, or unpack it yourself into "
-            f"{archive.parent}."
+            f"{archive}: this archive {several}needs {' or '.join(wanted)}; "
+            f"install one of them, or unpack it yourself into {archive.parent}."
         )
-    seven = Path(program).name in _SEVEN_ZIP
+    seven_zip = Path(program).name in _SEVEN_ZIP
     listed = _run(
-        archive, [program, "l", "-ba", "-slt", "-p", str(archive)] if seven else [program, "lb", "-p-", str(archive)]
+        archive,
+        [program, "l", "-ba", "-slt", "-p", str(archive)] if seven_zip else [program, "lb", "-p-", str(archive)],
     )
-    for name in re.findall(r"^Path = (.*)$", listed, re.MULTILINE) if seven else listed.splitlines():
+    for name in re.findall(r"^Path = (.*)$", listed, re.MULTILINE) if seven_zip else listed.splitlines():
         check(name)
-    if seven:
+    if seven_zip:
         check_limit(archive, sum(map(int, re.findall(r"^Size = (\d+)$", listed, re.MULTILINE))), limit)
         command = [program, "x", "-y", "-p", f"-o{folder}", str(archive)]
     else:
@@ -107,9 +111,9 @@ def _size(folder: Path) -> int:
 
 
 def _run(archive: Path, command: list[str], watch: Callable[[], None] = lambda: None) -> str:
-    """Run a program to its end, looking after it now and then; what it printed."""
-    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as complaints:
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=complaints) as process:
+    """Run a program, calling `watch` regularly; returns what it printed."""
+    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=printed, stderr=errors) as process:
             try:
                 while process.poll() is None:
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -119,14 +123,14 @@ def _run(archive: Path, command: list[str], watch: Callable[[], None] = lambda: 
                 process.kill()
                 raise
         if process.returncode:
-            raise InputError(_failure(archive, complaints))
+            raise InputError(_failure(archive, errors))
         printed.seek(0)
         return printed.read()
 
 
-def _failure(archive: Path, complaints) -> str:
-    complaints.seek(0)
-    said = " ".join(complaints.read().split())
-    if re.search("passphrase|password|encrypt", said, re.IGNORECASE):
+def _failure(archive: Path, errors: IO[str]) -> str:
+    errors.seek(0)
+    message = " ".join(errors.read().split())
+    if re.search("passphrase|password|encrypt", message, re.IGNORECASE):
         return PASSWORD.format(archive=archive, folder=archive.parent)
-    return f"{archive}: cannot be unpacked ({said[-300:] or 'no reason given'}); delete it and get it again."
+    return f"{archive}: cannot be unpacked ({message[-300:] or 'no reason given'}); delete it and get it again."

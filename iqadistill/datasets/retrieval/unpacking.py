@@ -1,7 +1,7 @@
-"""Unpacking official archives as if they were hostile: entries are checked one by one and everything written is counted.
+"""Unpacking of official archives as if they were hostile: every entry is checked and all bytes written are counted.
 
-zip and tar are read here. rar and 7z are turned into a tar stream by an installed bsdtar, which so writes no file of its
-own, or else are unpacked by 7z or unrar.
+zip and tar are read here. rar and 7z are converted to a tar stream by bsdtar if it is installed, which then writes no
+file itself, or else unpacked by 7z or unrar.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _CHUNK = 1 << 20
 
 
 class Entry(NamedTuple):
-    """A file of an archive: its name, the size it claims, and how to read it."""
+    """A file in an archive: its name, the size that the archive states, and a function that opens it."""
 
     name: str
     size: int
@@ -46,13 +46,13 @@ def unpack(archive: Path, folder: Path, limit: int) -> None:
     """Unpack an archive into a folder.
 
     Args:
-        archive: zip, tar (plain, gz, bz2, xz), rar or 7z; of several parts, the first.
-        folder: An empty folder of its own.
-        limit: Bytes that may come out at most.
+        archive: zip, tar (plain, gz, bz2, xz), rar or 7z; the first of several parts.
+        folder: An empty folder.
+        limit: Largest number of bytes that it may unpack to.
 
     Raises:
-        InputError: An entry leads out of the folder, is a link or a device, or is there twice; more bytes come out than
-            `limit`; the archive is damaged or protected by a password; a program to read it is missing.
+        InputError: An entry leads out of the folder, is a link or a device, or occurs twice; the archive unpacks to
+            more than `limit` bytes, is damaged or protected by a password; a program to read it is missing.
     """
     if not is_plain(archive):
         bsdtar = unpackers.find_bsdtar(archive)
@@ -68,7 +68,7 @@ def unpack(archive: Path, folder: Path, limit: int) -> None:
         _write(archive, entries, folder, limit)
     except _DAMAGE as error:
         raise InputError(
-            f"{archive}: is damaged or cut short ({error or type(error).__name__}); delete it and get it again."
+            f"{archive}: is damaged or truncated ({error or type(error).__name__}); delete it and get it again."
         ) from None
 
 
@@ -80,23 +80,27 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
-        raise InputError(f"{archive}: entry {name!r} leads out of the folder; this is no official archive, delete it.")
+        raise InputError(
+            f"{archive}: entry {name!r} leads out of the folder; this is not an official archive, delete it."
+        )
     return path
 
 
 def _write(archive: Path, entries: Iterator[Entry], folder: Path, limit: int) -> None:
-    claimed = written = 0
+    stated = written = 0
     with contextlib.closing(entries), byte_progress(f"{archive.name} unpacked") as advance:
         for entry in entries:
             path = safe_path(archive, entry.name)
-            claimed += entry.size
-            unpackers.check_limit(archive, claimed, limit)
-            if path.parts[0] == "__MACOSX":  # what a Mac adds for itself
+            stated += entry.size
+            unpackers.check_limit(archive, stated, limit)
+            if path.parts[0] == "__MACOSX":  # metadata that macOS adds
                 continue
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
-                raise InputError(f"{archive}: entry {entry.name!r} is there twice; this is no official archive.")
+                raise InputError(
+                    f"{archive}: entry {entry.name!r} occurs twice; this is not an official archive, delete it."
+                )
             with entry.open() as source, open(target, "xb") as file:
                 while chunk := source.read(_CHUNK):
                     written += len(chunk)
@@ -107,10 +111,11 @@ def _write(archive: Path, entries: Iterator[Entry], folder: Path, limit: int) ->
 
 def _zip_entries(archive: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(archive) as opened:
-        unpackable = [info for info in opened.infolist() if not info.is_dir()]
-        for info in unpackable:
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG):
+        for info in opened.infolist():
+            if info.is_dir():
+                continue
+            file_type = stat.S_IFMT(info.external_attr >> 16)
+            if file_type not in (0, stat.S_IFREG):
                 raise _special(archive, info.filename)
             if info.flag_bits & 1:
                 raise InputError(unpackers.PASSWORD.format(archive=archive, folder=archive.parent))
@@ -130,5 +135,5 @@ def _tar_entries(archive: Path, opener: Callable[[], contextlib.AbstractContextM
 
 def _special(archive: Path, name: str) -> InputError:
     return InputError(
-        f"{archive}: entry {name!r} is a link or device, not a file; this is no official archive, delete it."
+        f"{archive}: entry {name!r} is a link or device, not a file; this is not an official archive, delete it."
     )

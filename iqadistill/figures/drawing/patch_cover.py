@@ -1,4 +1,4 @@
-"""Which part of a picture each patch shows."""
+"""Which part of an image each patch shows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,12 +10,12 @@ from iqadistill.panorama.sphere import angles_to_vectors, pixels_to_angles
 
 
 def mean_cover(patches: pd.DataFrame, width: int, height: int, cells: int) -> np.ndarray:
-    """Mean quality of the patches that show each cell of a grid laid over a picture.
+    """Mean quality of the patches that show each cell of a grid laid over an image.
 
     Args:
-        patches: Table "patches" of one picture with the column quality: crops where x is given, viewports elsewhere.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        patches: Table "patches" of one image with the column quality: crops where x is given, viewports elsewhere.
+        width: Of the image, in pixels.
+        height: Of the image, in pixels.
         cells: Of the grid's longer side.
 
     Returns:

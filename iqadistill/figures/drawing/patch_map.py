@@ -1,4 +1,4 @@
-"""The scores of a picture's patches, drawn on the picture."""
+"""The scores of an image's patches, drawn on the image."""
 
 from pathlib import Path
 
@@ -16,23 +16,23 @@ from iqadistill.figures.kept_patches import outline
 from iqadistill.tables import write_atomically
 
 PALETTE = "viridis"
-LONGER_SIDE = 1200  # pixels of the picture as drawn
-CELLS = 500  # on the picture's longer side; in each, overlapping patches are averaged
+LONGER_SIDE = 1200  # pixels of the image as drawn
+CELLS = 500  # on the image's longer side; in each, overlapping patches are averaged
 NARROWEST = 0.05  # qualities that the palette spans at least, lest noise look like a finding
 OUTLINED = 40  # patches up to which outlines are clear; of more they fade
 
 
 @styled
-def plot_patch_map(picture: np.ndarray, patches: pd.DataFrame, title: str, label: str = "quality of patches") -> Figure:
-    """Draw each patch's quality in colour at its place, overlapping ones averaged; where no patch looks the picture stays grey.
+def plot_patch_map(image: np.ndarray, patches: pd.DataFrame, title: str, label: str = "quality of patches") -> Figure:
+    """Draw each patch's quality in colour at its place, overlapping ones averaged; where no patch looks the image stays grey.
 
     Args:
-        picture: (H, W, 3), uint8.
-        patches: Table "patches" of the picture with the column quality.
-        title: Above the picture.
+        image: (H, W, 3), uint8.
+        patches: Table "patches" of the image with the column quality.
+        title: Above the image.
         label: Of the colour bar.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     middle = (patches.quality.min() + patches.quality.max()) / 2
     reach = max(np.ptp(patches.quality), NARROWEST) / 2
     colors = ScalarMappable(Normalize(middle - reach, middle + reach), PALETTE)
@@ -40,7 +40,7 @@ def plot_patch_map(picture: np.ndarray, patches: pd.DataFrame, title: str, label
     shown = min(7.0, 6.0 * width / height)
     figure = new_figure(shown + 1.0, shown * height / width + 0.4)
     axes, extent = figure.subplots(), (0, width, height, 0)
-    axes.imshow(_grey(picture), extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+    axes.imshow(_grey(image), extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
     mean = mean_cover(patches, width, height, CELLS)
     heat = colors.to_rgba(np.nan_to_num(mean), alpha=np.where(np.isnan(mean), 0.0, 0.5))
     axes.imshow(heat, extent=extent, interpolation="nearest")
@@ -59,15 +59,15 @@ def plot_patch_map(picture: np.ndarray, patches: pd.DataFrame, title: str, label
 
 @styled
 def write_patch_map(
-    path: Path, picture: np.ndarray, patches: pd.DataFrame, title: str, label: str = "quality of patches"
+    path: Path, image: np.ndarray, patches: pd.DataFrame, title: str, label: str = "quality of patches"
 ) -> None:
-    """Write what `plot_patch_map` draws as PNG, atomically; the same picture gives the same bytes."""
-    figure = plot_patch_map(picture, patches, title, label)
+    """Write what `plot_patch_map` draws as PNG, atomically; the same image gives the same bytes."""
+    figure = plot_patch_map(image, patches, title, label)
     write_atomically(path, lambda file: figure.savefig(file, format="png", metadata={"Software": None}))
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
+def _grey(image: np.ndarray) -> np.ndarray:
     """Luminance (h, w) at the size that is shown, between dark and light grey so that every colour can be told on it."""
-    scale = min(1.0, LONGER_SIDE / max(picture.shape[:2]))
-    size = tuple(max(1, round(length * scale)) for length in picture.shape[1::-1])
-    return 60 + 0.7 * np.asarray(Image.fromarray(picture).convert("L").resize(size, Image.Resampling.LANCZOS))
+    scale = min(1.0, LONGER_SIDE / max(image.shape[:2]))
+    size = tuple(max(1, round(length * scale)) for length in image.shape[1::-1])
+    return 60 + 0.7 * np.asarray(Image.fromarray(image).convert("L").resize(size, Image.Resampling.LANCZOS))

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from iqadistill.selection.registry import SELECTORS
+
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -43,17 +45,9 @@ BAND = "#d4d4d4"
 INK = "#222222"
 CEILING = "#7a5195"
 
-# Okabe and Ito's palette tells apart in the common colour deficiencies; markers tell apart in print.
-SELECTORS = {
-    "residual": ("residual", "#d55e00", "o"),
-    "residual_published": ("residual, published solver", "#e69f00", "v"),
-    "kcenter": ("k-centre", "#0072b2", "s"),
-    "herding": ("herding", "#009e73", "^"),
-    "facility": ("facility location", "#56b4e9", "D"),
-    "highest_residual": ("highest residual first", "#cc79a7", "<"),
-    "random": ("random", GREY, "."),
-    "all": ("all patches", INK, "h"),
-}
+# The looks of registered selectors follow Okabe and Ito's palette, which is told apart in the common colour deficiencies; markers
+# tell apart in print.
+CONTROLS = {"all": ("all patches", INK, "h")}
 _SPARE = ["#e69f00", "#b2df8a", "#6a3d9a", "#b15928", "#1b9e9e", "#999933", "#882255", "#44aa99"]
 _SPARE_MARKERS = ["P", "X", ">", "p", "8", "d", "*", "H"]
 
@@ -88,13 +82,22 @@ def panel_grid(count: int, width: float, height: float) -> tuple[Figure, list[Ax
     return figure, axes[:count]
 
 
+@functools.cache
+def _registered_looks() -> dict[str, tuple[str, str, str]]:
+    """Label, colour and marker of every registered selector and of all patches, in the order of legends."""
+    settings = sorted(SELECTORS.values(), key=lambda entry: entry.order)
+    looks = {entry.model_fields["method"].default: (entry.label, entry.colour, entry.marker) for entry in settings}
+    return looks | CONTROLS
+
+
 def selector_styles(selectors: Iterable[str]) -> dict[str, tuple[str, str, str]]:
-    """Label, colour and marker of each selector; a known name looks the same in every figure."""
-    names = sorted(set(selectors), key=lambda name: (list(SELECTORS).index(name) if name in SELECTORS else 99, name))
-    taken = {SELECTORS[name][1] for name in names if name in SELECTORS}
+    """Label, colour and marker of each selector; one that is named after its method looks the same in every figure."""
+    looks = _registered_looks()
+    names = sorted(set(selectors), key=lambda name: (list(looks).index(name) if name in looks else len(looks), name))
+    taken = {looks[name][1] for name in names if name in looks}
     spare = [(color, marker) for color, marker in zip(_SPARE, _SPARE_MARKERS, strict=True) if color not in taken]
-    others = [name for name in names if name not in SELECTORS]
-    styles = {name: SELECTORS[name] for name in names if name in SELECTORS}
+    others = [name for name in names if name not in looks]
+    styles = {name: looks[name] for name in names if name in looks}
     for position, name in enumerate(others):
         styles[name] = (name.replace("_", " "), *spare[position % len(spare)])
     return {name: styles[name] for name in names}

@@ -1,4 +1,4 @@
-"""Attention that halves a map's resolution."""
+"""Attention down-sampling: attention that halves the resolution of a map."""
 
 from timm.models.efficientformer_v2 import Attention2dDownsample
 from torch import Tensor, nn
@@ -7,24 +7,25 @@ HEADS, KEY_WIDTH, VALUES_A_KEY = 16, 16, 4
 
 
 class AttentionDownsampling(Attention2dDownsample):
-    """Maps (B, width, n, n) to (B, width, ceil(n / 2), ceil(n / 2)), 16 heads with keys of 16 and values of 64 numbers.
+    """Attention from maps (B, width, n, n) to (B, width, ceil(n / 2), ceil(n / 2)), 16 heads, keys of 16, values of 64.
 
     With T the map, DW a depthwise 3 x 3 convolution of stride 2 and BN batch normalisation after a 1 x 1 convolution,
 
         Q = BN(DW(T) + every second cell of T),  K = BN(T),  V = BN(T),  L = DW(V), normalised,
         O = BN(ReLU(softmax(Q K^T / 4 + b) V + L)),
 
-    b a number a head and offset |dy|, |dx| between the places of query and key: the attention down-sampling of EfficientFormer-V2
-    (arXiv 2212.08059, github.com/snap-research/EfficientFormer), as timm has it, with ReLU as arXiv 2409.07115 sets it.
+    b one number per head and offset |dy|, |dx| between the cells of query and key: the attention down-sampling of
+    EfficientFormer-V2 (arXiv 2212.08059, github.com/snap-research/EfficientFormer), as implemented in timm, with ReLU
+    as in arXiv 2409.07115.
 
     Args:
-        width: Channels in and out.
-        cells: n, the cells a side.
+        width: Number of channels in and out.
+        cells: Cells a side of the input, n.
     """
 
     def __init__(self, width: int, cells: int):
         super().__init__(width, KEY_WIDTH, HEADS, VALUES_A_KEY, resolution=cells, act_layer=nn.ReLU)
 
     def get_attention_biases(self, device: object) -> Tensor:
-        """The biases (heads, queries, keys), looked up anew: timm's cache would outlive new weights loaded in eval mode."""
+        """Biases (heads, queries, keys), without timm's cache, which would outlive new weights loaded in eval mode."""
         return self.attention_biases[:, self.attention_bias_idxs]

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 
 class L2Pooling(nn.Module):
-    """Local energy of a feature map whose channels have length one at every place:
+    """Local energy of a feature map whose channel vectors are normalised to length one:
 
         x / ||x||_2 over channels,  then  sqrt(g * x^2 + eps),  eps = 1e-12,
 
-    g the 3 x 3 inner taps of a Hanning window of length 5, summing to one, at stride 1 with zeros around the map. L2 pooling is
+    g the 3 x 3 inner taps of a Hanning window of length 5, summing to one, at stride 1 with zero padding. L2 pooling is
     the anti-aliased pooling of DISTS (arXiv 2004.07728); arXiv 2409.07115 applies it to every stage of its backbone.
     """
 

@@ -1,4 +1,4 @@
-"""Tokens that ask the patch tokens about quality."""
+"""Quality-aware decoder of the RKIQT student."""
 
 from torch import Tensor, nn
 
@@ -8,25 +8,24 @@ from iqadistill.errors import InputError
 class QualityDecoder(nn.Module):
     """Quality-aware decoder: pre-norm Transformer decoder layers, then layer normalisation.
 
-    The queries are the tokens that are to become scores: in each layer they attend to one another, then to the patch tokens, then
+    The queries are the tokens that are scored: in each layer they attend to one another, then to the patch tokens, then
     pass a feed-forward network four times as wide, with GELU. DEIQT (github.com/narthchin/DEIQT), from whose decoder
     arXiv 2312.00591 starts, adds learned queries to the class token; there is no dropout here.
 
     Args:
-        width: Numbers a token.
-        depth: Layers.
-        heads: Of each attention.
+        width: Length of a token.
+        depth: Number of layers.
+        heads: Number of heads of each attention.
 
     Raises:
-        InputError: The heads do not divide the width, or there is no layer.
+        InputError: The heads do not divide the width.
     """
 
     def __init__(self, width: int, depth: int, heads: int):
         super().__init__()
-        if depth < 1 or heads < 1 or width % heads:
+        if width % heads:
             raise InputError(
-                f"rkiqt: decoder_depth {depth} and decoder_heads {heads}, expected at least 1 each and heads that divide the width "
-                f"{width} of the Vision Transformer."
+                f"rkiqt: decoder_heads {heads}, expected a number that divides the width {width} of the Vision Transformer."
             )
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True)

@@ -1,13 +1,10 @@
-"""Residual networks of involutions."""
+"""RedNet: residual networks of involutions (arXiv 2103.06255)."""
 
-from pathlib import Path
-from pickle import UnpicklingError  # what torch.load raises when a file asks for more than tensors
-
-import torch
 from timm.layers import ConvNormAct
 from torch import Tensor, nn
 
 from iqadistill.errors import InputError
+from iqadistill.models.pretrained import check_state, read_state_dict
 from iqadistill.models.rkiqt.involution import Involution
 
 BLOCKS = {26: (1, 2, 4, 1), 38: (2, 3, 5, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -18,60 +15,54 @@ CLASSES = 1000
 class RedNet(nn.Module):
     """RedNet, arXiv 2103.06255: a ResNet whose 3 x 3 convolutions are 7 x 7 involutions, and the middle one of its stem a 3 x 3.
 
-    RedNet-101 has 25.65 million parameters. Pixels come normalised, as a published network saw them: by ImageNet's mean (0.485,
-    0.456, 0.406) and standard deviation (0.229, 0.224, 0.225).
+    RedNet-101 has 25.65 million parameters. Pixels are normalised as for the published networks: by ImageNet's mean
+    (0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225).
 
     Args:
-        depth: 26, 38, 50 or 101.
-        num_classes: Numbers out.
-        pretrained: False (random weights) or the path of a checkpoint the authors published (github.com/d-li14/involution, .pth). Its
-            classifier is taken too where `num_classes` is ImageNet's 1000.
+        depth: Depth of the network: 26, 38, 50 or 101.
+        num_classes: Number of outputs.
+        weights: "none" (random) or the path of a checkpoint that the authors published (github.com/d-li14/involution,
+            .pth). Its classifier is used as well where `num_classes` is ImageNet's 1000.
 
     Raises:
-        InputError: There is no such depth, no class, or the file does not hold this network.
+        InputError: There is no such depth, `num_classes` is below 1, or the file does not hold this network.
     """
 
-    def __init__(self, depth: int, num_classes: int = CLASSES, pretrained: bool | str = False):
+    def __init__(self, depth: int, num_classes: int = CLASSES, weights: str = "none"):
         super().__init__()
         if num_classes < 1:
             raise InputError(f"rednet{depth}: num_classes {num_classes}, expected at least 1.")
         self.backbone = RedNetStages(depth)
         self.fc = nn.Linear(CHANNELS[-1], num_classes)
-        if pretrained is True:
+        if weights in ("hub", "packaged"):
             raise InputError(
-                f"rednet{depth}: no weights to download; give the path of a checkpoint as pretrained, or false."
+                f"rednet{depth}: no weights to download; set weights to the path of a published checkpoint, or to none."
             )
-        if pretrained:
-            self._fill(Path(pretrained), depth)
+        if weights != "none":
+            self._fill(weights, depth)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Numbers (B, num_classes), or (B,) where that is 1, of normalised pixels (B, 3, H, W)."""
-        found = self.fc(self.stages(pixels)[-1].mean((2, 3)))
-        return found.squeeze(1) if self.fc.out_features == 1 else found
+        """Outputs (B, num_classes), or (B,) where that is 1, of normalised pixels (B, 3, H, W)."""
+        outputs = self.fc(self.stages(pixels)[-1].mean((2, 3)))
+        return outputs.squeeze(1) if self.fc.out_features == 1 else outputs
 
     def stages(self, pixels: Tensor) -> list[Tensor]:
         """Maps of 256, 512, 1024 and 2048 channels at strides 4, 8, 16 and 32 of normalised pixels (B, 3, H, W)."""
         return self.backbone(pixels)
 
-    def _fill(self, path: Path, depth: int) -> None:
-        state = {name.removeprefix("head."): tensor for name, tensor in _read(path).items()}
+    def _fill(self, path: str, depth: int) -> None:
+        state = {name.removeprefix("head."): tensor for name, tensor in read_state_dict(path).items()}
         if self.fc.out_features != CLASSES:
-            own = {name: tensor for name, tensor in self.state_dict().items() if name.startswith("fc.")}
-            state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")} | own
-        try:
-            self.load_state_dict(state)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
-            raise InputError(
-                f"{path}: not the weights of RedNet-{depth} ({reason}); give the file of this depth."
-            ) from None
+            state |= {name: tensor for name, tensor in self.state_dict().items() if name.startswith("fc.")}
+        check_state(state, self.state_dict(), path, f"RedNet-{depth}")
+        self.load_state_dict(state)
 
 
 class RedNetStages(nn.Module):
     """RedNet without its classifier.
 
     Args:
-        depth: 26, 38, 50 or 101.
+        depth: Depth of the network: 26, 38, 50 or 101.
 
     Raises:
         InputError: There is no such depth.
@@ -85,12 +76,12 @@ class RedNetStages(nn.Module):
             ConvNormAct(3, 32, 3, stride=2), Involution(32, 3, 1), nn.BatchNorm2d(32), nn.ReLU(), ConvNormAct(32, 64, 3)
         )
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        before = 64
-        for number, (blocks, channels) in enumerate(zip(BLOCKS[depth], CHANNELS, strict=True), 1):
-            first = Bottleneck(before, channels, 1 if number == 1 else 2)
+        inputs = 64
+        for stage, (blocks, channels) in enumerate(zip(BLOCKS[depth], CHANNELS, strict=True), 1):
+            first = Bottleneck(inputs, channels, 1 if stage == 1 else 2)
             others = (Bottleneck(channels, channels, 1) for _ in range(blocks - 1))
-            self.add_module(f"layer{number}", nn.Sequential(first, *others))
-            before = channels
+            self.add_module(f"layer{stage}", nn.Sequential(first, *others))
+            inputs = channels
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -101,20 +92,26 @@ class RedNetStages(nn.Module):
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Maps of the four stages, shallow to deep, of normalised pixels (B, 3, H, W)."""
-        maps, found = self.maxpool(self.stem(pixels)), []
+        maps, stages = self.maxpool(self.stem(pixels)), []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             maps = stage(maps)
-            found.append(maps)
-        return found
+            stages.append(maps)
+        return stages
 
 
 class Bottleneck(nn.Module):
-    """Maps (B, before, H, W) to (B, channels, H / stride, W / stride): 1 x 1 convolution, involution, 1 x 1 convolution, and a short cut."""
+    """Residual block: 1 x 1 convolution, 7 x 7 involution, 1 x 1 convolution, and a shortcut.
 
-    def __init__(self, before: int, channels: int, stride: int):
+    Args:
+        inputs: Channels of the maps (B, inputs, H, W) that come in.
+        channels: Channels of the maps (B, channels, ceil(H / stride), ceil(W / stride)) that go out.
+        stride: Stride of the involution and of the shortcut.
+    """
+
+    def __init__(self, inputs: int, channels: int, stride: int):
         super().__init__()
         middle = channels // 4
-        self.conv1 = nn.Conv2d(before, middle, 1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(middle)
         self.conv2 = Involution(middle, 7, stride)
         self.bn2 = nn.BatchNorm2d(middle)
@@ -122,31 +119,14 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
         self.downsample = None
-        if before != channels:
+        if inputs != channels:
             self.downsample = nn.Sequential(
-                nn.Conv2d(before, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+                nn.Conv2d(inputs, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
             )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (B, channels, h, w) of maps (B, before, H, W)."""
-        found = self.relu(self.bn1(self.conv1(maps)))
-        found = self.relu(self.bn2(self.conv2(found)))
-        found = self.bn3(self.conv3(found))
-        return self.relu(found + (self.downsample(maps) if self.downsample else maps))
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """The state dict of a published checkpoint."""
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such checkpoint; give the path of a published RedNet, or pretrained: false."
-        ) from None
-    except (UnpicklingError, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(
-            f"{path}: no readable checkpoint of tensors ({type(error).__name__}); download it anew."
-        ) from None
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
-        raise InputError(f"{path}: holds no state_dict; give a checkpoint as the authors of RedNet published it.")
-    return checkpoint["state_dict"]
+        """Maps (B, channels, h, w) of maps (B, inputs, H, W)."""
+        residual = self.relu(self.bn1(self.conv1(maps)))
+        residual = self.relu(self.bn2(self.conv2(residual)))
+        residual = self.bn3(self.conv3(residual))
+        return self.relu(residual + (self.downsample(maps) if self.downsample else maps))

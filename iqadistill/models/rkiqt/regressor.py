@@ -1,41 +1,36 @@
-"""A backbone and a linear layer: the CNN and the INN teacher."""
+"""Regressor: a backbone and a linear layer, the CNN and the INN teacher of RKIQT."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iqadistill.errors import InputError
 from iqadistill.losses.quality import QualityLoss
-from iqadistill.models.backbone import Backbone
-from iqadistill.models.quality_head import quality_head
+from iqadistill.models.backbone import Backbone, quality_head
+from iqadistill.models.teachers.regressor import RegressorSettings
 
 
 class Regressor(nn.Module):
     """Score q = Linear(mean over space of the last stage) of a backbone, trained with the L1 distance to the human score.
 
-    It is the teacher that hands its inductive bias to a token of the student of arXiv 2312.00591: with "efficientnet_b0" that of
-    convolution, with "rednet101" that of involution.
+    As a teacher it passes its inductive bias to a token of the student of arXiv 2312.00591: with "efficientnet_b0" that
+    of convolution, with "rednet101" that of involution.
 
     Args:
-        backbone: A network of timm or RedNet, see `iqadistill.models.backbone.Backbone`.
-        pretrained: Its weights, see there.
+        settings: Settings of the teacher.
         size: Side in pixels of the patches; other sizes work as well.
-        dropout: Rate on the mean, in [0, 1).
 
     Attributes:
-        backbone: Of the last four stages.
-        channels: Of the three maps that `middle` gives.
+        backbone: Network of the last four stages.
+        channels: Channels of the three maps that `middle` returns.
 
     Raises:
-        InputError: A setting is none of those offered or out of range.
+        InputError: The backbone or its weights do not exist.
     """
 
-    def __init__(self, backbone: str, pretrained: bool | str = False, size: int = 224, dropout: float = 0.0):
+    def __init__(self, settings: RegressorSettings, size: int):
         super().__init__()
-        if not 0 <= dropout < 1:
-            raise InputError(f"regressor: dropout {dropout}, expected a rate in [0, 1).")
-        self.backbone = Backbone(backbone, pretrained, size)
+        self.backbone = Backbone(settings.backbone, settings.weights, size)
         self.channels = self.backbone.channels[1:]
-        self.dropout = dropout
+        self.dropout = settings.dropout
         self.quality_loss = QualityLoss()
         self.head = quality_head(self.channels[-1])
 
@@ -44,11 +39,15 @@ class Regressor(nn.Module):
         return self.middle(patches)[0]
 
     def middle(self, patches: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Scores (B,) of patches (B, 3, H, W) in [0, 1], and the maps (B, C, h, w) of the last three stages, shallow to deep."""
+        """Scores (B,) and the maps (B, C, h, w) of the last three stages, shallow to deep.
+
+        Args:
+            patches: Patches (B, 3, H, W) in [0, 1].
+        """
         maps = self.backbone(patches)[1:]
         means = F.dropout(maps[-1].mean((2, 3)), self.dropout, self.training)
         return self.head(means).squeeze(1), maps
 
     def losses(self, patches: Tensor, quality: Tensor) -> dict[str, Tensor]:
-        """The loss () of patches (B, 3, H, W) in [0, 1] of quality (B,), by its name."""
+        """The L1 loss () of patches (B, 3, H, W) in [0, 1] with quality (B,), by its name."""
         return {"quality": self.quality_loss(self(patches), quality)}

@@ -1,1 +1,1 @@
-"""Training of deep networks: students and teachers on pixels."""
+"""Training of deep networks on pixels: students and teachers."""

@@ -1,4 +1,4 @@
-"""The batches of a whole training, read while the network works."""
+"""The batches of a training, decoded while the network computes."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,34 +9,36 @@ from torch import Tensor
 
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.store import PatchStore, cut_batches
-from iqadistill.training.deep.epoch_plan import Dealer
+from iqadistill.training.deep.epoch_plan import EpochPlanner
 
 
-def training_batches(store: PatchStore, dealer: Dealer, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def training_batches(
+    store: PatchStore, planner: EpochPlanner, first_step: int = 0
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """All batches from a step to the end of the last epoch.
 
-    While one window of images is trained on, threads decode the next, also that of the next epoch. They draw nothing, so
-    that their number changes nothing; nor does where a training starts again.
+    While one window of images is trained on, threads decode the next one, also across epochs. They draw no random numbers, so
+    that the batches depend neither on the number of threads nor on the step at which a training is resumed.
 
     Args:
-        store: The patches; those the dealer counts come first.
-        dealer: Deals them.
-        first_step: Steps to leave out, counted from the first epoch.
+        store: The patches; those that the planner counts come first.
+        planner: Planner of the epochs.
+        first_step: Number of steps to skip, counted from the first epoch.
 
     Yields:
-        Patches (b, 3, side, side), uint8; their rows in the store (b,); whether each is to be flipped (b, 2).
+        Patches (b, 3, side, side), uint8; their rows in the store (b,); flips (b, 2), bool.
     """
-    bounds, epochs = dealer.bounds, dealer.recipe.epochs
-    first_epoch, left_out = divmod(first_step, len(bounds) - 1)
+    bounds, epochs = planner.bounds, planner.settings.epochs
+    first_epoch, skipped = divmod(first_step, len(bounds) - 1)
 
     def windows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for epoch in range(first_epoch, epochs):
-            deal = dealer.deal(epoch)
-            begin = bounds[left_out] if epoch == first_epoch else 0
-            for start, end in pairwise(deal.windows):
+            plan = planner.plan(epoch)
+            begin = bounds[skipped] if epoch == first_epoch else 0
+            for start, end in pairwise(plan.windows):
                 if end > begin:
-                    chosen = slice(max(start, begin), end)
-                    yield deal.rows[chosen], deal.flips[chosen]
+                    rest = slice(max(start, begin), end)
+                    yield plan.rows[rest], plan.flips[rest]
 
     def read(window: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor, Tensor]:
         rows, flips = window

@@ -1,7 +1,7 @@
-"""What a killed training continues from.
+"""Checkpoints of a training, from which it resumes after it was killed.
 
-A checkpoint is one safetensors file: tensors, and the counters as JSON in its header. One file cannot disagree with itself; it is
-written beside its name, flushed and renamed, and the one before it is kept until then.
+A checkpoint is a single safetensors file: tensors, and the counters as JSON in its header, so that the two always belong together. It
+is written to a temporary file, flushed and renamed, and the previous checkpoint is kept until then.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from torch import Tensor
 from iqadistill.provenance import file_digest
 from iqadistill.tables import write_atomically
 
-_NEWEST, _BEFORE = "newest.safetensors", "before.safetensors"
+_NEWEST, _PREVIOUS = "newest.safetensors", "previous.safetensors"
 
 
 def digest_of(*facts: Any) -> str:
@@ -31,28 +31,29 @@ def digest_of(*facts: Any) -> str:
 
 @contextlib.contextmanager
 def resumable(
-    folder: str | Path, output: str, params: Any, inputs: Iterable[str | Path], *, seconds: float = 120.0
+    folder: str | Path, output: str, params: Mapping[str, Any], inputs: Iterable[str | Path], *, seconds: float = 120.0
 ) -> Iterator["Checkpoints"]:
-    """Checkpoints of one job: found again by a job of the same output, parameters and inputs, deleted when the job succeeds.
+    """Checkpoints of a job, found by a later job of the same output, parameters and inputs, and deleted when the job succeeds.
 
     Args:
-        folder: Where the checkpoints of the stage lie; every digest has a folder of its own in it.
-        output: The job's first output. Jobs that differ in their wildcards alone, such as those of two splits, run at the same
-            time; none may find or delete the checkpoints of another.
-        params: All parameters of the job, as JSON can hold them.
+        folder: Folder of the stage's checkpoints; every digest has a subfolder.
+        output: The job's first output. Jobs of the same parameters, such as those of two splits, run at the same time; none
+            may find or delete the checkpoints of another.
+        params: All parameters of the job, as JSON can hold them; a digest of the code among them decides after which edits
+            a training starts from the beginning.
         inputs: The job's input files; their content counts, not their names.
-        seconds: Time between two checkpoints; each epoch's end makes one as well.
+        seconds: Time between two checkpoints; one is also written at the end of each epoch.
     """
-    place = Path(folder) / digest_of(output, params, [file_digest(file) for file in inputs])
-    yield Checkpoints(place, seconds)
-    shutil.rmtree(place, ignore_errors=True)
+    subfolder = Path(folder) / digest_of(output, dict(params.items()), [file_digest(file) for file in inputs])
+    yield Checkpoints(subfolder, seconds)
+    shutil.rmtree(subfolder, ignore_errors=True)
 
 
 class Checkpoints:
-    """The checkpoints of a job's trainings, or of one of them.
+    """The checkpoints of all trainings of a job, or of a single one.
 
     Args:
-        folder: Where they lie.
+        folder: Folder of the checkpoints.
         seconds: Time between two of them.
     """
 
@@ -61,33 +62,33 @@ class Checkpoints:
         self._last = time.monotonic()
 
     def of(self, *facts: Any) -> "Checkpoints":
-        """The checkpoints of the training that these facts tell from all others."""
+        """The checkpoints of the training that these facts identify."""
         return Checkpoints(self.folder / digest_of(*facts), self._seconds)
 
     @property
     def due(self) -> bool:
-        """Whether the last checkpoint is long enough ago."""
+        """Whether it is time for another checkpoint."""
         return time.monotonic() - self._last >= self._seconds
 
     def save(self, tensors: Mapping[str, Tensor], counters: Mapping[str, Any]) -> None:
-        """Write a checkpoint; the one before it stays readable until the new one is whole."""
+        """Write a checkpoint; the previous one stays readable until it is complete."""
         newest = self.folder / _NEWEST
-        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         header = {"counters": json.dumps(counters)}
 
         def write(temporary: Path) -> None:
-            save_file(whole, temporary, header)
+            save_file(stored, temporary, header)
             if newest.exists():
-                newest.replace(self.folder / _BEFORE)
+                newest.replace(self.folder / _PREVIOUS)
 
         write_atomically(newest, write)
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and counters of the newest checkpoint that is whole; None where there is none. Says so in the log."""
-        for leftover in self.folder.glob(".*.partial"):  # of a process killed while it wrote
+        """Tensors and counters of the newest complete checkpoint; None if there is none."""
+        for leftover in self.folder.glob(".*.partial"):  # of a process that was killed while it wrote
             leftover.unlink()
-        for name in (_NEWEST, _BEFORE):
+        for name in (_NEWEST, _PREVIOUS):
             file = self.folder / name
             if not file.exists():
                 continue
@@ -96,7 +97,7 @@ class Checkpoints:
                     counters = json.loads(stored.metadata()["counters"])
                     tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
             except (SafetensorError, OSError) as error:
-                print(f"checkpoint {file}: not whole ({error}), left out", file=sys.stderr, flush=True)
+                print(f"checkpoint {file}: incomplete ({error}), ignored", file=sys.stderr, flush=True)
                 continue
             return tensors, counters
         return None

@@ -1,4 +1,4 @@
-"""What scoring a patch costs, and the training before it."""
+"""Cost of a network: parameters, operations per patch, and the GPU memory of its training."""
 
 from inspect import signature
 
@@ -9,17 +9,18 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from iqadistill.training.sidecar import Cost
 
-def forward_cost(network: nn.Module, side: int) -> dict[str, int]:
-    """Size of a network and work of its forward pass in eval mode.
+
+def forward_cost(network: nn.Module, side: int) -> Cost:
+    """Size of a network and operations of its forward pass in eval mode.
 
     Args:
-        network: (B, 3, side, side), one or several, to scores (B,); left in the mode it was in.
-        side: Of the patch, in pixels.
+        network: Network from one or several batches of patches (B, 3, side, side) to scores (B,); its mode is left as it is.
+        side: Side of a patch in pixels.
 
     Returns:
-        parameters: all of them; flops: floating-point operations of matrix products and convolutions for one patch, a
-        multiply-add counted as two.
+        All parameters, and the operations of matrix products and convolutions for one patch.
     """
     first = next(network.parameters())
     patch = torch.zeros(1, 3, side, side, device=first.device)
@@ -30,17 +31,18 @@ def forward_cost(network: nn.Module, side: int) -> dict[str, int]:
         network.eval()(*[patch] * len(signature(network.forward).parameters))
     torch.backends.mha.set_fastpath_enabled(fast_path)
     network.train(training)
-    return {"parameters": sum(own.numel() for own in network.parameters()), "flops": counter.get_total_flops()}
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Cost(parameters=parameters, flops=counter.get_total_flops())
 
 
-def training_cost(network: nn.Module, side: int, history: pa.Table, device: str) -> dict[str, float]:
-    """What `forward_cost` gives, and of a training on a card `max_vram`, the most bytes it held there.
+def training_cost(network: nn.Module, side: int, history: pa.Table, device: str) -> Cost:
+    """Cost of a network and, of a training on a GPU, the most memory it held there.
 
     Args:
-        network: Trained.
-        side: Of the patches, in pixels.
+        network: Trained network.
+        side: Side of the patches in pixels.
         history: Table "history" of its training.
-        device: "cpu", or what was trained on.
+        device: "cpu", or the device it was trained on.
     """
-    peak = {} if device == "cpu" else {"max_vram": pc.max(history["peak_memory"]).as_py() * 2**20}
-    return {**forward_cost(network, side), **peak}
+    peak = None if device == "cpu" else pc.max(history["peak_memory"]).as_py() * 2**20
+    return forward_cost(network, side).model_copy(update={"max_vram": peak})

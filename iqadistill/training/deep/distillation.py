@@ -1,47 +1,57 @@
-"""A student with the teachers that a study gives it."""
+"""A student together with the teachers that a study gives it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from iqadistill.models.rkiqt.distillation import RKIQTDistillation
-from iqadistill.models.rkiqt.student import RKIQT
+from torch import nn
+
+from iqadistill.errors import InputError
+from iqadistill.models.settings import DeepStudentSettings
 from iqadistill.training.deep.references import read_reference_pool
 from iqadistill.training.deep.weights import rebuild_network
+from iqadistill.training.sidecar import Sidecar
 
 
 def with_teachers(
-    student: RKIQT,
-    settings: Mapping[str, Any],
+    student: nn.Module,
+    settings: DeepStudentSettings,
+    teachers: Mapping[str, str],
     weights: Sequence[str | Path],
     sidecars: Sequence[str | Path],
-    pristine: Sequence[str | Path],
+    references: Sequence[str | Path],
     *,
+    reference_patches: int,
+    size: int,
     split: int,
     seed: int,
-) -> RKIQTDistillation:
-    """What is trained: the student, its trained teachers, and the losses between them.
+) -> nn.Module:
+    """The module that is trained: the student alone, or with its trained teachers and the losses between them.
 
     Args:
-        student: Trained in place.
-        settings: `teachers`, their names by role (nar, conv, inv), `pristine_patches`, how many pristine patches the NAR-teacher
-            compares with, and what `RKIQTDistillation` takes beside them.
-        weights: Of the teachers, in the order of `settings["teachers"]`.
-        sidecars: Of these weights.
-        pristine: Files of the pristine pictures, see `read_reference_pool`; none without a NAR-teacher.
-        split: Number of the split, see there.
-        seed: Of the draw of pristine patches.
+        student: The student, trained in place.
+        settings: Settings of the student.
+        teachers: Names of the teachers by role.
+        weights: Weights of the teachers, in the order of `teachers`.
+        sidecars: Sidecars of these weights.
+        references: Files of the pristine images, see `read_reference_pool`; empty if no teacher uses references.
+        reference_patches: Number of pristine patches in the pool.
+        size: Side of the patches in pixels.
+        split: Number of the split, for references.
+        seed: Seed of the draw of pristine patches.
 
     Raises:
-        InputError: Weights are not those of their sidecar's network, or a setting is out of range.
+        InputError: A teacher has another model than its role needs, or its weights are not those of its sidecar.
     """
-    trained = {
-        role: rebuild_network(json.loads(Path(sidecar).read_text())["network"], file)
-        for role, file, sidecar in zip(settings["teachers"], weights, sidecars, strict=True)
-    }
+    networks = {}
+    for (role, name), file, sidecar_file in zip(teachers.items(), weights, sidecars, strict=True):
+        sidecar = Sidecar.read(sidecar_file)
+        model, expected = sidecar.settings["model"], settings.teacher_models[role]
+        if model != expected:
+            raise InputError(
+                f"teachers.{name}: model {model!r} as {role}, expected {expected!r}; choose another teacher."
+            )
+        networks[role] = rebuild_network(sidecar, file)
     pool = None
-    if pristine:
-        pool = read_reference_pool(pristine, settings["pristine_patches"], student.size, split=split, seed=seed)
-    how = {name: value for name, value in settings.items() if name not in ("teachers", "pristine_patches")}
-    return RKIQTDistillation(student, **trained, pool=pool, **how)
+    if references:
+        pool = read_reference_pool(references, reference_patches, size, split=split, seed=seed)
+    return settings.distilled(student, networks, pool)

@@ -1,4 +1,4 @@
-"""Scores of a trained network: of patches, and of the images they were cut from."""
+"""Patch scores and image scores of a trained network."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -15,8 +15,9 @@ from iqadistill.errors import InputError
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.store import PatchStore, cut_batches
 from iqadistill.tables import as_table
+from iqadistill.training.image_tables import scored_images
 
-_HELD = 1024  # patches read at a time
+_WINDOW = 1024  # patches read at a time, approximately
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -34,20 +35,20 @@ def score_patches(
     """Score every patch of a patch table, in eval mode.
 
     Args:
-        network: (B, 3, side, side), float32 in [0, 1], to scores (B,); moved to `device`.
-        images: Table "images"; only those with patches are read.
+        network: Network from patches (B, 3, side, side), float32 in [0, 1], to scores (B,); moved to `device`.
+        images: Table "images"; only images with patches are read.
         patches: Table "patches".
-        size: Side to which patches are resized; None as they are.
+        size: Side in pixels to which patches are resized; None to leave them as they are.
         device: "cpu", "cuda" or "cuda:N".
         precision: "no" (float32), or mixed "bf16" or "fp16".
-        batch_size: Patches a forward pass; batches run across images.
-        workers: Images decoded ahead.
+        batch_size: Patches per forward pass; a batch may span several images.
+        workers: Number of images that are decoded at the same time.
 
     Returns:
         Columns patch_id, image_id and score, rows in the order of `patches`.
 
     Raises:
-        InputError: A picture cannot be read, or a score is not finite: the image is named.
+        InputError: An image cannot be read, or its score is not finite.
     """
     names = sorted(patches["image_id"].unique().to_pylist())
     store = PatchStore(images, patches, names, size=size, workers=workers, memory_gb=0)
@@ -68,26 +69,25 @@ def predict_network(
     pooling: str = "mean",
     **settings: Any,
 ) -> pa.Table:
-    """Score every scored image, whatever its role, by pooling the scores of its patches.
+    """Score every scored image, whatever its role in a split, by pooling the scores of its patches.
 
     Args:
-        network: See `score_patches`.
-        images: Table "images"; need not be of the dataset the network was trained on.
-        patches: Table "patches"; the same for every variant that is to be compared.
-        variant: The variant columns of the network.
+        network: Trained network, see `score_patches`.
+        images: Table "images", which may be of another dataset than the network was trained on.
+        patches: Table "patches"; the same for all variants that are compared.
+        variant: Variant columns of the network.
         pooling: "mean" or "median" of an image's patch scores.
         **settings: Further settings of `score_patches`.
 
     Returns:
-        Table "predictions"; score is the image's quality in [0, 1], higher better.
+        Table "predictions"; score is the image's quality in [0, 1], higher is better.
 
     Raises:
-        InputError: Pooling is unknown, an image has no patches, or as `score_patches`.
+        InputError: The pooling is unknown, an image has no patches, or as `score_patches`.
     """
     if pooling not in ("mean", "median"):
         raise InputError(f"evaluation: pooling {pooling!r} is unknown; use mean or median.")
-    frame = images.select(["dataset", "image_id", "quality", "status", "is_reference"]).to_pandas()
-    frame = frame[(frame.status == "ok") & frame.quality.notna() & (frame.is_reference != True)]  # noqa: E712
+    frame = scored_images(images)
     names = patches["image_id"].to_pandas()
     missing = ~frame.image_id.isin(names)
     if missing.any():
@@ -118,7 +118,7 @@ def score_store(
 ) -> np.ndarray:
     """Scores (n,), float64, of a store's patches from row `first` on; leaves the network in eval mode.
 
-    With a label, says how far it is.
+    With a label, progress is reported.
 
     Raises:
         InputError: A score is not finite.
@@ -128,16 +128,17 @@ def score_store(
     pools = map_ahead(lambda rows: (store.fetch(rows),), _windows(store, first), workers=1)
     rows = len(store.image) - first
     sizes = [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
-    found = []
+    scores = []
     batches = cut_batches(pools, sizes)
     for (batch,) in progress(batches, label, total=len(sizes)) if label else batches:
         with torch.autocast(device.type, _TYPES[precision]) if precision in _TYPES else contextlib.nullcontext():
-            found.append(network(_pixels(batch, device)).double())
-    scores = torch.cat(found).cpu().numpy()
-    if not np.isfinite(scores).all():
-        broken = store.patches["image_id"][first + int(np.argmin(np.isfinite(scores)))].as_py()
+            scores.append(network(_pixels(batch, device)).double())
+    result = torch.cat(scores).cpu().numpy()
+    finite = np.isfinite(result)
+    if not finite.all():
+        broken = store.patches["image_id"][first + int(np.argmin(finite))].as_py()
         raise InputError(f"{broken}: its score is NaN or infinite; train again with a lower lr or precision no.")
-    return scores
+    return result
 
 
 def _pixels(batch: Tensor, device: torch.device) -> Tensor:
@@ -146,9 +147,9 @@ def _pixels(batch: Tensor, device: torch.device) -> Tensor:
 
 
 def _windows(store: PatchStore, first: int) -> Iterator[np.ndarray]:
-    """Rows of whole images, about `_HELD` at a time."""
+    """Rows of complete images, about `_WINDOW` patches at a time."""
     start = first
     for end in np.flatnonzero(np.diff(store.image, append=-1)) + 1:
-        if end - start >= _HELD or end == len(store.image):
+        if end - start >= _WINDOW or end == len(store.image):
             yield np.arange(start, end)
             start = end

@@ -1,4 +1,4 @@
-"""The course of one training: steps, epochs, validation, checkpoints."""
+"""One run of a training: steps, epochs, validation and checkpoints."""
 
 import resource
 import sys
@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from scipy.stats import rankdata
 from torch import Tensor
 
 from iqadistill.console import progress
 from iqadistill.errors import InputError
+from iqadistill.models.settings import TrainingSettings
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.store import PatchStore
 from iqadistill.training.deep.batches import training_batches
 from iqadistill.training.deep.checkpoints import Checkpoints
-from iqadistill.training.deep.epoch_plan import Dealer
-from iqadistill.training.deep.optimisation import Stepper
+from iqadistill.training.deep.epoch_plan import EpochPlanner
+from iqadistill.training.deep.optimisation import NetworkOptimiser
 from iqadistill.training.deep.prediction import score_store
-from iqadistill.training.deep.settings import NetworkRecipe
+from iqadistill.training.rank_correlation import rank_correlation
 
 
 @dataclass(frozen=True)
 class SplitPatches:
-    """What one split trains and validates on.
+    """Training and validation patches of one split.
 
     Attributes:
         store: Patches of the training images, then those of the validation images.
-        quality: (I,), float64, of all these images.
-        trained: How many of them are training images.
+        quality: Qualities (I,), float64, of all these images.
+        trained: Number of training images.
     """
 
     store: PatchStore
@@ -45,12 +45,12 @@ class Progress:
     """The counters of a checkpoint.
 
     Attributes:
-        step: Steps done.
-        seconds: Time the current epoch has taken.
-        sums: Losses summed over its patches.
-        history: A row for each epoch done.
+        step: Number of completed steps.
+        seconds: Duration of the current epoch so far.
+        sums: Losses summed over the patches of the current epoch.
+        history: A row for each completed epoch.
         best: Highest SRCC on the validation images.
-        waited: Epochs since then.
+        waited: Number of epochs since then.
         stopped: Whether patience has run out.
     """
 
@@ -67,26 +67,29 @@ class Progress:
 class TrainingRun:
     """One training, from its last checkpoint to its end."""
 
-    stepper: Stepper
-    recipe: NetworkRecipe
+    optimiser: NetworkOptimiser
+    settings: TrainingSettings
     data: SplitPatches
-    dealer: Dealer
+    planner: EpochPlanner
     accelerator: Accelerator
     checkpoints: Checkpoints | None = None
     done: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict)
 
     def run(self) -> list[dict[str, Any]]:
-        """Train; leaves the result in the stepper's network, in eval mode, and returns a row for each epoch.
+        """Train; the trained weights are then in the optimiser's network, in eval mode.
+
+        Returns:
+            A row for each epoch.
 
         Raises:
-            InputError: The loss is not finite, or a picture cannot be read.
+            InputError: The loss is not finite, or an image cannot be read.
         """
         self._resume()
-        if self.done.step < self.recipe.epochs * self._epoch_steps and not self.done.stopped:
+        if self.done.step < self.settings.epochs * self._epoch_steps and not self.done.stopped:
             self._train()
-        self.stepper.network.load_state_dict(self.best or self.stepper.result.state_dict())
-        self.stepper.network.eval()
+        self.optimiser.network.load_state_dict(self.best or self.optimiser.result.state_dict())
+        self.optimiser.network.eval()
         return self.done.history
 
     def _train(self) -> None:
@@ -95,17 +98,19 @@ class TrainingRun:
         quality = torch.tensor(self.data.quality[self.data.store.image], dtype=torch.float32)
         sums: dict[str, Any] = dict(done.sums)
         started = time.perf_counter() - done.seconds
-        self.stepper.train()
-        for patches, rows, flips in progress(self._batches(), "train (steps)", self.recipe.epochs * steps - done.step):
-            rate = self.recipe.rate(done.step, steps)
-            own = slice(rank, None, processes)
-            parts = self.stepper.step(
-                patches[own],
-                quality[rows][own],
-                flips[own],
-                seed=self.dealer.noise_seed(done.step) + rank,
+        self.optimiser.train()
+        for patches, rows, flips in progress(
+            self._batches(), "train (steps)", self.settings.epochs * steps - done.step
+        ):
+            rate = self.settings.rate(done.step, steps)
+            share = slice(rank, None, processes)
+            parts = self.optimiser.step(
+                patches[share],
+                quality[rows][share],
+                flips[share],
+                seed=self.planner.noise_seed(done.step) + rank,
                 rate=rate,
-                weight=len(patches[own]) * processes / len(patches),
+                weight=len(patches[share]) * processes / len(patches),
             )
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0.0) + part * len(patches)
@@ -123,81 +128,83 @@ class TrainingRun:
 
     @property
     def _epoch_steps(self) -> int:
-        return len(self.dealer.bounds) - 1
+        return len(self.planner.bounds) - 1
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        batches = training_batches(self.data.store, self.dealer, self.done.step)
+        batches = training_batches(self.data.store, self.planner, self.done.step)
         if self.accelerator.device.type != "cuda":
             return batches
         return map_ahead(lambda batch: tuple(tensor.pin_memory() for tensor in batch), batches, workers=2)
 
     def _end_epoch(self, sums: dict[str, Tensor], rate: float, started: float) -> None:
         done, epoch = self.done, len(self.done.history)
-        totals = self.accelerator.reduce(torch.stack(list(sums.values())), "mean") / self.dealer.patches
+        totals = self.accelerator.reduce(torch.stack(list(sums.values())), "mean") / self.planner.patches
         parts = dict(zip(sums, totals.tolist(), strict=True))
         if not np.isfinite(sum(parts.values())):
             raise InputError(
                 f"train: the loss of epoch {epoch} is not finite; use a lower lr, clip, or precision bf16 or no."
             )
         srcc = self._validate()
-        if self.recipe.patience:
-            self._look_back(srcc)
+        if self.settings.patience:
+            self._keep_best(srcc)
         row = {"epoch": epoch, "step": done.step, "loss": sum(parts.values()), "parts": parts}
-        row |= {"lr": self.recipe.lr * rate, "val_srcc": srcc, "num_patches": self.dealer.patches}
+        row |= {"lr": self.settings.lr * rate, "val_srcc": srcc, "num_patches": self.planner.patches}
         row |= {"seconds": time.perf_counter() - started, "peak_memory": self._peak_memory()}
         done.history.append(row)
         _log(f"epoch {epoch}: loss {row['loss']:.4f}, SRCC on validation images {srcc:.4f}, {row['seconds']:.1f} s")
 
     def _validate(self) -> float:
-        """SRCC on the validation images; NaN without any, or where all have one score."""
+        """SRCC on the validation images; NaN without any, or if all scores are equal."""
         data, first = self.data, int(self.data.store.counts[: self.data.trained].sum())
         if first == len(data.store.image):
             return float("nan")
-        device, precision = self.accelerator.device, self.recipe.precision
+        device, precision = self.accelerator.device, self.settings.precision
         scores = score_store(
-            self.stepper.result,
+            self.optimiser.result,
             data.store,
             device=device,
             precision=precision,
-            batch_size=self.recipe.batch_size,
+            batch_size=self.settings.batch_size,
             first=first,
         )
-        self.stepper.train()
+        self.optimiser.train()
         means = np.bincount(data.store.image[first:], scores)[data.trained :] / data.store.counts[data.trained :]
-        ranks, target = rankdata(means), rankdata(data.quality[data.trained :])
-        if np.ptp(ranks) == 0 or np.ptp(target) == 0:
-            return float("nan")
-        return float(np.corrcoef(ranks, target)[0, 1])
+        return float(rank_correlation(means[None], data.quality[data.trained :])[0])
 
-    def _look_back(self, srcc: float) -> None:
+    def _keep_best(self, srcc: float) -> None:
         if srcc > self.done.best or not self.best:
-            self.best = {name: tensor.clone() for name, tensor in self.stepper.result.state_dict().items()}
+            self.best = {name: tensor.clone() for name, tensor in self.optimiser.result.state_dict().items()}
             self.done.best, self.done.waited = max(self.done.best, srcc), 0
             return
         self.done.waited += 1
-        if self.done.waited >= self.recipe.patience:
+        if self.done.waited >= self.settings.patience:
             self.done.stopped = True
-            _log(f"no better SRCC on validation images in {self.done.waited} epochs: training ends")
+            _log(f"no better SRCC on validation images in {self.done.waited} epochs: training stops")
 
     def _peak_memory(self) -> float:
         if self.accelerator.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.accelerator.device) / 2**20
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # which Linux counts in KiB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # Linux counts it in KiB
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            tensors = self.stepper.tensors() | {f"best.{name}": tensor for name, tensor in self.best.items()}
-            counters = {"pieces": self.stepper.pieces, "scaler": self.stepper.scaler(), "progress": asdict(self.done)}
+            tensors = self.optimiser.tensors() | {f"best.{name}": tensor for name, tensor in self.best.items()}
+            counters = {
+                "pieces": self.optimiser.pieces,
+                "scaler": self.optimiser.scaler(),
+                "progress": asdict(self.done),
+            }
             self.checkpoints.save(tensors, counters)
 
     def _resume(self) -> None:
-        found = self.checkpoints.load() if self.checkpoints else None
-        if not found:
-            if self.checkpoints:
-                _log(f"checkpoints go to {self.checkpoints.folder}; training starts anew")
+        if not self.checkpoints:
             return
-        tensors, counters = found
-        self.stepper.restore(tensors, counters["pieces"], counters["scaler"])
+        checkpoint = self.checkpoints.load()
+        if checkpoint is None:
+            _log(f"checkpoints are written to {self.checkpoints.folder}; training starts from the beginning")
+            return
+        tensors, counters = checkpoint
+        self.optimiser.restore(tensors, counters["pieces"], counters["scaler"])
         self.best = {name.removeprefix("best."): tensor for name, tensor in tensors.items() if name.startswith("best.")}
         self.done = Progress(**counters["progress"])
         epoch, step = divmod(self.done.step, self._epoch_steps)

@@ -1,16 +1,16 @@
-"""A trained network's weights on disk."""
+"""Weights of a trained network on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from iqadistill.errors import InputError
-from iqadistill.models.creation import create_model
+from iqadistill.models.registry import STUDENTS, TEACHERS
 from iqadistill.tables import write_atomically
+from iqadistill.training.sidecar import Sidecar
 
 
 def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -20,7 +20,7 @@ def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, st
 
 
 def load_network(network: nn.Module, path: str | Path) -> nn.Module:
-    """Fill a network with weights `save_network` wrote; returns it in eval mode.
+    """Load weights that `save_network` wrote into a network, and return it in eval mode.
 
     Raises:
         InputError: The file is missing, or holds the weights of another network.
@@ -35,12 +35,14 @@ def load_network(network: nn.Module, path: str | Path) -> nn.Module:
     return network.eval()
 
 
-def rebuild_network(settings: Mapping[str, Any], path: str | Path) -> nn.Module:
-    """A trained network in eval mode, from the `network` settings of its sidecar and its weights.
+def rebuild_network(sidecar: Sidecar, path: str | Path) -> nn.Module:
+    """A trained student or teacher in eval mode, from its sidecar and its weights.
 
     Raises:
-        InputError: As `load_network`, or a setting is unknown.
+        InputError: The sidecar is not of a deep network, or as `load_network`.
     """
-    weights = [name for name in ("pretrained", "stem_pretrained") if name in settings]
-    settings = {**settings, **dict.fromkeys(weights, False)}  # they come from the file
-    return load_network(create_model(settings.pop("model"), **settings), path)
+    if sidecar.kind == "mlps" or sidecar.size is None:
+        raise InputError(f"{path}: not the weights of a deep network; give those of a deep student or a teacher.")
+    registry = TEACHERS if sidecar.kind == "teacher" else STUDENTS
+    settings = registry.create(sidecar.settings, where=f"{path}: settings").without_weights()
+    return load_network(settings.create_network(sidecar.size), path)

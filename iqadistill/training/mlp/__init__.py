@@ -1,1 +1,1 @@
-"""Training of MLPs: every split, selector and keep rate as one batched model."""
+"""MLPs on embeddings: every split, selector and keep rate trained as one batched model."""

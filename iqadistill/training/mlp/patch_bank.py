@@ -1,4 +1,4 @@
-"""The patches of a set of images, and which of them a selector keeps."""
+"""Embeddings of a set of images, and which of their patches a selector keeps."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from iqadistill.errors import InputError
 from iqadistill.selection.base import keep_count
 from iqadistill.tables import embedding_matrix
 
-ALL_PATCHES = "all"  # the selector of keep rate 1: it needs no ranking
+ALL_PATCHES = "all"  # in place of a selector at keep rate 1, which needs no ranking
 
 
 class PatchBank:
@@ -19,8 +19,8 @@ class PatchBank:
 
     Args:
         embeddings: Table "embeddings"; rows of other images are left out.
-        image_ids: The images, in the order in which they are addressed.
-        device: Where the embeddings lie.
+        image_ids: The images; their positions in this sequence address them.
+        device: Device of the embeddings.
 
     Attributes:
         embeddings: Tensor (N, d), float32, the patches of the first image first.
@@ -52,33 +52,39 @@ class PatchBank:
         self.embeddings = torch.from_numpy(vectors).to(device)
 
     def aligned(self, patch_id: np.ndarray, values: np.ndarray, source: str) -> np.ndarray:
-        """Values given by patch, in the order of the bank's patches (N,).
+        """Values (N,) in the order of the bank's patches.
+
+        Args:
+            patch_id: Patches that the values belong to.
+            values: A value for each of them.
+            source: Table that they come from, as the message names it.
 
         Raises:
-            InputError: `source` lacks a patch of the bank.
+            InputError: A patch of the bank is not among them.
         """
         order = np.argsort(patch_id)
-        found = np.searchsorted(patch_id, self.patch_id, sorter=order)
-        found = order[np.minimum(found, len(order) - 1)] if len(order) else np.zeros(len(self.patch_id), int)
-        matches = patch_id[found] == self.patch_id if len(order) else np.zeros(len(self.patch_id), bool)
+        rows = np.searchsorted(patch_id, self.patch_id, sorter=order)
+        rows = order[np.minimum(rows, len(order) - 1)] if len(order) else np.zeros(len(self.patch_id), int)
+        matches = patch_id[rows] == self.patch_id if len(order) else np.zeros(len(self.patch_id), bool)
         if not matches.all():
-            lost = int(np.argmin(matches))
-            image = self.image_ids[self.image[lost]]
+            missing = int(np.argmin(matches))
+            image = self.image_ids[self.image[missing]]
             raise InputError(
-                f"{source}: patch {self.patch_id[lost]} of image {image!r} is missing; run that stage again."
+                f"{source}: patch {self.patch_id[missing]} of image {image!r} is missing; run that stage again."
             )
-        return values[found]
+        return values[rows]
 
     def kept(self, selector: str, keep: float, selections: Mapping[str, pa.Table]) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the patches kept of each image.
+        """Rows of the patches that are kept of each image.
 
         Args:
             selector: Name in `selections`, or "all" for a keep rate of 1.
             keep: Fraction of an image's patches, in (0, 1].
-            selections: Tables "selection" by selector name.
+            selections: Tables "selection" by the name of the selector.
 
         Returns:
-            rows (I, k), int32, any row where an image has fewer than k = the largest kept number, and present (I, k), bool.
+            Rows (I, k), int32, with k the largest number of kept patches, and a mask (I, k) that is false where an image
+            keeps fewer and the row has no meaning.
 
         Raises:
             InputError: The selector has no ranking, or its table lacks a patch.
@@ -93,7 +99,7 @@ class PatchBank:
                 f"selector {selector!r} at keep {keep:g}: no ranking is given; add its table, or use 'all' at keep 1."
             )
         sizes = np.array([keep_count(int(count), keep) for count in self.counts])
-        place = np.arange(sizes.max())
-        present = place < sizes[:, None]
-        rows = order[np.where(present, self.starts[:, None] + place, 0)]
+        index = np.arange(sizes.max())
+        present = index < sizes[:, None]
+        rows = order[np.where(present, self.starts[:, None] + index, 0)]
         return rows.astype(np.int32), present

@@ -1,4 +1,4 @@
-"""Training a whole sweep from its tables."""
+"""Training of MLPs for every split, selector and keep rate."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,101 +8,79 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-from scipy.stats import rankdata
 
 from iqadistill.console import progress
 from iqadistill.errors import InputError
-from iqadistill.models.creation import create_model
 from iqadistill.models.mlp import MLP
+from iqadistill.models.students.mlp import MlpSettings
+from iqadistill.training.image_tables import qualities
 from iqadistill.training.mlp.patch_bank import PatchBank
-from iqadistill.training.mlp.stack import LOSSES, Recipe, Stack, train_stack
-from iqadistill.training.mlp.sweep import Sweep, Variant, concatenate
+from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
+from iqadistill.training.mlp.trained_mlps import TrainedMlps, Variant
+from iqadistill.training.rank_correlation import rank_correlation
 
 FLAT = 1e-5  # a feature whose deviation is below this share of its mean is constant to float32's precision
 
 
-def train_sweep(
+def train_mlps(
     embeddings: pa.Table,
     images: pa.Table,
     splits: pa.Table,
     selections: Mapping[str, pa.Table],
     rates: Sequence[tuple[str, float]],
+    settings: MlpSettings,
     *,
-    model: str = "mlp",
-    hidden: Sequence[int] = (1024, 512),
-    dropout: Sequence[float] = (0.5, 0.25),
-    loss: str = "l1",
-    epochs: int = 30,
-    batch_images: int = 16,
-    lr: float = 1e-3,
-    weight_decay: float = 0.0,
     seed: int = 0,
     device: str = "cpu",
     memory_gb: float = 2.0,
-) -> Sweep:
-    """Train a student for every split, selector and keep rate, on the kept patches of the split's training images only.
+) -> TrainedMlps:
+    """Train an MLP for every split, selector and keep rate, only on the kept patches of the split's training images.
 
     Models of the same split and keep rate are stacked and trained in lockstep; which models share a stack changes
-    nothing but rounding. Initial weights, order of the images and dropout masks depend on (seed, split) only, so variants are
-    paired. Features are standardised with each model's own kept training patches. Validation images, where the splits
-    have any, only feed the history; test images feed nothing.
+    nothing but rounding. Initial weights, order of the images and dropout masks depend on (seed, split) only, so that
+    variants are paired. Features are standardised with each model's own kept training patches. Validation images, where
+    the splits have any, are used for the history only; test images are not used.
 
     Args:
         embeddings: Table "embeddings".
         images: Table "images".
         splits: Table "splits"; all its splits are trained.
-        selections: Tables "selection" by selector name.
-        rates: (selector, keep rate); ("all", 1.0) stands for all patches.
-        model: Must be "mlp", the only student on frozen embeddings.
-        hidden: Widths of the hidden layers.
-        dropout: Rate after each hidden layer.
-        loss: "l1" or "huber".
-        epochs: Passes over the training images.
-        batch_images: Images of a minibatch at most.
-        lr: Adam's peak learning rate.
-        weight_decay: Decoupled weight decay.
-        seed: Of every random draw.
+        selections: Tables "selection" by the name of the selector.
+        rates: Pairs of selector and keep rate; ("all", 1.0) means all patches.
+        settings: Settings of the student.
+        seed: Seed of all random draws.
         device: "cpu", "cuda" or "cuda:N".
-        memory_gb: Bound on the memory of stacked patches, weights and optimiser state, in GiB; a single model may exceed it.
+        memory_gb: Bound on the memory of stacked patches, weights and optimiser state, in GiB; a single model may exceed
+            it.
 
     Raises:
-        InputError: A table lacks an image, a patch or a selector, or a setting is out of range.
+        InputError: A table lacks an image, a patch or a selector.
     """
-    if model != "mlp":
-        raise InputError(f"students: {model!r} does not learn from frozen embeddings; use mlp.")
-    if loss not in LOSSES:
-        raise InputError(f"students: unknown loss {loss!r}; use one of {', '.join(LOSSES)}.")
-    rates = list(dict.fromkeys(map(tuple, rates)))
+    rates = list(dict.fromkeys((selector, keep) for selector, keep in rates))
     if not rates:
         raise InputError("rates: there is nothing to train; give pairs of selector and keep rate.")
-    recipe = Recipe(loss, epochs, batch_images, lr, weight_decay)
-    frame = images.select(["dataset", "image_id", "quality"]).to_pandas().set_index("image_id")
     roles = splits.to_pandas()
     bank = PatchBank(embeddings, sorted(roles.image_id.unique()), device)
-    quality = frame.quality.reindex(bank.image_ids).to_numpy()
-    if np.isnan(quality).any():
-        unscored = bank.image_ids[int(np.argmax(np.isnan(quality)))]
-        raise InputError(f"splits: image {unscored!r} has no quality in the images table; split the dataset again.")
+    quality = qualities(images, bank.image_ids)
     groups = [
         (int(split), keep, [selector for selector, rate in rates if rate == keep], rows)
         for split, rows in roles.groupby("split")
         for keep in dict.fromkeys(rate for _, rate in rates)
     ]
-    # A thread a core, each with a stack of its own, beats sharing out every small operation, and the result does not
-    # depend on the number of threads.
+    # One thread per core, each with a stack of its own, is faster than dividing every small operation among threads, and
+    # the result does not depend on the number of threads.
     workers = torch.get_num_threads() if bank.embeddings.device.type == "cpu" else 1
     kept = {rate: bank.kept(*rate, selections) for rate in rates}
     memory = memory_gb * 2**30 / workers
-    trainer = _Trainer(bank, quality, kept, tuple(hidden), tuple(dropout), recipe, seed, memory)
+    trainer = _Trainer(bank, quality, kept, settings, seed, memory)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         parts = pool.map(lambda group: trainer.group(*group), groups)
         trained = [part for group in progress(parts, "training", len(groups)) for part in group]
-    variants = [variant for part, _, _ in trained for variant in part]
-    return Sweep(
-        train_dataset=str(frame.dataset.iloc[0]),
-        variants=variants,
-        stack=concatenate([stack for _, stack, _ in trained]),
-        dropout=tuple(dropout),
+    return TrainedMlps(
+        train_dataset=images["dataset"][0].as_py(),
+        variants=[variant for part, _, _ in trained for variant in part],
+        stack=StackedMlps.concatenated([stack for _, stack, _ in trained]),
+        dropout=settings.dropout,
         epochs=pd.concat([history for _, _, history in trained], ignore_index=True),
     )
 
@@ -112,33 +90,31 @@ class _Trainer:
     bank: PatchBank
     quality: np.ndarray
     kept: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]]
-    hidden: tuple[int, ...]
-    dropout: tuple[float, ...]
-    recipe: Recipe
+    settings: MlpSettings
     seed: int
     memory: float
 
     def group(
         self, split: int, keep: float, selectors: list[str], roles: pd.DataFrame
-    ) -> list[tuple[list[Variant], Stack, pd.DataFrame]]:
-        """Train the models of one split and keep rate, as many at once as the memory holds."""
+    ) -> list[tuple[list[Variant], StackedMlps, pd.DataFrame]]:
+        """Train the models of one split and keep rate, as many together as fit into memory."""
         index = pd.Index(self.bank.image_ids)
         train, val = (np.sort(index.get_indexer(roles.image_id[roles.role == role])) for role in ("train", "val"))
         if not len(train):
             raise InputError(f"splits: split {split} has no training image; lower the test and validation fractions.")
         kept = {name: self.kept[name, keep] for name in selectors}
-        width = self.bank.embeddings.shape[1]
-        parameters = sum(a * b for a, b in zip((width, *self.hidden), (*self.hidden, 1), strict=True))
+        width, hidden = self.bank.embeddings.shape[1], self.settings.hidden
+        parameters = sum(a * b for a, b in zip((width, *hidden), (*hidden, 1), strict=True))
         patches = len(train) * max(present.shape[1] for _, present in kept.values()) * width
         trained = []
         fitting = max(1, int(self.memory // (4 * (patches + 4 * parameters))))
         for start in range(0, len(selectors), fitting):
             chunk = selectors[start : start + fitting]
             generator = torch.Generator().manual_seed(_stream(self.seed, split))
-            mlp = create_model("mlp", width=width, hidden=self.hidden, dropout=self.dropout, generator=generator)
-            dealt = train[torch.randperm(len(train), generator=generator).numpy()]
+            mlp = self.settings.create_network(width, generator)
+            shuffled = train[torch.randperm(len(train), generator=generator).numpy()]
             variants = [Variant(name, keep, split) for name in chunk]
-            stack, history = self._train(mlp, [kept[name] for name in chunk], dealt, val, generator)
+            stack, history = self._train(mlp, [kept[name] for name in chunk], shuffled, val, generator)
             names = pd.DataFrame([vars(variant) for variant in variants])
             trained.append((variants, stack, history.join(names, on="model").drop(columns="model")))
         return trained
@@ -150,21 +126,22 @@ class _Trainer:
         train: np.ndarray,
         val: np.ndarray,
         generator: torch.Generator,
-    ) -> tuple[Stack, pd.DataFrame]:
+    ) -> tuple[StackedMlps, pd.DataFrame]:
         bank, device = self.bank, self.bank.embeddings.device
         present = torch.from_numpy(kept[0][1][train]).to(device)
         rows = [torch.from_numpy(rows[train]).to(device) for rows, _ in kept]
         patches, mean, scale = _standardised(bank.embeddings, rows, present)
         quality = torch.from_numpy(self.quality[train]).float().to(device)
-        stack = Stack.copies(mlp, len(kept), device)
-        stack.biases[-1].fill_(quality.mean())  # start from the mean quality instead of climbing to it
+        stack = StackedMlps.copies(mlp, len(kept), device)
+        stack.biases[-1].fill_(quality.mean())  # scores start at the mean quality
 
         def validate() -> list[float]:
             if not len(val):
                 return [float("nan")] * len(kept)
-            return _val_srcc(stack.folded(mean, scale), bank, val, self.quality[val])
+            scores = _mean_scores(stack.folded(mean, scale), bank, val)
+            return rank_correlation(scores, self.quality[val]).tolist()
 
-        epochs = list(train_stack(stack, patches, present, quality, self.dropout, self.recipe, generator, validate))
+        epochs = list(train_stack(stack, patches, present, quality, self.settings, generator, validate))
         history = pd.DataFrame(epochs).assign(model=[range(len(kept))] * len(epochs))
         history = history.explode(["model", "loss", "val_srcc"], ignore_index=True)
         history["seconds"] /= len(kept)
@@ -173,6 +150,7 @@ class _Trainer:
 
 
 def _stream(seed: int, split: int) -> int:
+    """Seed of the random draws of one split."""
     return int(np.random.SeedSequence([seed, split]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
@@ -181,26 +159,22 @@ def _standardised(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Each model's patches (M, images, k, d) with mean 0 and deviation 1, and the mean and 1 / deviation (M, d).
 
-    A constant feature tells nothing in training; its scale is 0 so that it is ignored at test too.
+    A feature that is constant in training carries no information; its scale is 0 so that it is ignored at test as well.
     """
     width = embeddings.shape[1]
     patches = embeddings.new_zeros(len(rows), *present.shape, width)
     mean, scale = embeddings.new_empty(len(rows), width), embeddings.new_empty(len(rows), width)
     for model, indices in enumerate(rows):
-        own = embeddings.index_select(0, indices[present])
-        mean[model] = own.mean(0)
-        deviation = torch.linalg.vector_norm(own.sub_(mean[model]), dim=0) * len(own) ** -0.5
+        kept = embeddings.index_select(0, indices[present])
+        mean[model] = kept.mean(0)
+        deviation = torch.linalg.vector_norm(kept.sub_(mean[model]), dim=0) * len(kept) ** -0.5
         scale[model] = torch.where(deviation > FLAT * mean[model].abs(), 1 / deviation, 0.0)
-        patches[model][present] = own.mul_(scale[model])
+        patches[model][present] = kept.mul_(scale[model])
     return patches, mean, scale
 
 
-def _val_srcc(stack: Stack, bank: PatchBank, images: np.ndarray, quality: np.ndarray) -> list[float]:
-    """SRCC of each model on some images, mean of all patch scores; NaN where a model gives one score to all."""
+def _mean_scores(stack: StackedMlps, bank: PatchBank, images: np.ndarray) -> np.ndarray:
+    """Scores (M, images) of some images by each model, the means over all their patches."""
     bounds = [(bank.starts[image], bank.starts[image] + bank.counts[image]) for image in images]
     scores = [stack.scores(bank.embeddings[begin:end]).mean(1) for begin, end in bounds]
-    ranks = rankdata(torch.stack(scores, 1).cpu().numpy(), axis=1)
-    target = rankdata(quality)
-    ranks, target = ranks - ranks.mean(1, keepdims=True), target - target.mean()
-    spread = np.sqrt((ranks**2).sum(1) * (target**2).sum())
-    return np.divide(ranks @ target, spread, out=np.full(len(ranks), np.nan), where=spread > 0).tolist()
+    return torch.stack(scores, 1).cpu().numpy()

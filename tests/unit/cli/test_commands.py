@@ -1,4 +1,4 @@
-"""The command line as a new user meets it."""
+"""The commands `iqadistill datasets` and `iqadistill doctor`."""
 
 import json
 import re
@@ -40,19 +40,19 @@ def test_status_follows_the_files(capsys, folder):
     assert table["tid2013"][3] == "partial download"
     assert table["cviq"] == ["cviq", "sphere", "manual", "archive present"]
     assert table["mvaqd"] == ["mvaqd", "sphere", "form", "missing"]
-    assert table["gallery360"] == ["gallery360", "sphere", "made here", "ready"]
-    main(["datasets", "--data", "elsewhere"])
+    assert table["gallery360"] == ["gallery360", "sphere", "rendered", "ready"]
+    main(["datasets", "--data", "other"])
     assert rows(capsys.readouterr().out)["kadid10k"][3] == "missing"
 
 
-def test_json_tells_all_that_is_known(capsys):
+def test_json_has_everything_that_is_known(capsys):
     main(["datasets", "--json"])
-    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert found["div2k"]["archives"][1]["bytes"] == 448993893 and found["div2k"]["status"] == "missing"
-    assert found["cviq"]["citation"].startswith("Sun")
+    entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert entries["div2k"]["archives"][1]["bytes"] == 448993893 and entries["div2k"]["status"] == "missing"
+    assert entries["cviq"]["citation"].startswith("Sun")
 
 
-def test_own_dataset_is_listed_and_a_wrong_entry_is_told(capsys, folder):
+def test_users_dataset_is_listed_and_a_wrong_entry_refused(capsys, folder):
     entry = {"title": "Ours", "kind": "flat", "origin": "folder", "score": {}}
     (folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
     main(["datasets"])
@@ -62,7 +62,7 @@ def test_own_dataset_is_listed_and_a_wrong_entry_is_told(capsys, folder):
     assert "datasets.yaml: lab.knid: unknown key; did you mean 'kind'?" in capsys.readouterr().err
 
 
-def test_doctor_finds_this_machine_fit(capsys):
+def test_doctor_finds_no_problem_on_this_machine(capsys):
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines if not line.startswith(" ")} <= {"ok", "warning"}
@@ -84,10 +84,10 @@ def test_doctor_warns_without_unpackers_and_fails_on_a_package_that_does_not_fit
 
 
 @pytest.mark.parametrize(("free", "state", "status"), [(1 << 30, "problem", 1), (10 << 30, "warning", 0)])
-def test_doctor_looks_at_the_free_space(capsys, monkeypatch, free, state, status):
+def test_doctor_checks_the_free_space(capsys, monkeypatch, free, state, status):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(free, 0, free))
     assert main(["doctor"]) == status
-    assert re.search(rf"^{state} +disk .*?make\s+room", capsys.readouterr().out, flags=re.MULTILINE | re.DOTALL)
+    assert re.search(rf"^{state} +disk .*{free >> 30} GiB", capsys.readouterr().out, flags=re.MULTILINE | re.DOTALL)
 
 
 def test_unknown_command_is_refused(capsys):

@@ -1,7 +1,8 @@
-"""`iqadistill score` as a user meets it."""
+"""The command `iqadistill score`."""
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -10,15 +11,46 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from tiny_results import CROPS, SIMULATED, VIEWPORTS, write_network, write_picture, write_sweep
+from tiny_results import CROPS, SIMULATED, VIEWPORTS, write_image, write_mlps, write_network
 
 from iqadistill.cli import main
 from iqadistill.images.decoding import read_image
-from iqadistill.models import create_model
 from iqadistill.panorama import extract_viewports
-from iqadistill.scoring import load_result, score_pictures
-from iqadistill.training.deep.weights import load_network, save_network
-from iqadistill.training.mlp.sweep import Variant, load_sweep
+from iqadistill.scoring import load_result, score_images
+from iqadistill.training.deep.weights import rebuild_network, save_network
+from iqadistill.training.mlp.trained_mlps import Variant, load_mlps
+from iqadistill.training.sidecar import Sidecar
+
+RATES = (("all", 1.0), ("residual", 0.4), ("residual", 0.8), ("random", 0.4))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Trained results, written once: three splits of a deep student, MLPs on crops and MLPs on viewports."""
+    folder = tmp_path_factory.mktemp("results")
+    for split in (0, 1, 2):
+        write_network(folder / "student", split)
+    write_mlps(folder / "crops", scale=SIMULATED, rates=RATES)
+    write_mlps(folder / "viewports", VIEWPORTS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def network(results):
+    """Weights of one split of the deep student."""
+    return results / "student/0.safetensors"
+
+
+@pytest.fixture(scope="module")
+def mlps(results):
+    """Weights of the MLPs on crops, which learned simulated scores."""
+    return results / "crops/mlp.safetensors"
+
+
+@pytest.fixture(scope="module")
+def panorama_mlps(results):
+    """Weights of the MLPs on viewports."""
+    return results / "viewports/mlp.safetensors"
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +60,8 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def picture(folder):
-    return write_picture(folder / "pictures/one.png")
+def image(folder):
+    return write_image(folder / "images/one.png")
 
 
 def score(capsys, *arguments):
@@ -39,191 +71,201 @@ def score(capsys, *arguments):
 
 
 def refusal(capsys, *arguments):
+    """The one line that the command prints when nothing can be scored."""
     assert main(["score", *map(str, arguments), "--device", "cpu"]) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.count("\n") == 1
     return printed.err
 
 
-def test_quality_is_the_mean_of_the_network_on_the_crops(folder, picture):
-    found = next(score_pictures(load_result(write_network(folder)), [picture]))
-    network = load_network(create_model("adtrs", backbone="test_resnet", size=64), folder / "0.safetensors")
-    pixels = torch.from_numpy(read_image(picture).copy()).permute(2, 0, 1)
-    crops = [pixels[:, row.y : row.y + 64, row.x : row.x + 64] for row in found.patches.itertuples()]
+def copy_of(folder, weights):
+    """Weights and sidecar, copied so that a test can damage them."""
+    for file in (weights, weights.with_suffix(".json")):
+        shutil.copy(file, folder)
+    return folder / weights.name
+
+
+def test_quality_is_the_mean_of_the_network_on_the_crops(network, image):
+    scored = next(score_images(load_result(network), [image]))
+    model = rebuild_network(Sidecar.read(network.with_suffix(".json")), network)
+    pixels = torch.from_numpy(read_image(image).copy()).permute(2, 0, 1)
+    crops = [pixels[:, row.y : row.y + 64, row.x : row.x + 64] for row in scored.patches.itertuples()]
     with torch.no_grad():
-        expected = network(torch.stack(crops) / 255).numpy()
-    np.testing.assert_allclose(found.patches.quality, expected, atol=1e-5)
-    assert found.quality == pytest.approx(expected.mean(), abs=1e-5) and len(crops) == 4
+        expected = model(torch.stack(crops) / 255).numpy()
+    np.testing.assert_allclose(scored.patches.quality, expected, atol=1e-5)
+    assert scored.quality == pytest.approx(expected.mean(), abs=1e-5) and len(crops) == 4
 
 
-def test_panorama_is_seen_through_viewports_by_encoder_and_models(folder):
-    panorama = write_picture(folder / "panorama.png", 256, 128)
-    result = load_result(write_sweep(folder, VIEWPORTS), selector="residual")
-    found = next(score_pictures(result, [panorama]))
+def test_panoramas_are_scored_by_viewports(folder, panorama_mlps):
+    panorama = write_image(folder / "panorama.png", 256, 128)
+    result = load_result(panorama_mlps, selector="residual")
+    scored = next(score_images(result, [panorama]))
     pixels = torch.from_numpy(read_image(panorama).copy()).permute(2, 0, 1)
-    patches = found.patches
+    patches = scored.patches
     views = extract_viewports(pixels, patches.yaw.to_numpy(), patches.pitch.to_numpy(), math.radians(60), 64) / 255
-    sweep = load_sweep(folder / "mlp.safetensors")
+    mlps = load_mlps(panorama_mlps)
     with torch.no_grad():
-        models = [sweep.model(Variant("residual", 0.4, split)) for split in (0, 1)]
+        models = [mlps.model(Variant("residual", 0.4, split)) for split in (0, 1)]
         expected = [model(result.scorer.encoder.embed(views)).mean().item() for model in models]
-    np.testing.assert_allclose(found.by_split, expected, atol=1e-5)
+    np.testing.assert_allclose(scored.by_split, expected, atol=1e-5)
 
 
-def test_splits_are_averaged_and_their_spread_is_told(capsys, folder, picture):
-    alone = []
-    for split in (0, 1, 2):
-        weights = write_network(folder / "student", split)
-        alone.append(score(capsys, picture, "--model", weights)[1]["scores"][0])
-    status, together = score(capsys, picture, "--model", folder / "student")
+def test_splits_are_averaged_and_their_spread_is_given(capsys, results, image):
+    weights = [results / f"student/{split}.safetensors" for split in (0, 1, 2)]
+    alone = [score(capsys, image, "--model", file)[1]["scores"][0] for file in weights]
+    status, together = score(capsys, image, "--model", results / "student")
     qualities, row = [one["quality"] for one in alone], together["scores"][0]
     assert status == 0 and together["result"]["splits"] == [0, 1, 2] and together["failures"] == []
-    assert row["quality"] == pytest.approx(np.mean(qualities)) and row["spread"] == pytest.approx(
-        np.std(qualities, ddof=1)
-    )
+    assert row["quality"] == pytest.approx(np.mean(qualities))
+    assert row["spread"] == pytest.approx(np.std(qualities, ddof=1))
     assert row["score"] == pytest.approx(100 - 100 * row["quality"]) and alone[0]["spread"] is None
 
 
-def test_places_follow_the_seed_and_not_the_name(capsys, folder, picture):
+def test_patches_depend_on_the_seed_and_not_on_the_name(capsys, folder, network, image):
     twin = folder / "renamed.png"
-    twin.write_bytes(picture.read_bytes())
-    weights = write_network(folder)
-    _, found = score(capsys, picture, twin, "--model", weights)
-    first, second = (row["quality"] for row in found["scores"])
+    twin.write_bytes(image.read_bytes())
+    _, given = score(capsys, image, twin, "--model", network)
+    first, second = (row["quality"] for row in given["scores"])
     assert first == second
-    _, moved = score(capsys, picture, "--model", weights, "--seed", 8, "--patches", 3)
+    _, moved = score(capsys, image, "--model", network, "--seed", 8, "--patches", 3)
     assert moved["scores"][0]["quality"] != first and moved["scores"][0]["num_patches"] == 3
 
 
-def test_table_says_that_scores_are_simulated(capsys, folder, picture):
-    write_picture(folder / "pictures/two.jpg")
-    model = write_sweep(folder, scale=SIMULATED)
-    assert main(["score", "pictures", "--model", str(model), "--parquet", "out/scores.parquet"]) == 0
+def test_table_marks_simulated_scores(capsys, folder, mlps, image):
+    write_image(folder / "images/two.jpg")
+    assert main(["score", "images", "--model", str(mlps), "--parquet", "out/scores.parquet"]) == 0
     heading, scale, _, names, *rows = capsys.readouterr().out.splitlines()
     assert heading == "mlp trained on toy: placed, all its patches, 2 splits"
-    assert scale.endswith("score is toy's score, 1 to 5, simulated instead of given by people")
-    assert names.split() == ["picture", "quality", "score", "spread", "patches"]
-    assert [row.split()[0] for row in rows] == ["pictures/one.png", "pictures/two.jpg"]
+    assert "toy's score, 1 to 5" in scale and "simulated" in scale
+    assert names.split() == ["image", "quality", "score", "spread", "patches"]
+    assert [row.split()[0] for row in rows] == ["images/one.png", "images/two.jpg"]
     table = pq.read_table("out/scores.parquet")
     assert f"{table['score'][0].as_py():.2f}" == rows[0].split()[2]
     assert json.loads(table.schema.metadata[b"result"])["simulated"] is True
 
 
-def test_what_cannot_be_scored_is_named_and_the_others_are_scored(capsys, folder, picture):
-    (folder / "pictures/broken.png").write_bytes(picture.read_bytes()[:200])
-    write_picture(folder / "pictures/small.png", 60, 90)
-    status, found = score(capsys, "pictures", "--model", write_network(folder), "--map", "maps")
-    assert status == 1 and [row["path"] for row in found["scores"]] == ["pictures/one.png"]
-    broken, small = found["failures"]
-    assert broken.startswith("pictures/broken.png: cannot be decoded")
-    assert small.startswith("pictures/small.png: 60 x 90 pixels, but the model's patches need 64 x 64")
+def test_an_image_that_cannot_be_scored_is_named_and_the_others_are_scored(capsys, folder, network, image):
+    (folder / "images/broken.png").write_bytes(image.read_bytes()[:200])
+    write_image(folder / "images/small.png", 60, 90)
+    status, given = score(capsys, "images", "--model", network, "--map", "maps")
+    assert status == 1 and [row["path"] for row in given["scores"]] == ["images/one.png"]
+    broken, small = given["failures"]
+    assert broken.startswith("images/broken.png: ")
+    assert small.startswith("images/small.png: 60 x 90 pixels") and "64 x 64" in small
     assert [file.name for file in (folder / "maps").iterdir()] == ["one.png.png"]
 
 
-def test_a_model_of_panoramas_refuses_flat_pictures(capsys, folder, picture):
-    status, found = score(capsys, picture, "--model", write_sweep(folder, VIEWPORTS))
-    assert status == 1 and found["scores"] == []
-    assert "160 x 120 pixels, but the model scores 360-degree panoramas" in found["failures"][0]
+def test_a_model_of_panoramas_refuses_flat_images(capsys, panorama_mlps, image):
+    status, given = score(capsys, image, "--model", panorama_mlps)
+    assert status == 1 and given["scores"] == []
+    assert "160 x 120 pixels" in given["failures"][0] and "360-degree" in given["failures"][0]
 
 
-def test_crops_scale_with_the_picture(folder):
-    sampler = CROPS | {"longer_side": 160}
-    result = load_result(write_network(folder, sampler=sampler))
-    big = write_picture(folder / "big.png", 320, 200)
-    assert next(score_pictures(result, [big])).patches["size"].unique().tolist() == [128]
-    small = write_picture(folder / "wide.png", 320, 100)
-    assert "need 128 x 128" in str(next(score_pictures(result, [small])))
+def test_crops_scale_with_the_image(folder):
+    result = load_result(write_network(folder, sampler=CROPS | {"longer_side": 160}))
+    big = write_image(folder / "big.png", 320, 200)
+    assert next(score_images(result, [big])).patches["size"].unique().tolist() == [128]
+    small = write_image(folder / "wide.png", 320, 100)
+    assert "128 x 128" in str(next(score_images(result, [small])))
 
 
-def test_map_of_one_picture_is_a_file_and_the_same_every_time(capsys, folder, picture):
-    model = write_network(folder)
+def test_map_of_one_image_is_a_file_and_the_same_every_time(capsys, folder, network, image):
     for name in ("first.png", "second.png"):
-        assert main(["score", str(picture), "--model", str(model), "--map", name]) == 0
+        assert main(["score", str(image), "--model", str(network), "--map", name]) == 0
     assert (folder / "first.png").read_bytes() == (folder / "second.png").read_bytes()
     assert min(Image.open("first.png").size) > 600
     capsys.readouterr()
-    assert "is the picture itself" in refusal(capsys, picture, "--model", model, "--map", "pictures/one.png")
-    write_picture(folder / "pictures/two.png")
-    assert "one file for 2 pictures; give a folder" in refusal(capsys, "pictures", "--model", model, "--map", "m.png")
-    assert "expected a file that ends in .png" in refusal(capsys, picture, "--model", model, "--map", "m.jpg")
+    assert "images/one.png" in refusal(capsys, image, "--model", network, "--map", "images/one.png")
+    write_image(folder / "images/two.png")
+    assert "m.png: one file for 2 images" in refusal(capsys, "images", "--model", network, "--map", "m.png")
+    assert "m.jpg: expected a file that ends in .png" in refusal(capsys, image, "--model", network, "--map", "m.jpg")
 
 
-def test_maps_keep_apart_pictures_of_one_name(capsys, folder):
+def test_maps_of_images_with_the_same_name_are_kept_apart(folder, network):
     for name in ("a/x.png", "a/x.jpg", "b/x.png"):
-        write_picture(folder / "set" / name)
-    main(["score", "set", "--model", str(write_network(folder)), "--map", "maps"])
+        write_image(folder / "set" / name)
+    main(["score", "set", "--model", str(network), "--map", "maps"])
     maps = folder / "maps"
-    found = sorted(file.relative_to(maps).as_posix() for file in maps.rglob("*.png"))
-    assert found == ["a/x.jpg.png", "a/x.png.png", "b/x.png.png"]
+    written = sorted(file.relative_to(maps).as_posix() for file in maps.rglob("*.png"))
+    assert written == ["a/x.jpg.png", "a/x.png.png", "b/x.png.png"]
 
 
-def test_models_of_a_sweep_are_chosen(capsys, folder, picture):
-    rates = (("all", 1.0), ("residual", 0.4), ("residual", 0.8), ("random", 0.4))
-    model = write_sweep(folder, rates=rates)
+def test_selector_and_keep_choose_among_mlps(capsys, mlps, image):
     chosen = [(), ("--selector", "random"), ("--selector", "residual", "--keep", 0.8)]
-    found = [score(capsys, picture, "--model", model, *choice)[1] for choice in chosen]
-    facts = [(one["result"]["selector"], one["result"]["keep"]) for one in found]
+    given = [score(capsys, image, "--model", mlps, *choice)[1] for choice in chosen]
+    facts = [(one["result"]["selector"], one["result"]["keep"]) for one in given]
     assert facts == [("all", 1.0), ("random", 0.4), ("residual", 0.8)]
-    assert len({one["scores"][0]["quality"] for one in found}) == 3
-    several = refusal(capsys, picture, "--model", model, "--selector", "residual")
-    assert "holds several models of residual; choose a selector and keep rate of residual at 0.4, 0.8." in several
-    absent = refusal(capsys, picture, "--model", model, "--selector", "herding")
-    assert "holds no models of herding" in absent and "random at 0.4; residual at 0.4, 0.8." in absent
+    assert len({one["scores"][0]["quality"] for one in given}) == 3
+    several = refusal(capsys, image, "--model", mlps, "--selector", "residual")
+    assert "several models of residual" in several and "residual at 0.4, 0.8." in several
+    absent = refusal(capsys, image, "--model", mlps, "--selector", "herding")
+    assert "no models of herding" in absent and "random at 0.4; residual at 0.4, 0.8." in absent
 
 
-def test_what_is_no_trained_result_is_refused(capsys, folder, picture):
-    student = folder / "results/student"
-    weights = write_network(student)
-    model = ["--model", weights]
-    assert "no such result" in refusal(capsys, picture, "--model", "results/lost")
-    assert "not a trained result" in refusal(capsys, picture, "--model", picture)
-    assert "holds no trained result; did you mean results/student/0.safetensors?" in refusal(
-        capsys, picture, "--model", "results"
+def test_a_path_without_a_trained_result_is_refused(capsys, folder, network, image):
+    assert "lost: no such result" in refusal(capsys, image, "--model", "lost")
+    assert "one.png: not a trained result" in refusal(capsys, image, "--model", image)
+    below = folder / "results/student"
+    below.mkdir(parents=True)
+    copy_of(below, network)
+    assert "results: holds no trained result; did you mean results/student/0.safetensors?" in refusal(
+        capsys, image, "--model", "results"
     )
-    assert "leave --selector and --keep out" in refusal(capsys, picture, *model, "--keep", 0.5)
-    write_network(student, 1, sampler=CROPS | {"count": 9})
-    assert "1.safetensors: its sampler is not that of 0.safetensors" in refusal(capsys, picture, "--model", student)
-    write_sweep(student)
-    assert "holds several students" in refusal(capsys, picture, "--model", student)
+    assert "--keep" in refusal(capsys, image, "--model", network, "--keep", 0.5)
+
+
+def test_a_folder_of_several_students_is_refused(capsys, folder, network, mlps, image):
+    copy_of(folder, network)
+    write_network(folder, 1, sampler=CROPS | {"count": 9})
+    assert "1.safetensors: its sampler" in refusal(capsys, image, "--model", folder)
+    copy_of(folder, mlps)
+    assert "holds several students; give one of 0.safetensors, 1.safetensors, mlp.safetensors." in refusal(
+        capsys, image, "--model", folder
+    )
+
+
+def test_damaged_results_are_refused(capsys, folder, network, image):
+    weights = copy_of(folder, network)
     weights.write_bytes(weights.read_bytes()[:-100])
-    assert "0.safetensors: not the weights of this network" in refusal(capsys, picture, *model)
+    assert "0.safetensors: not the weights of this network" in refusal(capsys, image, "--model", weights)
     sidecar = weights.with_suffix(".json")
-    sidecar.write_text('{"variant": {}}')
-    assert "does not say how the result was made" in refusal(capsys, picture, *model)
-    sidecar.write_text('{"variant": ')
-    assert "is no JSON" in refusal(capsys, picture, *model)
+    facts = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps({**facts, "scale": None}))
+    assert "0.safetensors: not the weights of a student" in refusal(capsys, image, "--model", weights)
     sidecar.unlink()
-    assert "its sidecar 0.json is missing" in refusal(capsys, picture, *model)
+    assert "0.json: " in refusal(capsys, image, "--model", weights)
 
 
-def test_what_is_no_picture_is_refused_before_any_work(capsys, folder, picture):
+def test_a_path_without_an_image_is_refused_before_the_model_is_loaded(capsys, folder, image):
     (folder / "empty").mkdir()
-    assert "empty: holds no picture" in refusal(capsys, "empty", "--model", "lost")
-    assert "lost.png: no such picture or folder" in refusal(capsys, picture, "lost.png", "--model", "lost")
-    assert "is a folder; give a file" in refusal(capsys, picture, "--model", "lost", "--parquet", "empty")
+    assert "empty: holds no image" in refusal(capsys, "empty", "--model", "lost")
+    assert "lost.png: no such image or folder" in refusal(capsys, image, "lost.png", "--model", "lost")
+    assert "empty: is a folder" in refusal(capsys, image, "--model", "lost", "--parquet", "empty")
 
 
-def test_recorded_scanpaths_are_not_replaced_by_others(capsys, folder):
+def test_a_model_of_recorded_scanpaths_scores_no_new_image(capsys, folder, panorama_mlps):
     sampler = {"method": "sp", "count": 4, "size": 64, "fov": 60.0, "scanpaths": "seen.csv"}
-    panorama = write_picture(folder / "panorama.png", 256, 128)
-    status, found = score(capsys, panorama, "--model", write_sweep(folder, sampler))
-    assert status == 1 and "saw recorded scanpaths" in found["failures"][0]
+    weights = copy_of(folder, panorama_mlps)
+    sidecar = weights.with_suffix(".json")
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "sampler": sampler}))
+    panorama = write_image(folder / "panorama.png", 256, 128)
+    status, given = score(capsys, panorama, "--model", weights)
+    assert status == 1 and "seen.csv" in given["failures"][0]
 
 
-def test_other_commands_do_not_wait_for_torch():
+def test_the_command_line_imports_no_torch():
     loaded = "import sys, iqadistill.cli; print({'torch', 'timm', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout == "set()\n"
 
 
-def test_a_score_that_is_no_number_is_named(capsys, folder, picture):
-    sweep = load_sweep(write_sweep(folder))
-    sweep.stack.biases[-1].fill_(math.nan)
-    sweep.save(folder / "mlp.safetensors")
-    status, found = score(capsys, picture, "--model", folder / "mlp.safetensors")
-    assert status == 1 and found["failures"][0].startswith(f"{picture}: its score is NaN")
-    weights = write_network(folder)
-    network = load_network(create_model("adtrs", backbone="test_resnet", size=64), weights)
-    torch.nn.init.constant_(network.head.bias, math.nan)
-    save_network(network, weights)
-    status, found = score(capsys, picture, "--model", weights)
-    assert status == 1 and found["failures"][0].startswith(f"{picture}: its score is NaN")
+def test_a_score_that_is_not_finite_is_named(capsys, folder, network, mlps, image):
+    broken = load_mlps(mlps)
+    broken.stack.biases[-1].fill_(math.nan)
+    broken.save(copy_of(folder, mlps))
+    status, given = score(capsys, image, "--model", folder / "mlp.safetensors")
+    assert status == 1 and given["failures"][0].startswith(f"{image}: its score is NaN")
+    model = rebuild_network(Sidecar.read(network.with_suffix(".json")), network)
+    torch.nn.init.constant_(model.head.bias, math.nan)
+    save_network(model, copy_of(folder, network))
+    status, given = score(capsys, image, "--model", folder / "0.safetensors")
+    assert status == 1 and given["failures"][0].startswith(f"{image}: its score is NaN")

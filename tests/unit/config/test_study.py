@@ -5,10 +5,11 @@ import pytest
 import torch
 import yaml
 
-from iqadistill.config import check_study, grid
-from iqadistill.config.__main__ import schema
+from iqadistill.config import check_study
+from iqadistill.config.experiments import kind_of, selectors_of, students_of, tables_of
+from iqadistill.config.jobs import MlpJob, Plan
+from iqadistill.config.study import study_schema
 from iqadistill.errors import InputError
-from iqadistill.models import create_model
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -44,33 +45,33 @@ def test_every_shipped_study_is_valid():
         assert check_study(yaml.safe_load(file.read_text())).name
 
 
-@pytest.mark.parametrize(
-    "file", [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))], ids=lambda file: file.stem
-)
+SHIPPED = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_networks_of_every_shipped_study_can_be_built(file):
     study = check_study(yaml.safe_load(file.read_text()))
-    entries = [*study.students.items(), *study.teachers.items()]
-    built = {}
-    for name, entry in entries:
-        if entry.model != "mlp":
-            weights = {key: False for key in ("pretrained", "stem_pretrained") if key in entry.network()}
-            settings = {**entry.network(), **weights, "size": entry.size or 224}
-            built.setdefault(json.dumps([entry.model, settings], sort_keys=True), name)
-    for text in built:
-        model, settings = json.loads(text)
+    entries = [*study.students.values(), *study.teachers.values()]
+    networks = {}
+    for entry in entries:
+        if getattr(entry, "learns_from", "pixels") == "pixels":
+            bare = entry.without_weights()
+            training = {name for name in type(bare).model_fields if name in ("epochs", "lr", "splits", "schedule")}
+            networks.setdefault(bare.model_dump_json(exclude=training), bare)
+    for entry in networks.values():
         with torch.device("meta"):
-            assert create_model(model, **settings)
+            assert entry.create_network(entry.size or 224)
 
 
 def test_committed_schema_is_that_of_the_models():
-    assert json.loads((REPOSITORY / "schemas/study.schema.json").read_text()) == schema()
+    assert json.loads((REPOSITORY / "schemas/study.schema.json").read_text()) == study_schema()
 
 
 def test_every_setting_says_what_it_is():
-    for name, model in schema()["$defs"].items():
-        if name != "ExperimentSettings":
-            for key, entry in model.get("properties", {}).items():
-                assert entry.get("description"), f"{name}.{key}"
+    for name, model in study_schema()["$defs"].items():
+        for key, entry in model.get("properties", {}).items():
+            assert entry.get("description"), f"{name}.{key}"
 
 
 @pytest.mark.parametrize(
@@ -136,18 +137,25 @@ def test_two_experiments_of_one_name_are_refused(raw):
 
 def test_setting_that_the_method_does_not_take_is_refused(raw):
     raw["selectors"]["kcenter"] = {"alpha": 0.3}
-    refused(raw, "selectors.kcenter", "method kcenter takes no alpha")
+    refused(raw, "selectors.kcenter.alpha", "unknown key")
 
 
-def test_method_is_called_with_the_settings_it_takes(raw):
-    study = check_study(raw)
-    assert study.samplers["random_crops"].call() == {
-        "method": "random_crops",
-        "count": 8,
-        "size": 32,
-        "longer_side": None,
-    }
-    assert study.selectors["random"].call() == {"method": "random"}
+@pytest.mark.parametrize(
+    ("section", "entry", "settings", "key"),
+    [
+        ("students", "adtrs", {"pretrained": False}, "weights: none"),
+        ("students", "rkiqt", {"stem_pretrained": "packaged"}, "stem_weights: packaged"),
+        ("teachers", "cnn", {"model": "regressor", "pretrained": True}, "weights: hub"),
+    ],
+)
+def test_renamed_key_is_refused_with_the_present_one(raw, section, entry, settings, key):
+    raw.setdefault(section, {})[entry] = settings
+    refused(raw, f"{section}.{entry}", key)
+
+
+def test_grids_is_no_key_of_a_study(raw):
+    raw["grids"] = {"mine": ["residual"]}
+    refused(raw, "grids", "unknown key")
 
 
 def test_missing_section_is_named(raw):
@@ -174,31 +182,30 @@ def test_list_value_makes_a_grid_of_selectors(raw):
 
 def test_grids_join_an_experiment_only_by_name(raw):
     study = check_study(raw)
-    assert grid.experiment_selectors(study, study.experiments[0]) == ["residual", "random"]
+    assert selectors_of(study, study.experiments[0]) == ["residual", "random"]
     raw["experiments"][0]["selectors"] = ["residual_ab"]
     study = check_study(raw)
-    assert len(grid.experiment_selectors(study, study.experiments[0])) == 4
+    assert len(selectors_of(study, study.experiments[0])) == 4
 
 
 def test_random_and_all_patches_are_always_trained_as_controls(raw):
     raw["experiments"][0] |= {"selectors": ["residual"], "datasets": ["gallery2d"]}
-    sweeps = grid.study_sweeps(check_study(raw))
-    assert sweeps == {
-        grid.Sweep("gallery2d", "random_crops", "tiny", "mlp"): [("all", 1.0), ("random", 0.5), ("residual", 0.5)]
+    assert Plan(check_study(raw)).mlp_jobs == {
+        MlpJob("gallery2d", "random_crops", "tiny", "mlp"): [("all", 1.0), ("random", 0.5), ("residual", 0.5)]
     }
 
 
 def test_samplers_meet_only_datasets_of_their_kind(raw):
     study = check_study(raw)
-    cells = {(c.dataset, c.sampler) for c in grid.experiment_cells(study, study.experiments[0])}
-    assert cells == {("gallery2d", "random_crops"), ("gallery360", "erp")}
+    tables = {(t.dataset, t.sampler) for t in tables_of(study, study.experiments[0])}
+    assert tables == {("gallery2d", "random_crops"), ("gallery360", "erp")}
 
 
 def test_mirror_is_for_archives_only(raw):
     raw["datasets"]["kadid10k"] = {"url": "https://example.org/mirror"}
     assert check_study(raw).datasets["kadid10k"].url == "https://example.org/mirror"
     raw["datasets"]["gallery2d"] = {"url": "https://example.org/mirror"}
-    refused(raw, "datasets.gallery2d.url", "comes as no archive")
+    refused(raw, "datasets.gallery2d.url", "'gallery2d'")
     raw["datasets"]["gallery2d"] = {"url": "ftp://example.org"}
     refused(raw, "datasets.gallery2d.url", "ftp://example.org")
 
@@ -209,8 +216,8 @@ def test_own_entry_is_a_source_with_its_kind(raw, tmp_path, monkeypatch):
     (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
     raw["datasets"]["lab"] = {}
     study = check_study(raw)
-    assert grid.dataset_kind(study, "lab") == "sphere"
-    assert ("lab", "erp") in {(c.dataset, c.sampler) for c in grid.experiment_cells(study, study.experiments[0])}
+    assert kind_of(study, "lab") == "sphere"
+    assert ("lab", "erp") in {(t.dataset, t.sampler) for t in tables_of(study, study.experiments[0])}
 
 
 def test_official_split_that_a_source_does_not_have_is_refused(raw):
@@ -228,16 +235,16 @@ def test_crops_that_scale_with_the_picture_need_an_encoder_with_a_size(raw):
 
 
 def deep(raw, **settings):
-    raw["students"]["adtrs"] = {"backbone": "test_resnet", "pretrained": False, **settings}
+    raw["students"]["adtrs"] = {"backbone": "test_resnet", "weights": "none", **settings}
     return raw
 
 
 def test_deep_students_are_trained_only_where_an_experiment_names_them(raw):
     study = check_study(deep(raw))
-    assert grid.study_runs(study) == []
+    assert Plan(study).student_jobs == []
     raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["mlp", "adtrs"]})
     study = check_study(raw)
-    runs = grid.study_runs(study)
+    runs = Plan(study).student_jobs
     assert {(run.dataset, run.selector, run.keep, run.student) for run in runs} == {("gallery2d", "all", 1.0, "adtrs")}
     assert [run.split for run in runs] == list(range(10))
 
@@ -247,25 +254,19 @@ def test_deep_student_meets_selectors_and_keep_rates(raw):
         {"figure": "rate_sweep", "datasets": ["gallery2d"], "selectors": ["residual"], "students": ["adtrs"]}
     ]
     study = check_study(deep(raw, splits=2))
-    variants = {(run.selector, run.keep) for run in grid.study_runs(study)}
+    variants = {(run.selector, run.keep) for run in Plan(study).student_jobs}
     assert variants == {("all", 1.0), ("residual", 0.5), ("random", 0.5)}
-    assert {run.split for run in grid.study_runs(study)} == {0, 1}
-    assert grid.study_sweeps(study) == {}
+    assert {run.split for run in Plan(study).student_jobs} == {0, 1}
+    assert Plan(study).mlp_jobs == {}
 
 
 def test_list_in_a_deep_student_makes_a_grid_but_flips_stay_a_list(raw):
     deep(raw, branches=["cnn", "fused"], flips=["horizontal", "vertical"])
     raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["adtrs"]})
     study = check_study(raw)
-    assert grid.experiment_students(study, study.experiments[1]) == ["adtrs.branches-cnn", "adtrs.branches-fused"]
+    assert students_of(study, study.experiments[1]) == ["adtrs.branches-cnn", "adtrs.branches-fused"]
     assert study.students["adtrs.branches-cnn"].flips == ("horizontal", "vertical")
     assert study.students["mlp"].dropout == (0.5, 0.25)
-
-
-def test_settings_part_into_training_and_network(raw):
-    student = check_study(deep(raw, lr=1e-3, blocks=2)).students["adtrs"]
-    assert student.recipe()["lr"] == 1e-3 and "blocks" not in student.recipe()
-    assert student.network()["blocks"] == 2 and "lr" not in student.network() and "splits" not in student.network()
 
 
 def test_wrong_setting_of_a_deep_student_is_named(raw):
@@ -286,3 +287,27 @@ def test_crops_that_scale_with_the_picture_need_a_deep_student_with_a_size(raw):
     raw["encoders"]["tiny"]["size"] = 32
     raw["experiments"].append({"figure": "students", "datasets": ["gallery2d"], "students": ["adtrs"]})
     refused(deep(raw), "students.adtrs.size", "such as 32")
+
+
+@pytest.mark.parametrize("figure", ["controls", "dimension", "overlap", "kept_patches"])
+def test_figure_of_one_keep_rate_refuses_several(raw, figure):
+    raw["keep"] = [0.2, 0.5, 1.0]
+    experiment = {"figure": figure, "datasets": ["gallery2d"], "selectors": ["residual"]}
+    raw["experiments"].append({**experiment, "keep": [0.2, 0.5]})
+    refused(raw, "experiments[1]", "keep", "[0.2, 0.5]")
+    raw["experiments"][1] = experiment
+    refused(raw, "experiments[1]", "keep", "[0.2, 0.5]")
+    raw["experiments"][1] = {**experiment, "keep": [0.2]}
+    assert check_study(raw)
+
+
+@pytest.mark.parametrize("key", ["selectors", "keep"])
+def test_figure_of_all_patches_refuses_what_it_would_not_show(raw, key):
+    values = {"selectors": ["residual"], "keep": [0.5]}
+    raw["experiments"].append({"figure": "pooling", "datasets": ["gallery2d"], key: values[key]})
+    refused(raw, f"experiments[1] (pooling).{key}", "all patches")
+
+
+def test_figure_refuses_selectors_without_the_setting_it_shows(raw):
+    raw["experiments"].append({"figure": "dimension", "selectors": ["residual", "random"], "keep": [0.5]})
+    refused(raw, "experiments[1]", "n_components", "'random'")

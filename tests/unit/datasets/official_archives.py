@@ -1,7 +1,7 @@
-"""Unpacked official archives: official label files with placeholder pictures, from the datasets' own labels or in miniature.
+"""Unpacked official archives: label files with placeholder images, from the datasets' labels or in miniature.
 
-A writer takes the folder and a dataset's labels in the words of its official file. `LABELS` is where the datasets' own label files
-lie beside a working copy; some of them are public re-formats, from which the official form is written here.
+A writer takes the folder and a dataset's labels as its official file has them. `LABELS` is the folder of the datasets'
+label files next to a working copy; some of them are public re-formats, from which the official form is written here.
 """
 
 import os
@@ -16,7 +16,7 @@ from scipy.io import loadmat, savemat
 
 LABELS = Path(__file__).parents[4] / "shared/labels"
 LIVE_FOLDERS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
-CSIQ_TYPES = {  # the sheet's spelling: folder, file name's
+CSIQ_TYPES = {  # spelling in the sheet: folder, spelling in file names
     "noise": ("awgn", "AWGN"),
     "jpeg": ("jpeg", "JPEG"),
     "jpeg 2000": ("jpeg2000", "jpeg2000"),
@@ -26,8 +26,8 @@ CSIQ_TYPES = {  # the sheet's spelling: folder, file name's
 }
 
 
-def place_pictures(folder: Path, paths: Iterable[str], size: tuple[int, int] = (16, 16)) -> None:
-    """Hard links to one picture of a size; whatever their suffix says, they hold a bitmap."""
+def place_images(folder: Path, paths: Iterable[str], size: tuple[int, int] = (16, 16)) -> None:
+    """Hard links to one image of a size; whatever their suffix, they hold a bitmap."""
     one = folder / f".placeholder_{size[0]}x{size[1]}"
     folder.mkdir(parents=True, exist_ok=True)
     if not one.exists():
@@ -68,9 +68,9 @@ def live_labels(source: str) -> tuple[dict[str, int], dict[str, np.ndarray], np.
         names = loadmat(LABELS / "live/refnames_all.mat")["refnames_all"]
         return LIVE_FOLDERS, {key: realigned[key] for key in ("dmos_new", "dmos_std", "orgs")}, names
     folders = {"jp2k": 6, "jpeg": 8, "wn": 6, "gblur": 6, "fastfading": 6}
-    copies = np.array([place == 0 for count in folders.values() for place in range(count)])
-    references = [f"{'caps' if place % 2 else 'ocean'}.bmp" for count in folders.values() for place in range(count)]
-    references[6] = "caps.bmp"  # the copies are of both
+    copies = np.array([index == 0 for count in folders.values() for index in range(count)])
+    references = [f"{'caps' if index % 2 else 'ocean'}.bmp" for count in folders.values() for index in range(count)]
+    references[6] = "caps.bmp"  # the copies are of both references
     scores = np.where(copies, 0.0, np.linspace(-2.6, 111.7, len(copies)))
     arrays = {"dmos_new": scores[None], "dmos_std": scores[None] / 50, "orgs": copies[None].astype(np.uint8)}
     return folders, arrays, cells(references, (1, -1))
@@ -81,8 +81,8 @@ def write_live(folder: Path, labels: tuple) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     savemat(folder / "dmos_realigned.mat", arrays)
     savemat(folder / "refnames_all.mat", {"refnames_all": names})
-    place_pictures(folder, (f"{name}/img{place}.bmp" for name in folders for place in range(1, folders[name] + 1)))
-    place_pictures(folder, sorted({f"refimgs/{np.asarray(name).item()}" for name in names.ravel()}))
+    place_images(folder, (f"{name}/img{index}.bmp" for name in folders for index in range(1, folders[name] + 1)))
+    place_images(folder, sorted({f"refimgs/{np.asarray(name).item()}" for name in names.ravel()}))
 
 
 # CSIQ
@@ -107,11 +107,11 @@ def write_csiq(folder: Path, labels: list[list], *, flat: bool = False) -> None:
     write_sheet(folder / "csiq.DMOS.xlsx", [header, *labels], name="all_by_image", above=3, left=3)
     for image, _, kind, level, *_ in labels:
         inner, spelling = CSIQ_TYPES[kind]
-        place_pictures(folder / ("dst_imgs_all" if flat else f"dst_imgs/{inner}"), [f"{image}.{spelling}.{level}.png"])
-    place_pictures(folder, sorted({f"src_imgs/{row[0]}.png" for row in labels}))
+        place_images(folder / ("dst_imgs_all" if flat else f"dst_imgs/{inner}"), [f"{image}.{spelling}.{level}.png"])
+    place_images(folder, sorted({f"src_imgs/{row[0]}.png" for row in labels}))
 
 
-# TID2013, KADID-10k, LIVE-FB, MVAQD: their text files as they are
+# TID2013, KADID-10k, LIVE-FB, MVAQD: text files, copied unchanged
 
 
 def tid2013_labels(source: str) -> str:
@@ -130,10 +130,10 @@ def write_tid2013(folder: Path, labels: str) -> None:
     names = [line.split()[1] for line in labels.splitlines()]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mos_with_names.txt").write_text(labels)
-    # on disk the letter is I for the first picture of a reference only
-    place_pictures(folder, (f"distorted_images/{n.lower() if '_01_1' not in n else n.upper()}" for n in names))
+    # on disk the letter is I for the first image of a reference only
+    place_images(folder, (f"distorted_images/{n.lower() if '_01_1' not in n else n.upper()}" for n in names))
     numbers = sorted({name[1:3] for name in names})
-    place_pictures(folder, (f"reference_images/{'i25.bmp' if n == '25' else f'I{n}.BMP'}" for n in numbers))
+    place_images(folder, (f"reference_images/{'i25.bmp' if n == '25' else f'I{n}.BMP'}" for n in numbers))
 
 
 def kadid10k_labels(source: str) -> str:
@@ -152,7 +152,7 @@ def write_kadid10k(folder: Path, labels: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dmos.csv").write_text(labels)
     rows = [line.split(",") for line in labels.splitlines()[1:]]
-    place_pictures(folder / "images", [row[0] for row in rows] + sorted({row[1] for row in rows}))
+    place_images(folder / "images", [row[0] for row in rows] + sorted({row[1] for row in rows}))
 
 
 def livefb_labels(source: str) -> str:
@@ -166,8 +166,8 @@ def write_livefb(folder: Path, labels: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "labels_image.csv").write_text(labels)
     names = [line.split(",")[0] for line in labels.splitlines()[1:]]
-    place_pictures(folder / "database", [name for place, name in enumerate(names) if place % 8])
-    place_pictures(folder / "database", names[::8], size=(641, 4))
+    place_images(folder / "database", [name for index, name in enumerate(names) if index % 8])
+    place_images(folder / "database", names[::8], size=(641, 4))
 
 
 def mvaqd_labels(source: str) -> str:
@@ -180,7 +180,7 @@ def mvaqd_labels(source: str) -> str:
 def write_mvaqd(folder: Path, labels: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "MVAQD_ref_dis_label.txt").write_text(labels)
-    place_pictures(folder, sorted({name for line in labels.splitlines() for name in line.split()[:2]}), size=(16, 8))
+    place_images(folder, sorted({name for line in labels.splitlines() for name in line.split()[:2]}), size=(16, 8))
 
 
 # LIVE Challenge
@@ -188,12 +188,12 @@ def write_mvaqd(folder: Path, labels: str) -> None:
 
 def livec_labels(source: str) -> list[tuple[str, float, float]]:
     """Name, MOS and deviation of the release's rows, the seven training images first."""
-    training = [(f"t{place}.bmp", 50.0, 20.0) for place in range(1, 8)]
+    training = [(f"t{index}.bmp", 50.0, 20.0) for index in range(1, 8)]
     if source == "shared":
         lines = (LABELS / "livec/clive_all_clip.txt").read_text().splitlines()
         rated = [(line.split("\t")[0].removeprefix("Images/"), float(line.split("\t")[1]), 18.0) for line in lines]
     else:
-        rated = [(f"{place}.{'JPG' if place > 110 else 'bmp'}", place / 2, 18.0) for place in range(99, 121)]
+        rated = [(f"{index}.{'JPG' if index > 110 else 'bmp'}", index / 2, 18.0) for index in range(99, 121)]
     return training + rated
 
 
@@ -203,7 +203,7 @@ def write_livec(folder: Path, labels: list[tuple[str, float, float]]) -> None:
     savemat(folder / "Data/AllImages_release.mat", {"AllImages_release": cells(names, (-1, 1))})
     savemat(folder / "Data/AllMOS_release.mat", {"AllMOS_release": np.array([scores])})
     savemat(folder / "Data/AllStdDev_release.mat", {"AllStdDev_release": np.array([deviations])})
-    place_pictures(folder / "Images", (f"trainingImages/{name}" if name.startswith("t") else name for name in names))
+    place_images(folder / "Images", (f"trainingImages/{name}" if name.startswith("t") else name for name in names))
 
 
 # KonIQ-10k
@@ -216,7 +216,7 @@ def koniq10k_labels(source: str) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     shares = rng.multinomial(100, [0.1, 0.2, 0.3, 0.3, 0.1], 30) / 100
     table = pd.DataFrame(shares, columns=["c1", "c2", "c3", "c4", "c5"])
-    table.insert(0, "image_name", [f"{place}.jpg" for place in range(30)])
+    table.insert(0, "image_name", [f"{index}.jpg" for index in range(30)])
     sets = ["training"] * 20 + ["validation"] * 4 + ["test"] * 6
     return table.assign(c_total=100, MOS=np.linspace(5, 88, 30), SD=0.6, set=sets)
 
@@ -229,7 +229,7 @@ def write_koniq10k(folder: Path, labels: pd.DataFrame) -> None:
     official[choices.columns] = choices.mul(labels.c_total, axis=0).round().astype(int)
     official.to_csv(folder / "koniq10k_scores_and_distributions.csv", index=False)
     labels.to_csv(folder / "koniq10k_distributions_sets.csv", index=False)
-    place_pictures(folder / "1024x768", labels.image_name)
+    place_images(folder / "1024x768", labels.image_name)
 
 
 # SPAQ
@@ -240,13 +240,13 @@ def spaq_labels(source: str) -> list[list]:
     if source == "shared":
         table = pd.read_csv(LABELS / "spaq/SPAQ.txt")
         return [[Path(path).name, score] for path, score in zip(table.dis_img_path, table.score, strict=True)]
-    return [[f"{place:05d}.jpg", place * 4.5] for place in range(1, 21)]
+    return [[f"{index:05d}.jpg", index * 4.5] for index in range(1, 21)]
 
 
 def write_spaq(folder: Path, labels: list[list]) -> None:
     rows = [["Image name", "MOS", "Brightness"], *([name, score, 50] for name, score in labels)]
     write_sheet(folder / "Annotations/MOS and Image attribute scores.xlsx", rows)
-    place_pictures(folder / "TestImage", [name for name, _ in labels])
+    place_images(folder / "TestImage", [name for name, _ in labels])
 
 
 # CVIQ
@@ -258,17 +258,17 @@ def cviq_labels(source: str) -> list[tuple[str, float]]:
         lines = [line for part in ("dis", "ref") for line in (LABELS / f"cviq/CVIQD_{part}_label.txt").open()]
         return sorted((line.split()[0], float(line.split()[1])) for line in lines)
     return [
-        (f"{place:03d}.png", 74 - 5 * ((place - 1) % 34 % 11 if place % 34 else 0)) for place in range(1, 6 * 34 + 1)
+        (f"{index:03d}.png", 74 - 5 * ((index - 1) % 34 % 11 if index % 34 else 0)) for index in range(1, 6 * 34 + 1)
     ]
 
 
 def write_cviq(folder: Path, labels: list[tuple[str, float]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table = np.empty((len(labels), 2), dtype=object)
-    for place, (name, score) in enumerate(labels):
-        table[place, 0], table[place, 1] = name, score
+    for index, (name, score) in enumerate(labels):
+        table[index, 0], table[index, 1] = name, score
     savemat(folder / "CVIQ.mat", {"CVIQ": table})
-    place_pictures(folder / "CVIQ", (name for name, _ in labels), size=(16, 8))
+    place_images(folder / "CVIQ", (name for name, _ in labels), size=(16, 8))
 
 
 # OIQA
@@ -278,7 +278,7 @@ def oiqa_labels(source: str) -> dict[str, np.ndarray]:
     if source == "shared":
         scores = loadmat(LABELS / "oiqa/360IQA_MOS.mat")
         return {"MOS": scores["MOS"], "MOSz": scores["MOSz"]}
-    distorted = [8.5 - 1.6 * (place % 5) for place in range(6 * 20)]
+    distorted = [8.5 - 1.6 * (index % 5) for index in range(6 * 20)]
     mos = np.array([distorted + [9.0] * 6]).T
     return {"MOS": mos, "MOSz": 20 + 6 * mos}
 
@@ -288,9 +288,9 @@ def write_oiqa(folder: Path, labels: dict[str, np.ndarray]) -> None:
     savemat(folder / "360IQA_MOS.mat", labels)
     scenes = len(labels["MOS"]) // 21
     suffixes = ["jpg"] * 5 + ["png"] * 15
-    images = [f"img{place + 1}.{suffixes[place % 20]}" for place in range(scenes * 20)]
-    place_pictures(folder / "distorted_images", images, size=(16, 8))
-    place_pictures(folder / "reference_images", [f"{scene}.bmp" for scene in range(1, scenes + 1)], size=(16, 8))
+    images = [f"img{index + 1}.{suffixes[index % 20]}" for index in range(scenes * 20)]
+    place_images(folder / "distorted_images", images, size=(16, 8))
+    place_images(folder / "reference_images", [f"{scene}.bmp" for scene in range(1, scenes + 1)], size=(16, 8))
 
 
 # DIV2K
@@ -302,8 +302,8 @@ def div2k_labels(source: str) -> tuple[int, int]:
 
 def write_div2k(folder: Path, labels: tuple[int, int]) -> None:
     train, valid = labels
-    place_pictures(folder / "DIV2K_train_HR", (f"{place:04d}.png" for place in range(1, train + 1)))
-    place_pictures(folder / "DIV2K_valid_HR", (f"{place:04d}.png" for place in range(train + 1, train + valid + 1)))
+    place_images(folder / "DIV2K_train_HR", (f"{index:04d}.png" for index in range(1, train + 1)))
+    place_images(folder / "DIV2K_valid_HR", (f"{index:04d}.png" for index in range(train + 1, train + valid + 1)))
 
 
 Writer = tuple[Callable, Callable]
@@ -352,7 +352,7 @@ OFFICIAL_COUNTS = {
 
 
 def write_archive(folder: Path, name: str, source: str = "miniature") -> Path:
-    """The unpacked official archive of a dataset, from the labels beside the working copy ("shared") or in miniature."""
+    """Write a dataset's unpacked archive, from the labels next to the working copy ("shared") or in miniature."""
     labels, write = DATASETS[name]
     write(folder, labels(source))
     return folder

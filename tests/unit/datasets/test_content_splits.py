@@ -28,7 +28,7 @@ def images(references, per_reference=3, **columns):
     val_fraction=st.sampled_from([0.0, 0.1, 0.3]),
     seed=st.integers(0, 10**6),
 )
-def test_no_content_stands_on_two_sides_and_every_image_has_one_role(references, test_fraction, val_fraction, seed):
+def test_every_content_and_every_image_has_one_role_per_split(references, test_fraction, val_fraction, seed):
     table = images(references)
     rows = split_dataset(table, splits=3, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed).to_pandas()
     rows = rows.merge(table.select(["image_id", "reference_id"]).to_pandas(), on="image_id")
@@ -50,7 +50,7 @@ def test_splits_follow_from_the_seed_and_differ_from_each_other():
     assert tested.nunique() == 4
 
 
-def test_first_splits_stay_when_more_are_asked_for():
+def test_first_splits_stay_when_more_are_drawn():
     few, many = (split_dataset(images(12), splits=n, test_fraction=0.2, val_fraction=0, seed=0) for n in (2, 6))
     assert few.equals(many.slice(0, len(few)))
 
@@ -81,29 +81,29 @@ def test_image_without_official_role_takes_no_part_in_the_official_split():
 
 
 @pytest.mark.parametrize(
-    ("roles", "told"),
+    ("roles", "message"),
     [
-        ([None] * 6, "is not in its labels"),
-        (["train"] * 6, "only images to train"),
-        (["train", "train", "train", "train", "test", "test"], "'1' on two sides"),
+        ([None] * 6, "official split"),
+        (["train"] * 6, "official split .*train"),
+        (["train", "train", "train", "train", "test", "test"], "official split .*'1'"),
     ],
 )
-def test_official_split_that_is_none_is_told(roles, told):
-    with pytest.raises(InputError, match=told):
+def test_missing_or_overlapping_official_split_is_refused(roles, message):
+    with pytest.raises(InputError, match=message):
         split_dataset(
             images(2, official_role=roles), splits=1, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]
         )
 
 
 @pytest.mark.parametrize(
-    ("references", "changes", "told"),
+    ("references", "changes", "message"),
     [
-        (2, {"test_fraction": 0.9}, "too few"),
-        (3, {"splits": 9}, "only 3 different"),
+        (2, {"test_fraction": 0.9}, "2 references"),
+        (3, {"splits": 9}, "3 references .* 3 .*9"),
         (5, {"test_fraction": 1.0}, "test_fraction"),
-        (5, {"kinds": ["authors"]}, "random, official or both"),
+        (5, {"kinds": ["authors"]}, "kinds.*authors"),
     ],
 )
-def test_impossible_split_is_told(references, changes, told):
-    with pytest.raises(InputError, match=told):
+def test_impossible_split_is_refused(references, changes, message):
+    with pytest.raises(InputError, match=message):
         split_dataset(images(references), **{"splits": 2, "test_fraction": 0.2, "val_fraction": 0, "seed": 0} | changes)

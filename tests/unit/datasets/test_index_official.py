@@ -1,7 +1,7 @@
-"""The index of official files: counts, missing and broken pictures, large panoramas, own entries with a known format."""
+"""The index of official files: counts, missing and broken images, large panoramas, users' entries."""
 
 import pytest
-from official_archives import place_pictures, write_archive
+from official_archives import place_images, write_archive
 from PIL import Image
 
 from iqadistill.datasets import index_dataset
@@ -12,7 +12,7 @@ ENTRY = "mini: {{title: Mini set, kind: {kind}, origin: folder, labels: {labels}
 
 @pytest.fixture
 def indexed(tmp_path, monkeypatch):
-    """Index an archive through an own entry of datasets.yaml."""
+    """Index an archive through a user's entry in datasets.yaml."""
     monkeypatch.chdir(tmp_path)
 
     def index(labels, kind="flat", counts="", folder=tmp_path / "root", **settings):
@@ -23,51 +23,51 @@ def indexed(tmp_path, monkeypatch):
     return index
 
 
-def test_own_entry_takes_score_and_direction_of_a_known_format(tmp_path, indexed):
+def test_users_entry_takes_score_and_direction_of_a_known_format(tmp_path, indexed):
     write_archive(tmp_path / "root", "live")
     images, facts = indexed("live")
-    assert facts == {"scores": "as given in the official label files", "score_column": "dmos"}
+    assert facts["scores"] == "as given in the official label files" and facts["score_column"] == "dmos"
     assert images.loc["refimgs/caps"].quality > 0.9 > 0.1 > images[~images.is_reference].quality.min()
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
-    [("distorted: 31, ", "30 distorted pictures, but Mini set has 31"), ("references: 4, ", "3 references, .* has 4")],
+    ("counts", "parts"),
+    [("distorted: 31, ", "30 distorted .* Mini set .* 31"), ("references: 4, ", "3 references.* 4")],
 )
-def test_other_count_than_the_datasets_is_told(tmp_path, indexed, counts, told):
+def test_labels_of_another_count_are_refused(tmp_path, indexed, counts, parts):
     write_archive(tmp_path / "root", "kadid10k")
     assert len(indexed("kadid10k", counts="distorted: 30, references: 3, ")[0]) == 33
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=parts):
         indexed("kadid10k", counts=counts)
 
 
-def test_missing_and_broken_pictures_stop_or_are_quarantined_by_name(tmp_path, indexed):
+def test_missing_and_broken_images_stop_or_are_quarantined_by_name(tmp_path, indexed):
     write_archive(tmp_path / "root", "kadid10k")
     missing, broken = (tmp_path / "root/images" / name for name in ("I01_01_02.png", "I02_25_05.png"))
     broken.unlink()
     broken.write_bytes(b"BM")
-    with pytest.raises(InputError, match=r"I02_25_05\.png: cannot be decoded"):
+    with pytest.raises(InputError, match=r"I02_25_05\.png: .*decoded"):
         indexed("kadid10k")
     missing.unlink()
-    with pytest.raises(InputError, match=r"dmos\.csv row 3: picture .*I01_01_02\.png does not exist"):
+    with pytest.raises(InputError, match=r"dmos\.csv row 3: .*I01_01_02\.png"):
         indexed("kadid10k")
     images, _ = indexed("kadid10k", counts="distorted: 30, ", on_error="quarantine", workers=2)
     bad = images[images.status == "quarantined"]
     assert bad.index.tolist() == ["images/I01_01_02", "images/I02_25_05"]
-    assert "no such picture" in bad.reason.iloc[0] and "cannot be decoded" in bad.reason.iloc[1]
+    assert "I01_01_02.png" in bad.reason.iloc[0] and "I02_25_05.png" in bad.reason.iloc[1]
 
 
-def test_score_off_the_scale_is_told_before_any_picture_is_decoded(tmp_path, indexed):
+def test_score_outside_the_scale_is_refused_before_any_image_is_decoded(tmp_path, indexed):
     write_archive(tmp_path / "root", "tid2013")
     file = tmp_path / "root/mos_with_names.txt"
     file.write_text(file.read_text().replace("5.96667 ", "59.6667 "))
     (tmp_path / "root/distorted_images/I01_01_1.BMP").unlink()
-    (tmp_path / "root/distorted_images/I01_01_1.BMP").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"mos_with_names\.txt row 1: mos 59\.6667 .* outside the range 0 to 9"):
+    (tmp_path / "root/distorted_images/I01_01_1.BMP").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"mos_with_names\.txt row 1: mos 59\.6667 .* 0 to 9"):
         indexed("tid2013")
 
 
-def test_own_listing_goes_before_the_official_labels(tmp_path, indexed):
+def test_images_csv_takes_precedence_over_the_official_labels(tmp_path, indexed):
     write_archive(tmp_path / "root", "kadid10k")
     (tmp_path / "root/images.csv").write_text("image,mos\nimages/I01_01_01.png,1\nimages/I01_01_02.png,2\n")
     images, facts = indexed("kadid10k", counts="distorted: 30, ")
@@ -81,8 +81,8 @@ def test_panorama_of_13320_by_6660_passes_and_one_not_two_to_one_does_not(tmp_pa
     images, _ = indexed("mvaqd", kind="sphere")
     assert (images.loc["12"].width, images.loc["12"].height) == (13320, 6660)
     (root / "13.png").unlink()
-    place_pictures(root, ["13.png"], size=(17, 8))
-    with pytest.raises(InputError, match=r"MVAQD_ref_dis_label\.txt row 3: .*17x8 pixels, but a panorama"):
+    place_images(root, ["13.png"], size=(17, 8))
+    with pytest.raises(InputError, match=r"MVAQD_ref_dis_label\.txt row 3: .*13\.png is 17x8"):
         indexed("mvaqd", kind="sphere")
 
 

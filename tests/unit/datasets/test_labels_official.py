@@ -1,6 +1,6 @@
 """Every dataset from its official files: counts, references, direction, splits.
 
-The same tests run on the datasets' own label files, where those lie beside the working copy, and on miniature ones.
+The same tests run on the datasets' label files, if they are next to the working copy, and on miniature ones.
 """
 
 import pytest
@@ -17,18 +17,18 @@ SOURCES = [
     "miniature",
     pytest.param(
         "shared",
-        marks=pytest.mark.skipif(not LABELS.is_dir(), reason="the datasets' label files are not beside the project"),
+        marks=pytest.mark.skipif(not LABELS.is_dir(), reason="the datasets' label files are not next to the project"),
     ),
 ]
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """(name, source) -> images table, each made once."""
-    made = {}
+    """Function (name, source) -> images table; each is made once."""
+    tables = {}
 
     def index(name, source):
-        if (name, source) not in made:
+        if (name, source) not in tables:
             folder = write_archive(tmp_path_factory.mktemp(name), name, source)
             record = dataset_record(name)
             if source == "miniature":
@@ -36,8 +36,8 @@ def tables(tmp_path_factory):
                 record = record.model_copy(update={"references": references or None, "distorted": distorted or None})
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(indexing, "dataset_record", lambda _: record)
-                made[name, source] = indexing.index_dataset(name, folder, source=name, workers=2)[0]
-        return made[name, source]
+                tables[name, source] = indexing.index_dataset(name, folder, source=name, workers=2)[0]
+        return tables[name, source]
 
     return index
 

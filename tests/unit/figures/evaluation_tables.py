@@ -79,3 +79,11 @@ def add_sweep(tables: EvaluationTables, panel: tuple[str, str, str], top: float)
             tables.add(panel, name, keep, chance + delta)
             tables.compare(panel, (name, keep), ("random", keep), delta, 0.01 if (place == 0 and keep == 0.1) else 0.6)
             tables.compare(panel, (name, keep), ("all", 1.0), chance + delta - top, 0.001 if keep < 0.25 else 0.4)
+
+
+def one_panel_tables() -> EvaluationTables:
+    """One panel's full keep-rate sweep with the label-only control."""
+    collected = EvaluationTables()
+    add_sweep(collected, ("gallery360", "erp", "lite0_stages"), 0.87)
+    collected.add(("gallery360", "", ""), "", 1.0, 0.92, student="label_only")
+    return collected

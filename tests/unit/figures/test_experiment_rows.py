@@ -1,15 +1,28 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.rows import experiment_rows, student_costs, training_costs
 
-EXPERIMENT = {
-    "cells": [{"dataset": "own", "sampler": "erp", "encoder": "tiny"}],
-    "selectors": {"residual": {}},
-    "keep": [0.4],
-    "students": ["mlp"],
-}
+EXPERIMENT = Experiment(
+    name="sweep",
+    figure="rate_sweep",
+    tables=(EmbeddingTable("own", "erp", "tiny"),),
+    selectors={"residual": {}},
+    keep=(0.4,),
+    students=("mlp",),
+    tested_on=(),
+)
+STUDENT = ("dataset", "sampler", "encoder", "selector", "keep", "student", "split")
+TEACHER = ("dataset", "sampler", "teacher", "split")
+
+
+def names_of(keys, values):
+    """Names of a job as the costs table holds them."""
+    return json.dumps(dict(zip(keys, values.split("/"), strict=True)), sort_keys=True)
 
 
 def row(**changes):
@@ -57,7 +70,11 @@ def test_training_costs_add_epochs_and_average_splits():
         ]
     )
     costs = pd.DataFrame(
-        {"rule": ["select_patches", "predict"], "wildcards": ["own/erp/tiny/residual", "x"], "seconds": [7.0, 9.0]}
+        {
+            "rule": ["select_patches", "predict"],
+            "wildcards": [names_of(("dataset", "sampler", "encoder", "selector"), "own/erp/tiny/residual"), "{}"],
+            "seconds": [7.0, 9.0],
+        }
     )
     (one,) = training_costs(histories, costs).to_dict("records")
     assert one["patches"] == 105
@@ -82,7 +99,7 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
         ]
     )
     jobs = [
-        f"small/own/erp/tiny/{selector}/{keep}/deep/{split}"
+        names_of(STUDENT, f"own/erp/tiny/{selector}/{keep}/deep/{split}")
         for selector, keep in (("all", 1.0), ("residual", 0.4))
         for split in (0, 1)
     ]
@@ -90,16 +107,20 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
     costs = pd.concat(
         [
             pd.DataFrame(
-                {"rule": "train_network", "wildcards": jobs, "flops": [2e9, 2e9, 5e9, 5e9], "parameters": 4e6}
+                {"rule": "train_student", "wildcards": jobs, "flops": [2e9, 2e9, 5e9, 5e9], "parameters": 4e6}
             ),
             pd.DataFrame(
-                {"rule": "pretrain_teacher", "wildcards": [f"small/{name}" for name in taught], "seconds": 120.0}
+                {
+                    "rule": "pretrain_teacher",
+                    "wildcards": [names_of(TEACHER, name) for name in taught],
+                    "seconds": 120.0,
+                }
             ),
-            pd.DataFrame({"rule": ["predict"], "wildcards": ["small/own/erp/tiny/mlp"]}),
+            pd.DataFrame({"rule": ["predict"], "wildcards": ['{"student": "mlp"}']}),
         ],
         ignore_index=True,
     ).assign(max_rss=8e9)
-    elsewhere = costs.wildcards.str.contains("residual|cnn/2|lat|inn|tiny/mlp")
+    elsewhere = costs.wildcards.str.contains('residual|"2", "teacher": "cnn"|lat|inn|mlp')
     costs["max_vram"] = np.where(elsewhere, 60e9, np.where(costs.wildcards.str.contains("nar"), 5e9, 3e9))
     (one,) = student_costs(histories, costs).to_dict("records")
     assert (one["student"], one["gigaflops"], one["millions"]) == ("deep", 2.0, 4.0)
@@ -113,8 +134,14 @@ def test_each_teacher_counts_once_by_its_own_split_or_else_by_all_images():
     names = ["own/erp/nar/0", "own/erp/nar/all", "other/lat/nar/all", "other/lat/far/all", "own/lat/nar/0"]
     costs = pd.concat(
         [
-            pd.DataFrame({"rule": ["train_network"], "wildcards": ["s/own/erp/tiny/all/1.0/deep/0"], "flops": 1.0}),
-            pd.DataFrame({"rule": "pretrain_teacher", "wildcards": [f"s/{name}" for name in names]}).assign(
+            pd.DataFrame(
+                {
+                    "rule": ["train_student"],
+                    "wildcards": [names_of(STUDENT, "own/erp/tiny/all/1.0/deep/0")],
+                    "flops": 1.0,
+                }
+            ),
+            pd.DataFrame({"rule": "pretrain_teacher", "wildcards": [names_of(TEACHER, name) for name in names]}).assign(
                 seconds=[60.0, 600.0, 6000.0, 120.0, 60000.0]
             ),
         ],

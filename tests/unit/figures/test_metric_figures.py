@@ -80,7 +80,9 @@ def add_grid(tables, panel, settings, medians):
 
 
 def test_sampler_metric_has_a_row_a_sampler_and_distance(tables, panel):
-    settings = {f"m-{name}": {"metric": name} for name in ("euclidean", "manhattan", "mahalanobis")}
+    settings = {
+        f"m-{name}": {"metric": name, "gamma": "scale_free"} for name in ("euclidean", "manhattan", "mahalanobis")
+    }
     add_grid(tables, panel, settings, [0.85, 0.86, 0.84])
     figure, table = plot_sampler_metric(tables.summary, tables.comparisons, settings, 0.4, NOTES)
     assert dict(zip(table.distance, table["median"], strict=True)) == {
@@ -91,6 +93,20 @@ def test_sampler_metric_has_a_row_a_sampler_and_distance(tables, panel):
     assert set(table.metric) == {"srcc"}
     assert table.delta_random.notna().all()
     assert "simulated scores" in texts(figure)
+
+
+def test_sampler_metric_tells_kernel_widths_apart(tables, panel):
+    settings = {
+        f"m-{metric}-{gamma}": {"metric": metric, "gamma": gamma}
+        for metric in ("euclidean", "manhattan")
+        for gamma in ("published", "scale_free")
+    }
+    add_grid(tables, panel, settings, [0.85, 0.86, 0.84, 0.83])
+    figure, table = plot_sampler_metric(tables.summary, tables.comparisons, settings, 0.4)
+    medians = {(row.distance, row.gamma): row["median"] for _, row in table.iterrows()}
+    assert medians["euclidean", "scale_free"] == 0.86 and len(medians) == 4
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len([label for label in legend if "gamma" in label]) == 4
 
 
 def test_dimension_is_ordered_by_h(tables, panel):
@@ -127,11 +143,11 @@ def test_pooling_gives_the_difference_to_the_first_encoder_whichever_side_it_was
     tables.compare(left, ("all", 1.0), ("all", 1.0), 0.32 if first_is_left else -0.32, 0.001)
     for pair in tables.pairs[-2:]:
         pair["other_encoder"] = right[2]
-    figure, table = plot_pooling(tables.summary, tables.comparisons, {"lite0_gap": "Lite0, gap"})
+    figure, table = plot_pooling(tables.summary, tables.comparisons)
     row = table[(table.encoder == "lite0_gap") & (table.metric == "srcc")].iloc[0]
     assert (row.delta_first, row.delta_low, row.delta_high) == pytest.approx((-0.32, -0.33, -0.31))
     assert table[table.encoder == panel[2]].delta_first.isna().all()
-    assert "Lite0, gap" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "lite0_gap" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_controls_show_all_random_label_and_ceiling(tables):

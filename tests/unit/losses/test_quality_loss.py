@@ -10,5 +10,5 @@ def test_is_the_mean_distance():
 
 
 def test_a_column_of_qualities_is_refused():
-    with pytest.raises(InputError, match="give one number a patch"):
+    with pytest.raises(InputError, match="quality: shape"):
         QualityLoss()(torch.zeros(3), torch.zeros(3, 1))

@@ -9,11 +9,11 @@ QUALITY = torch.tensor([0.5, 0.1, 0.9, 0.3, 0.8])
 @pytest.mark.parametrize("stretch", [1, 2, -1])
 def test_scores_spread_as_far_as_people_said_cost_nothing(stretch):
     # |q - q'| does not know which way is up: the quality loss does
-    assert RelativeRankingLoss()(stretch * QUALITY, QUALITY).item() == pytest.approx(0, abs=1e-6)
+    assert RelativeRankingLoss(1.0)(stretch * QUALITY, QUALITY).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_equal_scores_cost_both_margins():
-    loss = RelativeRankingLoss()(torch.full((5,), 0.4), QUALITY)
+    loss = RelativeRankingLoss(1.0)(torch.full((5,), 0.4), QUALITY)
     assert loss.item() == pytest.approx((0.9 - 0.3) + (0.8 - 0.1))
 
 
@@ -27,13 +27,13 @@ def test_margin_scale_scales_the_margins_alone():
 
 def test_order_of_the_batch_does_not_matter():
     scores, order = torch.tensor([0.2, 0.6, 0.7, 0.1, 0.3]), torch.tensor([3, 0, 4, 2, 1])
-    loss = RelativeRankingLoss()
+    loss = RelativeRankingLoss(1.0)
     assert loss(scores[order], QUALITY[order]) == loss(scores, QUALITY)
 
 
 def test_only_the_two_ends_of_the_order_feel_it():
     scores = torch.tensor([0.2, 0.6, 0.7, 0.1, 0.3], requires_grad=True)
-    RelativeRankingLoss()(scores, QUALITY).backward()
+    RelativeRankingLoss(1.0)(scores, QUALITY).backward()
     assert scores.grad[0] == 0
     assert (scores.grad[1:] != 0).any()
 
@@ -41,7 +41,7 @@ def test_only_the_two_ends_of_the_order_feel_it():
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_fewer_than_four_patches_cost_nothing(batch):
     scores = torch.rand(batch, requires_grad=True)
-    loss = RelativeRankingLoss()(scores, torch.rand(batch))
+    loss = RelativeRankingLoss(1.0)(scores, torch.rand(batch))
     loss.backward()
     assert loss == 0
     assert (scores.grad == 0).all()

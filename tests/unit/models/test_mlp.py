@@ -35,10 +35,10 @@ def test_a_generator_fixes_the_initial_weights():
     [
         ("mpl", {}, "did you mean 'mlp'"),
         ("mlp", {"width": 4, "hiden": [2]}, "did you mean 'hidden'"),
-        ("mlp", {}, "'width' is missing"),
-        ("mlp", {"width": 4, "hidden": [8]}, "a rate in .0, 1. for each width"),
-        ("mlp", {"width": 4, "hidden": [8], "dropout": [1.0]}, "a rate in .0, 1. for each width"),
-        ("mlp", {"width": 4, "hidden": [0], "dropout": [0.1]}, "at least 1"),
+        ("mlp", {}, "mlp.width: missing"),
+        ("mlp", {"width": 4, "hidden": [8]}, "dropout"),
+        ("mlp", {"width": 4, "hidden": [8], "dropout": [1.0]}, "dropout"),
+        ("mlp", {"width": 4, "hidden": [0], "dropout": [0.1]}, "hidden.*0"),
     ],
 )
 def test_wrong_settings_are_named(name, settings, sentence):

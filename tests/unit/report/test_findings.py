@@ -84,3 +84,16 @@ def test_a_single_split_is_called_an_illustration(tables):
 def test_a_missing_control_is_told(tables):
     without = tables.summary[lambda rows: rows.student != "label_only"]
     assert "label-only control is missing" in " ".join(caveats(without))
+
+
+def test_few_splits_are_stated_for_the_students_that_have_them(tables, panel):
+    tables.add(panel, "all", 1.0, 0.8, student="adtrs", splits=2)
+    tables.add(panel, "all", 1.0, 0.8, student="rkiqt", splits=1)
+    weak, single = caveats(tables.summary)
+    assert "gallery360" in weak and "adtrs" in weak and "2 splits" in weak and "mlp" not in weak
+    assert "rkiqt" in single and "illustration" in single and "mlp" not in single
+
+
+def test_students_of_as_few_splits_share_a_sentence(tables):
+    (sentence,) = caveats(tables.summary.assign(splits=3))
+    assert "3 splits" in sentence and "mlp" in sentence

@@ -6,10 +6,13 @@ import pytest
 from PIL import Image
 
 from iqadistill.errors import InputError
-from iqadistill.sampling import SAMPLER_KINDS, create_sampler
+from iqadistill.registry import Registry
+from iqadistill.sampling.registry import SAMPLERS
+from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.tables import SCHEMAS, as_table
 
-METHODS = list(SAMPLER_KINDS)
+METHODS = list(SAMPLERS.names)
+ON_SPHERE = [name for name in METHODS if SAMPLERS[name].kind == "sphere"]
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +33,18 @@ def images(tmp_path_factory):
     return as_table(pd.DataFrame(rows), "images")
 
 
+def sample(images, method, seed=1, **settings):
+    """Patches of images by a sampler of this method."""
+    return SAMPLERS.create({"method": method, "count": 7, "size": 16, **settings}).sample(images, seed=seed)
+
+
 def frame(table):
     return table.to_pandas()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_patches_are_grouped_by_image_and_numbered(images, method):
-    patches = create_sampler(method, count=7, size=16, seed=1)(images)
+    patches = sample(images, method)
     assert patches.schema == SCHEMAS["patches"]
     rows = frame(patches)
     assert rows["patch_id"].tolist() == list(range(len(rows)))
@@ -49,9 +57,8 @@ def test_patches_are_grouped_by_image_and_numbered(images, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_image_keeps_its_patches_whatever_the_others_are(images, method):
-    sampler = create_sampler(method, count=7, size=16, seed=1)
-    together = frame(sampler(images)).query("image_id == 'c'")
-    alone = frame(sampler(images.slice(2, 1)))
+    together = frame(sample(images, method)).query("image_id == 'c'")
+    alone = frame(sample(images.slice(2, 1), method))
     pd.testing.assert_frame_equal(
         together.drop(columns="patch_id").reset_index(drop=True), alone.drop(columns="patch_id")
     )
@@ -59,53 +66,80 @@ def test_an_image_keeps_its_patches_whatever_the_others_are(images, method):
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "grid_crops"])
 def test_seeds_and_images_have_streams_of_their_own(images, method):
-    first = frame(create_sampler(method, count=7, size=16, seed=1)(images))
-    again = frame(create_sampler(method, count=7, size=16, seed=1)(images))
-    other = frame(create_sampler(method, count=7, size=16, seed=2)(images))
+    first = frame(sample(images, method))
+    again = frame(sample(images, method))
+    other = frame(sample(images, method, seed=2))
     pd.testing.assert_frame_equal(first, again)
     places = ["x", "y", "yaw", "pitch"]
     assert not first[places].equals(other[places])
     assert not first.query("image_id == 'b'")[places].head(1).equals(first.query("image_id == 'c'")[places].head(1))
 
 
-@pytest.mark.parametrize("method", [name for name, kind in SAMPLER_KINDS.items() if kind == "sphere"])
+@pytest.mark.parametrize("method", ON_SPHERE)
 def test_viewports_have_angles_and_no_pixels(images, method):
-    rows = frame(create_sampler(method, count=20, size=16, seed=1, fov=1.2)(images))
+    rows = frame(sample(images, method, count=20, fov=60))
     assert rows[["x", "y"]].isna().all(axis=None)
-    assert (rows["fov"] == 1.2).all()
+    assert (rows["fov"] == np.pi / 3).all()
     assert rows["yaw"].between(-np.pi, np.pi, inclusive="left").all()
     assert rows["pitch"].abs().max() <= np.pi / 2
 
 
-@pytest.mark.parametrize("method", [name for name, kind in SAMPLER_KINDS.items() if kind == "sphere"])
+@pytest.mark.parametrize("method", ON_SPHERE)
 def test_an_odd_panorama_is_refused_by_name(images, method):
     odd = as_table(images.to_pandas().assign(width=127), "images")
-    with pytest.raises(InputError, match="a/room: a panorama 127 pixels wide"):
-        create_sampler(method, count=7, size=16, seed=1)(odd)
+    with pytest.raises(InputError, match=r"a/room.*127"):
+        sample(odd, method)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_images_give_an_empty_table(images, method):
-    empty = create_sampler(method, count=7, size=16, seed=1)(images.slice(3))
+    empty = sample(images.slice(3), method)
     assert len(empty) == 0
     assert empty.schema == SCHEMAS["patches"]
 
 
 def test_unknown_method_names_the_nearest():
     with pytest.raises(InputError, match="did you mean 'sphere'"):
-        create_sampler("spere", count=1, size=1, seed=0)
+        SAMPLERS.create({"method": "spere"})
 
 
 def test_unknown_setting_names_the_nearest():
-    with pytest.raises(InputError, match="did you mean 'exponent'"):
-        create_sampler("lat", count=1, size=1, seed=0, exponnt=1)
+    with pytest.raises(InputError, match="did you mean 'count'"):
+        SAMPLERS.create({"method": "lat", "coun": 1})
 
 
-def test_a_setting_the_name_fixes_is_unknown():
-    with pytest.raises(InputError, match="unknown setting 'method'"):
-        create_sampler("grid_crops", count=1, size=1, seed=0, method="random")
+def test_settings_of_other_methods_are_unknown():
+    with pytest.raises(InputError, match=r"erp\.longer_side: unknown key"):
+        SAMPLERS.create({"method": "erp", "longer_side": 512}, "erp")
 
 
-def test_missing_setting_is_named():
-    with pytest.raises(InputError, match="'count' is missing"):
-        create_sampler("erp", size=1, seed=0)
+def test_a_sampler_is_one_file(tmp_path, monkeypatch, images):
+    """A file that is put into the folder of samplers is a sampler, found by its name."""
+    folder = tmp_path / "toy_samplers"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "centre_crop.py").write_text(
+        """
+from typing import Literal
+
+import numpy as np
+
+from iqadistill.sampling.patch_table import sample_images
+from iqadistill.sampling.settings import FlatSamplerSettings
+
+
+class CentreCropSettings(FlatSamplerSettings):
+    method: Literal["centre_crop"] = "centre_crop"
+
+    def sample(self, images, *, seed):
+        def draw(image, stream):
+            return {"x": np.array([(image["width"] - self.size) // 2]), "y": np.array([(image["height"] - self.size) // 2])}
+
+        return sample_images(images, draw, size=self.size, seed=seed)
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("toy_samplers", SamplerSettings, key="method", noun="sampler")
+    assert registry.names == ("centre_crop",)
+    rows = frame(registry.create({"method": "centre_crop", "size": 16}).sample(images, seed=0))
+    assert rows[["x", "y"]].drop_duplicates().to_numpy().tolist() == [[56, 24]]

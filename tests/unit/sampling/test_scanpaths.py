@@ -7,7 +7,7 @@ from iqadistill.errors import InputError
 from iqadistill.panorama import angles_to_vectors
 from iqadistill.sampling import sample_scanpath
 from iqadistill.sampling.saliency import SHAPE, spectral_residual
-from iqadistill.sampling.viewers import virtual_scanpaths
+from iqadistill.sampling.virtual_viewers import virtual_scanpaths
 from iqadistill.tables import as_table
 
 FLAT = np.zeros(SHAPE)

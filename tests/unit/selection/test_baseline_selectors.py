@@ -1,16 +1,21 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from iqadistill.errors import InputError
+from iqadistill.registry import Registry
 from iqadistill.selection import (
     FacilityLocationSelector,
     HerdingSelector,
     KCenterSelector,
     RandomSelector,
-    create_selector,
     keep_count,
     similarity_matrix,
 )
+from iqadistill.selection.registry import SELECTORS
+from iqadistill.selection.settings import SelectorSettings
 
 METHODS = ["residual", "random", "kcenter", "herding", "facility", "highest_residual"]
 
@@ -21,7 +26,10 @@ def features(n=30, d=20, seed=0):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_selector_returns_a_permutation_and_repeats_itself(method):
-    one, again = create_selector(method).fit(features()), create_selector(method).fit(features())
+    one, again = (
+        SELECTORS.create({"method": method}).create().fit(features()),
+        SELECTORS.create({"method": method}).create().fit(features()),
+    )
     assert sorted(one.ranking_) == list(range(30))
     np.testing.assert_array_equal(one.ranking_, again.ranking_)
     np.testing.assert_array_equal(one.select(1.0), np.arange(30))
@@ -33,8 +41,8 @@ def test_every_selector_returns_a_permutation_and_repeats_itself(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_many_equals_one_by_one(method):
     images = [features(n, seed=n) for n in (30, 15, 22)]
-    for X, one in zip(images, create_selector(method).fit_many(images), strict=True):
-        np.testing.assert_array_equal(one.ranking_, create_selector(method).fit(X).ranking_)
+    for X, one in zip(images, SELECTORS.create({"method": method}).create().fit_many(images), strict=True):
+        np.testing.assert_array_equal(one.ranking_, SELECTORS.create({"method": method}).create().fit(X).ranking_)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -49,7 +57,7 @@ def test_many_equals_one_by_one(method):
 )
 def test_unusable_embeddings_are_refused(method, X, words):
     with pytest.raises(InputError, match=words):
-        create_selector(method).fit(X)
+        SELECTORS.create({"method": method}).create().fit(X)
 
 
 def test_random_depends_on_the_seed_alone():
@@ -104,6 +112,51 @@ def test_keep_rates_outside_zero_to_one_are_refused(keep):
 
 def test_unknown_methods_and_settings_are_named():
     with pytest.raises(InputError, match=r"'greedy'.*facility"):
-        create_selector("greedy")
-    with pytest.raises(InputError, match=r"kcenter.*'alpha'.*metric"):
-        create_selector("kcenter", alpha=1)
+        SELECTORS.create({"method": "greedy"})
+    with pytest.raises(InputError, match=r"kcenter\.alpha: unknown key"):
+        SELECTORS.create({"method": "kcenter", "alpha": 1}, "kcenter")
+
+
+def test_a_selector_is_one_file(tmp_path, monkeypatch):
+    """A file that is put into the folder of selectors is a selector, found by its name."""
+    folder = tmp_path / "toy_selectors"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "norm.py").write_text(
+        """
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from iqadistill.selection.base import Selector, ranked
+from iqadistill.selection.settings import SelectorSettings
+
+
+class NormSettings(SelectorSettings):
+    label: ClassVar[str] = "largest norm"
+    colour: ClassVar[str] = "#332288"
+    marker: ClassVar[str] = "P"
+
+    method: Literal["norm"] = "norm"
+
+    def create(self, device="cpu"):
+        return NormSelector()
+
+
+class NormSelector(Selector):
+    def _fit(self, matrices, seeds):
+        return [ranked(np.argsort(-np.linalg.norm(X, axis=1), kind="stable")) for X in matrices]
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("toy_selectors", SelectorSettings, key="method", noun="selector")
+    X = np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 0.0]])
+    assert registry.create({"method": "norm"}).create().fit(X).ranking_.tolist() == [1, 2, 0]
+
+
+def test_settings_and_random_selection_need_no_torch():
+    code = (
+        "import sys; from iqadistill.selection.ranking import rank_patches; from iqadistill.selection.registry import"
+        " SELECTORS; list(SELECTORS.values()); SELECTORS.create({'method': 'random'}).create(); print('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

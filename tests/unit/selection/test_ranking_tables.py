@@ -4,7 +4,8 @@ import pyarrow.compute as pc
 import pytest
 
 from iqadistill.errors import InputError
-from iqadistill.selection import ResidualSelector, create_selector, rank_patches
+from iqadistill.selection import ResidualSelector, rank_patches
+from iqadistill.selection.registry import SELECTORS
 from iqadistill.tables import SCHEMAS, embeddings_table
 
 
@@ -23,7 +24,9 @@ COUNTS = {"a": 12, "bb": 20, "ccc": 15}
 
 @pytest.mark.parametrize("method", ["residual", "random", "kcenter"])
 def test_ranks_are_a_permutation_of_every_image(method):
-    selection, trace = rank_patches(embeddings(COUNTS, shuffle=True), create_selector(method), seed=0)
+    selection, trace = rank_patches(
+        embeddings(COUNTS, shuffle=True), SELECTORS.create({"method": method}).create(), seed=0
+    )
     assert selection.schema == SCHEMAS["selection"] and trace.schema == SCHEMAS["selection_trace"]
     for image, n in COUNTS.items():
         ranks = selection.filter(pc.equal(selection["image_id"], image))["rank"].to_pylist()
@@ -49,7 +52,7 @@ def test_published_trace_knows_its_gap_at_the_end_only():
 
 
 def test_selectors_without_residuals_leave_nulls_and_no_trace():
-    selection, trace = rank_patches(embeddings(COUNTS), create_selector("random"), seed=0)
+    selection, trace = rank_patches(embeddings(COUNTS), SELECTORS.create({"method": "random"}).create(), seed=0)
     assert selection["residual"].null_count == len(selection)
     assert len(trace) == 0
 
@@ -57,17 +60,21 @@ def test_selectors_without_residuals_leave_nulls_and_no_trace():
 def test_random_depends_on_seed_and_image_but_not_on_the_other_images():
     ranks = {}
     for key, counts, seed in (("all", COUNTS, 1), ("alone", {"bb": 20}, 1), ("other seed", COUNTS, 2)):
-        selection, _ = rank_patches(embeddings(counts), create_selector("random"), seed=seed)
+        selection, _ = rank_patches(embeddings(counts), SELECTORS.create({"method": "random"}).create(), seed=seed)
         ranks[key] = selection.filter(pc.equal(selection["image_id"], "bb"))["rank"].to_pylist()
     assert ranks["all"] == ranks["alone"] != ranks["other seed"]
-    selection, _ = rank_patches(embeddings({"a": 20, "bb": 20}), create_selector("random"), seed=1)
+    selection, _ = rank_patches(
+        embeddings({"a": 20, "bb": 20}), SELECTORS.create({"method": "random"}).create(), seed=1
+    )
     assert selection["rank"][:20] != selection["rank"][20:]
 
 
 @pytest.mark.parametrize("method", ["residual", "random", "herding"])
 def test_shuffled_rows_get_the_same_residuals(method):
     whole, shuffled = (
-        rank_patches(embeddings({"a": 12, "bb": 20}, shuffle=shuffle), create_selector(method), seed=0)[0]
+        rank_patches(
+            embeddings({"a": 12, "bb": 20}, shuffle=shuffle), SELECTORS.create({"method": method}).create(), seed=0
+        )[0]
         for shuffle in (False, True)
     )
     assert shuffled.num_rows == whole.num_rows
@@ -84,9 +91,11 @@ def test_bad_images_are_named():
     vectors[3, 2] = np.nan
     broken = embeddings_table(np.arange(12), ["broken"] * 12, vectors)
     with pytest.raises(InputError, match=r"image broken: holds NaN"):
-        rank_patches(broken, create_selector("random"), seed=0)
+        rank_patches(broken, SELECTORS.create({"method": "random"}).create(), seed=0)
 
 
 def test_an_empty_table_selects_nothing():
-    selection, trace = rank_patches(embeddings(COUNTS).slice(0, 0), create_selector("random"), seed=0)
+    selection, trace = rank_patches(
+        embeddings(COUNTS).slice(0, 0), SELECTORS.create({"method": "random"}).create(), seed=0
+    )
     assert isinstance(selection, pa.Table) and len(selection) == len(trace) == 0

@@ -62,3 +62,10 @@ def test_target_is_the_best_low_rank_factor():
 def test_unknown_options_are_refused():
     with pytest.raises(InputError, match=r"metric.*'cosine'"):
         spectrum(features(), metric="cosine")
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "mahalanobis", "manhattan"])
+@pytest.mark.parametrize("n", [30, 31, 40, 60])
+def test_distances_are_symmetric_to_the_last_bit(metric, n):
+    D = pairwise_distances(torch.from_numpy(np.random.default_rng(n).normal(size=(n, 50))), metric)
+    assert torch.equal(D, D.T)

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table, embeddings_table
-from iqadistill.training import train_sweep
+from iqadistill.training import train_mlps
 
 
 class ToyStudy:
@@ -31,8 +32,9 @@ class ToyStudy:
 
     def train(self, rates, **settings):
         """A short training."""
-        settings = {"hidden": [8], "dropout": [0.25], "epochs": 3, "batch_images": 4, "lr": 1e-2} | settings
-        return train_sweep(self.embeddings, self.images, self.splits, self.selections, rates, **settings)
+        arguments = {name: settings.pop(name) for name in ("seed", "device", "memory_gb") if name in settings}
+        mlp = MlpSettings(**{"hidden": [8], "dropout": [0.25], "epochs": 3, "batch_images": 4, "lr": 1e-2} | settings)
+        return train_mlps(self.embeddings, self.images, self.splits, self.selections, rates, mlp, **arguments)
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from scipy.stats import spearmanr
 from iqadistill.datasets import gallery_scenes, index_dataset, noise_ceiling, render_dataset
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
 from iqadistill.datasets.galleries.psnr_matching import match_settings, nearest_quantiser, psnr
-from iqadistill.datasets.galleries.seeding import random_stream
-from iqadistill.datasets.galleries.simulated_scores import draw_score, kadid_summary
+from iqadistill.datasets.galleries.random_draws import draw_score, random_stream
+from iqadistill.datasets.simulated_scores import PROXIES, kadid_summary, opinion_type
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.provenance import file_digest
 
-LABELS = Path(__file__).parents[4] / "shared/labels/kadid10k/dmos.csv"
+LABELS = Path(__file__).parents[5] / "shared/labels/kadid10k/dmos.csv"
 KADID_TYPES = {"gaussian_blur": 1, "jpeg2000": 9, "jpeg": 10, "white_noise": 11}
 
 
@@ -40,12 +40,12 @@ def test_no_photograph_appears_in_two_scenes():
 
 
 @pytest.mark.parametrize("name", DISTORTIONS)
-def test_each_level_is_further_from_the_pristine_picture(name):
-    picture = np.asarray(Image.fromarray(read_image(gallery_scenes()[2].path)).resize((160, 96)))
+def test_each_level_is_further_from_the_pristine_image(name):
+    image = np.asarray(Image.fromarray(read_image(gallery_scenes()[2].path)).resize((160, 96)))
     levels = DISTORTIONS[name].settings or (20, 28, 34, 42, 48)
-    quality = [psnr(DISTORTIONS[name].apply(picture, level, random_stream(0)), picture) for level in levels]
+    quality = [psnr(DISTORTIONS[name].apply(image, level, random_stream(0)), image) for level in levels]
     assert quality == sorted(quality, reverse=True) and quality[0] > quality[-1] + 2
-    assert DISTORTIONS[name].apply(picture, levels[0], random_stream(0)).shape == picture.shape
+    assert DISTORTIONS[name].apply(image, levels[0], random_stream(0)).shape == image.shape
 
 
 def test_quantisers_match_the_psnr_of_jpeg2000(panoramas):
@@ -86,10 +86,11 @@ def test_rendered_set_has_every_type_and_level_of_every_scene(panoramas):
 def test_proxy_scores_are_marked(panoramas):
     listing = pd.read_csv(panoramas[0] / "images.csv")
     marked = listing[listing.proxy.astype(bool)]
-    assert set(marked.distortion) == {"h264", "hevc"}
+    assert set(marked.distortion) == {"h264", "hevc"} == set(PROXIES)
+    assert all(DISTORTIONS[name].settings is None for name in PROXIES)  # matched by PSNR to their proxies
 
 
-def test_same_seed_gives_the_same_pictures_whatever_the_number_of_workers(panoramas, tmp_path):
+def test_same_seed_gives_the_same_images_whatever_the_number_of_workers(panoramas, tmp_path):
     folder, _, _ = panoramas
     root = tmp_path / "root"
     root.mkdir()
@@ -106,7 +107,7 @@ def test_rendering_that_fails_leaves_no_listing(tmp_path):
     Image.new("RGB", (64, 40)).save(root / "not_two_to_one.png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/images.csv").write_text("of an earlier run")
-    with pytest.raises(InputError, match="twice"):
+    with pytest.raises(InputError, match=r"not_two_to_one\.png: .*64x40"):
         render_dataset("panoramas", tmp_path / "out", seed=0, root=root)
     assert not (tmp_path / "out/images.csv").exists()
 
@@ -114,7 +115,7 @@ def test_rendering_that_fails_leaves_no_listing(tmp_path):
 def test_noise_panoramas_have_no_scores(tmp_path):
     render_dataset("noise360", tmp_path, seed=0, width=64)
     images, facts = index_dataset("noise360", tmp_path, source="noise360")
-    assert images["score"].null_count == len(images) == 6 and facts == {"scores": "none"}
+    assert images["score"].null_count == len(images) == 6 and facts["scores"] == "none" and "noise_ceiling" not in facts
 
 
 def test_drawn_scores_have_the_mean_and_spread_of_kadid():
@@ -128,11 +129,11 @@ def test_drawn_scores_have_the_mean_and_spread_of_kadid():
 def test_noise_ceiling_is_the_srcc_of_a_predictor_that_knows_the_labels(panoramas):
     _, images, _ = panoramas
     rows = images.to_pandas().dropna(subset="score")
-    expected = [kadid_summary().loc[(DISTORTIONS[r.distortion].opinions, r.level), "mean"] for r in rows.itertuples()]
+    expected = [kadid_summary().loc[(opinion_type(r.distortion), r.level), "mean"] for r in rows.itertuples()]
     assert noise_ceiling(images) == pytest.approx(spearmanr(rows.score, expected).statistic)
 
 
-@pytest.mark.skipif(not LABELS.is_file(), reason="KADID-10k's label file is not beside the project")
+@pytest.mark.skipif(not LABELS.is_file(), reason="KADID-10k's label file is not next to the project")
 def test_summary_figures_are_those_of_the_label_file():
     labels = pd.read_csv(LABELS)
     parts = labels.dist_img.str.extract(r"I\d+_(\d+)_(\d+)\.png").astype(int)

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from iqadistill.datasets.galleries.distortions import LEVELS
-from iqadistill.datasets.galleries.simulated_scores import draw_score, kadid_summary
+from iqadistill.datasets.galleries.random_draws import draw_score
+from iqadistill.datasets.simulated_scores import kadid_summary
 
-LABELS = Path(__file__).parents[4] / "shared/labels/kadid10k/dmos.csv"
+LABELS = Path(__file__).parents[5] / "shared/labels/kadid10k/dmos.csv"
 PAIRS = np.triu_indices(len(LEVELS), 1)
 
 
-@pytest.mark.skipif(not LABELS.is_file(), reason="KADID-10k's label file is not beside the project")
+@pytest.mark.skipif(not LABELS.is_file(), reason="KADID-10k's label file is not next to the project")
 @pytest.mark.parametrize(("name", "number"), [("gaussian_blur", 1), ("jpeg2000", 9), ("jpeg", 10), ("white_noise", 11)])
 def test_correlation_in_the_summary_is_that_of_the_label_file(name, number):
     labels = pd.read_csv(LABELS)

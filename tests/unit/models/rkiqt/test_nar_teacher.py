@@ -16,7 +16,7 @@ SMALL = {
     "cells": 3,
     "mixer_width": 10,
     "difference_depth": 2,
-    "picture_depth": 1,
+    "image_depth": 1,
 }
 
 
@@ -62,7 +62,7 @@ def reference(teacher, patches, pristine):
         for given in (patches, pristine)
     )
     differences = [there - here for here, there in zip(low, high, strict=True)]
-    joined = torch.cat([mixed(teacher.picture_mixer, low), mixed(teacher.difference_mixer, differences)], 1)
+    joined = torch.cat([mixed(teacher.image_mixer, low), mixed(teacher.difference_mixer, differences)], 1)
     return linear(teacher.head, joined)[:, 0]
 
 
@@ -188,7 +188,7 @@ def test_trains_in_bfloat16():
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("key", ["width", "cells", "mixer_width", "difference_depth", "picture_depth"])
+@pytest.mark.parametrize("key", ["width", "cells", "mixer_width", "difference_depth", "image_depth"])
 def test_settings_out_of_range_are_named(key):
-    with pytest.raises(InputError, match="must be at least 1"):
+    with pytest.raises(InputError, match="found 0"):
         small(**{key: 0})

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from iqadistill.models.rkiqt.teacher_cache import Recollection
+from iqadistill.models.rkiqt.teacher_cache import TeacherOutputCache
 
 
 def patches(number=6, seed=0):
@@ -15,7 +15,7 @@ def seen():
 
 @pytest.fixture
 def recollection(seen):
-    return Recollection(computing(seen), 1.0)
+    return TeacherOutputCache(computing(seen), 1.0)
 
 
 def computing(seen):
@@ -58,7 +58,7 @@ def test_a_patch_changed_by_one_bit_flipped_or_shifted_is_another(recollection, 
 
 def test_forgets_what_exceeds_its_memory(seen):
     one_patch = 4 * (1 + 3 * 8 * 8)
-    small = Recollection(computing(seen), 2 * one_patch / 2**30)
+    small = TeacherOutputCache(computing(seen), 2 * one_patch / 2**30)
     for _ in range(2):
         for patch in patches(3).split(1):
             assert torch.equal(small(patch)[1], 2 * patch)

@@ -1,13 +1,12 @@
-"""A student and three teachers, small enough to be trained many times, and pictures for them."""
+"""A student and three teachers, small enough to be trained many times, and images for them."""
 
 import torch
 import torch.nn.functional as F
 
 from iqadistill.models import create_model
 from iqadistill.models.rkiqt.distillation import RKIQTDistillation
-from iqadistill.models.rkiqt.nar_teacher import NARTeacher
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
-from iqadistill.models.rkiqt.regressor import Regressor
+from iqadistill.models.students.rkiqt import RkiqtSettings
 
 SIZE = 64  # 4 x 4 tokens
 TEACHERS = ("nar", "conv", "inv")
@@ -22,11 +21,11 @@ def tiny_student(**settings):
 def tiny_teachers(*names):
     """Some of three frozen teachers, and the NAR-teacher's pool."""
     torch.manual_seed(1)
-    mixers = {"width": 8, "cells": 2, "mixer_width": 16, "difference_depth": 1, "picture_depth": 1}
+    mixers = {"width": 8, "cells": 2, "mixer_width": 16, "difference_depth": 1, "image_depth": 1}
     made = {
-        "nar": lambda: NARTeacher("test_convnext", size=SIZE, **mixers),
-        "conv": lambda: _scoring(Regressor("test_convnext", size=SIZE)),
-        "inv": lambda: _scoring(Regressor("test_convnext2", size=SIZE)),
+        "nar": lambda: create_model("nar_teacher", backbone="test_convnext", size=SIZE, **mixers),
+        "conv": lambda: _scoring(create_model("regressor", backbone="test_convnext", size=SIZE)),
+        "inv": lambda: _scoring(create_model("regressor", backbone="test_convnext2", size=SIZE)),
     }
     found = {name: made[name]() for name in names}
     if "nar" in names:
@@ -45,7 +44,10 @@ def tiny_distillation(*teachers, student=None, **settings):
     student = student or tiny_student()
     given = tiny_teachers(*teachers)
     torch.manual_seed(2)
-    return RKIQTDistillation(student, **given, **settings)
+    pool, arguments = given.pop("pool", None), {}
+    if "memory_gb" in settings:
+        arguments["memory_gb"] = settings.pop("memory_gb")
+    return RKIQTDistillation(student, RkiqtSettings(**settings), given, pool, **arguments)
 
 
 def pristine(number, seed):

@@ -34,7 +34,7 @@ def test_scores_are_those_of_the_network_on_each_crop(study, network):
 
 def test_batches_and_windows_change_nothing_but_rounding(study, network, monkeypatch):
     first = score_patches(network, study.images, study.patches, batch_size=64).score
-    monkeypatch.setattr(network_scores, "_HELD", 11)
+    monkeypatch.setattr(network_scores, "_WINDOW", 11)
     second = score_patches(network, study.images, study.patches, batch_size=3).score
     np.testing.assert_allclose(first, second, atol=1e-6)
 

@@ -3,66 +3,66 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from iqadistill.training.deep.epoch_plan import Dealer
-from iqadistill.training.deep.settings import NetworkRecipe
+from iqadistill.models.settings import TrainingSettings
+from iqadistill.training.deep.epoch_plan import EpochPlanner
 
 COUNTS = np.array([7, 1, 12, 5, 9, 9, 3, 8, 8, 10])
 OWNER = np.repeat(np.arange(len(COUNTS)), COUNTS)
 
 
-def dealer(seed=0, split=0, **recipe):
-    return Dealer(COUNTS, NetworkRecipe(**recipe), seed, split)
+def planner(seed=0, split=0, **recipe):
+    return EpochPlanner(COUNTS, TrainingSettings(**recipe), seed, split)
 
 
 def test_every_patch_comes_once_an_epoch():
     for mix in (1, 20, 10_000):
-        assert sorted(dealer(mix_patches=mix).deal(0).rows) == list(range(COUNTS.sum()))
+        assert sorted(planner(mix_patches=mix).plan(0).rows) == list(range(COUNTS.sum()))
 
 
 def test_every_image_gives_its_share_of_patches_drawn_anew():
-    drawn = [dealer(patches_per_epoch=4).deal(epoch).rows for epoch in range(40)]
+    drawn = [planner(patches_per_epoch=4).plan(epoch).rows for epoch in range(40)]
     for rows in drawn:
         assert len(set(rows)) == len(rows)
         assert (np.bincount(OWNER[rows]) == np.minimum(COUNTS, 4)).all()
     assert len(set(np.concatenate(drawn))) == COUNTS.sum()
-    assert dealer(patches_per_epoch=4).patches == np.minimum(COUNTS, 4).sum()
+    assert planner(patches_per_epoch=4).patches == np.minimum(COUNTS, 4).sum()
 
 
 def test_batches_mix_images():
-    rows = dealer().deal(0).rows
+    rows = planner().plan(0).rows
     firsts = rows[: len(COUNTS)]
     assert sorted(OWNER[firsts]) == list(range(len(COUNTS)))
     assert not (np.diff(OWNER[rows]) == 0).sum() > 5  # but for the longest image's last patches
 
 
 def test_an_image_lies_in_one_window_of_about_the_wanted_size():
-    deal = dealer(mix_patches=24).deal(3)
-    images = [set(OWNER[deal.rows[start:end]]) for start, end in pairwise(deal.windows)]
+    plan = planner(mix_patches=24).plan(3)
+    images = [set(OWNER[plan.rows[start:end]]) for start, end in pairwise(plan.windows)]
     assert len(images) == 3 and sum(map(len, images)) == len(COUNTS)
-    assert deal.windows[-1] == COUNTS.sum()
+    assert plan.windows[-1] == COUNTS.sum()
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 100])
 def test_batches_are_of_nearly_one_size(size):
-    sizes = np.diff(dealer(batch_size=size).bounds)
+    sizes = np.diff(planner(batch_size=size).bounds)
     assert sizes.sum() == COUNTS.sum() and sizes.max() <= size and np.ptp(sizes) <= 1
 
 
 def test_epochs_seeds_and_splits_differ_and_repeat():
-    first = dealer().deal(0).rows
-    assert (first == dealer().deal(0).rows).all()
-    for other in (dealer().deal(1), dealer(seed=1).deal(0), dealer(split=1).deal(0)):
+    first = planner().plan(0).rows
+    assert (first == planner().plan(0).rows).all()
+    for other in (planner().plan(1), planner(seed=1).plan(0), planner(split=1).plan(0)):
         assert (first != other.rows).any()
-    assert len({dealer().noise_seed(0), dealer().noise_seed(1), dealer(seed=1).noise_seed(0)}) == 3
+    assert len({planner().noise_seed(0), planner().noise_seed(1), planner(seed=1).noise_seed(0)}) == 3
 
 
 def test_only_the_wanted_flips_turn_half_of_the_patches():
-    flips = np.concatenate([dealer(flips=("vertical",)).deal(epoch).flips for epoch in range(20)])
+    flips = np.concatenate([planner(flips=("vertical",)).plan(epoch).flips for epoch in range(20)])
     assert not flips[:, 0].any() and 0.45 < flips[:, 1].mean() < 0.55
-    assert not dealer(flips=()).deal(0).flips.any()
+    assert not planner(flips=()).plan(0).flips.any()
 
 
 def test_a_patch_is_flipped_alike_whatever_else_is_drawn():
-    every, some = dealer().deal(2), dealer(patches_per_epoch=3).deal(2)
+    every, some = planner().plan(2), planner(patches_per_epoch=3).plan(2)
     flipped = dict(zip(every.rows, every.flips[:, 0], strict=True))
     assert all(flipped[row] == flip for row, flip in zip(some.rows, some.flips[:, 0], strict=True))

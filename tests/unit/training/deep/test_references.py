@@ -7,10 +7,10 @@ from PIL import Image
 from iqadistill.errors import InputError
 from iqadistill.models import create_model
 from iqadistill.models.rkiqt.nar_teacher import NARTraining
+from iqadistill.models.settings import TrainingSettings
 from iqadistill.tables import as_table, read_table, write_table
-from iqadistill.training.deep.engine import train_network
 from iqadistill.training.deep.references import read_reference_pool
-from iqadistill.training.deep.settings import NetworkRecipe
+from iqadistill.training.deep.training import train_network
 
 SIDE = 8
 
@@ -60,7 +60,7 @@ def test_another_seed_draws_other_patches_of_the_size_asked_for(files):
 
 
 def test_no_reference_is_told(files):
-    with pytest.raises(InputError, match="holds no patch of a pristine picture"):
+    with pytest.raises(InputError, match="holds no patch of a pristine image"):
         read_reference_pool(files, 3, SIDE, split=0)
 
 
@@ -70,12 +70,12 @@ def taught(files, side=32):
     frame = tables["images"].to_pandas()
     tables["images"] = as_table(frame.assign(quality=frame.reference_id.astype(float) / 2), "images")
     torch.manual_seed(0)
-    small = {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "picture_depth": 1}
+    small = {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "image_depth": 1}
     teacher = create_model("nar_teacher", backbone="test_resnet", size=side, **small)
     training = NARTraining(teacher, read_reference_pool(files, 8, side, split=1))
     variant = dict.fromkeys(("sampler", "encoder", "selector", "student", "train_dataset", "teacher"), "")
-    recipe = NetworkRecipe(epochs=2, batch_size=4, lr=0.01)
-    train_network(training, **tables, selection=None, keep=1.0, split=1, recipe=recipe, variant=variant, size=side)
+    settings = TrainingSettings(epochs=2, batch_size=4, lr=0.01)
+    train_network(training, **tables, selection=None, keep=1.0, split=1, settings=settings, variant=variant, size=side)
     return teacher.state_dict()
 
 

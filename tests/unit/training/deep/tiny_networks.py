@@ -1,4 +1,4 @@
-"""A network of two convolutions and pictures for it, small enough to be trained many times."""
+"""A network of two convolutions and images for it, small enough to be trained many times."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from iqadistill.models.settings import TrainingSettings
 from iqadistill.tables import as_table
 from iqadistill.training.deep.checkpoints import Checkpoints
-from iqadistill.training.deep.engine import train_network
-from iqadistill.training.deep.settings import NetworkRecipe
+from iqadistill.training.deep.training import train_network
 from iqadistill.training.deep.weights import save_network
 
 SIDE = 16
@@ -44,7 +44,7 @@ class TinyNetwork(nn.Module):
 
 
 class TinyStudy:
-    """Pictures whose brightness is their quality; crops, or viewports where `sphere`."""
+    """Images whose brightness is their quality; crops, or viewports where `sphere`."""
 
     def __init__(self, folder, images=12, crops=5, val=3, sphere=False):
         draw = np.random.default_rng(3)
@@ -75,10 +75,10 @@ class TinyStudy:
     def train(self, network=None, keep=1.0, split=0, recipe=None, **settings):
         """A short training; the network and its history."""
         network = network or TinyNetwork()
-        recipe = NetworkRecipe(**({"epochs": 2, "batch_size": 4, "lr": 1e-2} | (recipe or {})))
+        training = TrainingSettings(**({"epochs": 2, "batch_size": 4, "lr": 1e-2} | (recipe or {})))
         settings = {"variant": VARIANT, "seed": 5} | settings
         tables = (self.images, self.splits, self.patches, self.selection if keep < 1 else None)
-        history = train_network(network, *tables, keep, split, recipe, **settings)
+        history = train_network(network, *tables, keep, split, training, **settings)
         return network, history
 
 

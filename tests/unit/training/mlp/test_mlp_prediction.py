@@ -5,14 +5,14 @@ import torch
 
 from iqadistill.errors import InputError
 from iqadistill.tables import as_table, embedding_matrix
-from iqadistill.training import Variant, load_sweep, predict_sweep
+from iqadistill.training import Variant, load_mlps, predict_mlps
 
 NAMES = {"sampler": "lat", "encoder": "lite0"}
 RATES = [("one", 0.5), ("all", 1.0)]
 
 
 def predict(study, sweep, **settings):
-    return predict_sweep(sweep, study.embeddings, study.images, study.selections, **NAMES, **settings).to_pandas()
+    return predict_mlps(sweep, study.embeddings, study.images, study.selections, **NAMES, **settings).to_pandas()
 
 
 def patch_scores(study, sweep, variant):
@@ -71,22 +71,22 @@ def test_a_saved_sweep_predicts_the_same(toy_study, tmp_path):
     study = toy_study()
     sweep = study.train(RATES)
     sweep.save(tmp_path / "mlp.safetensors", {"study": "toy"})
-    loaded = load_sweep(tmp_path / "mlp.safetensors")
+    loaded = load_mlps(tmp_path / "mlp.safetensors")
     assert loaded.variants == sweep.variants
     pd.testing.assert_frame_equal(predict(study, loaded), predict(study, sweep))
     assert list(tmp_path.iterdir()) == [tmp_path / "mlp.safetensors"]
 
 
-def test_what_is_no_sweep_is_named(tmp_path):
+def test_files_without_trained_mlps_are_named(tmp_path):
     with pytest.raises(InputError, match=r"lost.safetensors: no such weights"):
-        load_sweep(tmp_path / "lost.safetensors")
+        load_mlps(tmp_path / "lost.safetensors")
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
-    with pytest.raises(InputError, match=r"torn.safetensors: holds no trained sweep"):
-        load_sweep(tmp_path / "torn.safetensors")
+    with pytest.raises(InputError, match=r"torn.safetensors"):
+        load_mlps(tmp_path / "torn.safetensors")
 
 
 def test_unknown_variant_is_named(toy_study):
-    with pytest.raises(InputError, match="not in this sweep"):
+    with pytest.raises(InputError, match=r"keep=0\.7"):
         toy_study().train(RATES).model(Variant("one", 0.7, 0))
 
 

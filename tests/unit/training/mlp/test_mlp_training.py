@@ -184,8 +184,6 @@ def test_incomplete_tables_are_named(toy_study, kind, sentence):
         ([("all", 0.5)], {}, "selector 'all' at keep 0.5"),
         ([("one", 1.5)], {}, "keep rate 1.5"),
         ([], {}, "nothing to train"),
-        ([("one", 0.5)], {"loss": "l2"}, "unknown loss 'l2'"),
-        ([("one", 0.5)], {"model": "vit"}, "'vit' does not learn from frozen embeddings"),
     ],
 )
 def test_wrong_settings_stop_before_training(toy_study, rates, settings, sentence):

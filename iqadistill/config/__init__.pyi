@@ -1,0 +1,9 @@
+from .jobs import Plan
+from .load import check_study
+from .study import Study
+
+__all__ = [
+    "Plan",
+    "Study",
+    "check_study",
+]

@@ -1,0 +1,846 @@
+"""The jobs of a study: the one place that knows where results lie and what a job reads, is given and depends on.
+
+What two studies may share (indexes, splits, patches, embeddings, selections, teachers) lies at paths whose segments are names
+with a short digest of all that decides the content there: the settings, the seed, and what came before, which stands in the
+path as well. Equal paths therefore hold results of equal settings. Trainings and predictions of a study lie under its name.
+"""
+
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from iqadistill.config.experiments import (
+    ALL,
+    ALL_PATCHES,
+    Variant,
+    kind_of,
+    reads_metrics,
+    resolve,
+    selectors_of,
+    source_of,
+    students_of,
+    tables_of,
+    tested_datasets,
+    variants_of,
+)
+from iqadistill.config.study import ExperimentSettings, Study
+from iqadistill.datasets.fingerprint import folder_fingerprint
+from iqadistill.datasets.labels.registry import format_module
+from iqadistill.encoders.registry import ENCODERS
+from iqadistill.errors import InputError
+from iqadistill.figures.experiment import EmbeddingTable
+from iqadistill.figures.registry import FIGURES
+from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
+from iqadistill.models.settings import WEIGHTS
+from iqadistill.sampling.registry import SAMPLERS
+from iqadistill.selection.registry import SELECTORS
+from iqadistill.settings import Settings
+
+EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
+DIGEST = r"[0-9a-f]{8}"
+
+_STUDENT = "{study}/{dataset}/{sampler}/{encoder}/{selector}/{keep}/{student}/{split}"
+PATHS = {
+    "retrieve_dataset": "results/retrieve_dataset/{files}.json",
+    "render_dataset": "results/render_dataset/{files}/images.csv",
+    "index_dataset": "results/index_dataset/{dataset}.parquet",
+    "split_dataset": "results/split_dataset/{dataset}/{splits}.parquet",
+    "sample_patches": "results/sample_patches/{dataset}/{sampler}.parquet",
+    "embed_patches": "results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
+    "select_patches": "results/select_patches/{dataset}/{sampler}/{encoder}/{selector}.parquet",
+    "pretrain_teacher": "results/pretrain_teacher/{dataset}/{sampler}/{teacher}/{split}.safetensors",
+    "train_mlps": "results/train_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors",
+    "predict_mlps": "results/predict_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
+    "train_student": f"results/train_student/{_STUDENT}.safetensors",
+    "predict": f"results/predict/{_STUDENT}.parquet",
+    "predict_cross": f"results/predict_cross/{_STUDENT}/{{tested}}.parquet",
+    "evaluate": "results/studies/{study}/metrics.parquet",
+    "compare": "results/studies/{study}/comparisons.parquet",
+    "collect_costs": "results/studies/{study}/costs.parquet",
+    "plot_metrics": "results/studies/{study}/figures/{experiment}.svg",
+    "plot_selection": "results/studies/{study}/figures/{experiment}.svg",
+    "render_report": "results/studies/{study}/report/index.html",
+}
+"""The first output of each rule; its other outputs lie beside it with other suffixes."""
+
+OLDER_STAGES = ("train_network", "predict_network", "predict_elsewhere")
+"""Folders of results of older layouts."""
+
+SHARED = (
+    "retrieve_dataset",
+    "render_dataset",
+    "index_dataset",
+    "split_dataset",
+    "sample_patches",
+    "embed_patches",
+    "select_patches",
+    "pretrain_teacher",
+)
+"""Rules whose results studies share."""
+
+PREDICTIONS = ("predict_mlps", "predict", "predict_cross")
+COUNTED = ("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", "train_student", *PREDICTIONS)
+"""Rules whose jobs the costs table lists: those whose work grows with the study."""
+
+# What the registry says about a dataset that does not decide what its index holds.
+_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation"}
+
+
+def path_of(rule: str, suffix: str | None = None) -> str:
+    """Path pattern of a rule's first output, or of another one by its suffix, e.g. ".history.parquet"."""
+    pattern = PATHS[rule]
+    return pattern if suffix is None else re.sub(r"\.\w+$", suffix, pattern)
+
+
+def beside(rule: str, folder: str, suffix: str) -> str:
+    """Path pattern of a rule's log ("logs", ".log") or benchmark ("benchmarks", ".tsv")."""
+    stem = re.sub(r"\.\w+$", "", PATHS[rule]).removeprefix("results/")
+    stem = re.sub(r"^studies/", f"{rule}/", stem)
+    return f"results/{folder}/{stem}{suffix}"
+
+
+def check_layout(results: Path) -> None:
+    """Refuse a results folder of an older layout, whose files would stand beside the present ones unused.
+
+    Raises:
+        InputError: `results` holds such files.
+    """
+    named = re.compile(rf"-{DIGEST}\.parquet$")
+    old = [folder for name in OLDER_STAGES if (folder := results / name).is_dir()]
+    indexes = sorted((results / "index_dataset").glob("*.parquet"))
+    old += [file for file in indexes if not named.search(file.name)]
+    if old:
+        raise InputError(
+            f"{old[0].as_posix()}: is of an older layout of results; move {results.as_posix()} away, or remove what no study uses"
+            " with `iqadistill prune --delete`, then run again."
+        )
+
+
+@dataclass(frozen=True, order=True)
+class MlpJob:
+    """One training of MLPs: every split, selector and keep rate of a student on one embedding table."""
+
+    dataset: str
+    sampler: str
+    encoder: str
+    student: str
+
+    @property
+    def table(self) -> EmbeddingTable:
+        """The embeddings that it learns from."""
+        return EmbeddingTable(self.dataset, self.sampler, self.encoder)
+
+
+@dataclass(frozen=True, order=True)
+class StudentJob:
+    """One training of a deep student: a single split, selector and keep rate."""
+
+    dataset: str
+    sampler: str
+    encoder: str
+    selector: str
+    keep: float
+    student: str
+    split: int
+
+    @property
+    def table(self) -> EmbeddingTable:
+        """The embeddings that its patches are selected by."""
+        return EmbeddingTable(self.dataset, self.sampler, self.encoder)
+
+
+@dataclass(frozen=True, order=True)
+class CrossTest:
+    """A trained deep student tested on all images of another dataset."""
+
+    job: StudentJob
+    tested: str
+
+
+@dataclass(frozen=True, order=True)
+class TeacherJob:
+    """One training of a teacher: on the training images of a split, or on all scored images ("all") of a dataset."""
+
+    dataset: str
+    sampler: str
+    teacher: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the workflow.
+
+    Attributes:
+        rule: Its rule.
+        wildcards: Values of the wildcards of `PATHS[rule]`.
+        names: The names behind them: of dataset, sampler and so on, without digests.
+        inputs: Files by the name of the input; a list where there may be none or several.
+        params: What the script is given, plain or as JSON text.
+        modules: Registered files whose code it runs, as dotted names.
+    """
+
+    rule: str
+    wildcards: Mapping[str, str]
+    names: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> str:
+        """Its first output."""
+        return PATHS[self.rule].format(**self.wildcards)
+
+    def file(self, suffix: str) -> str:
+        """Another output, by its suffix."""
+        return path_of(self.rule, suffix).format(**self.wildcards)
+
+    @property
+    def log(self) -> str:
+        """Where the job's messages go."""
+        return beside(self.rule, "logs", ".log").format(**self.wildcards)
+
+    @property
+    def benchmark(self) -> str:
+        """Where Snakemake writes what the job took."""
+        return beside(self.rule, "benchmarks", ".tsv").format(**self.wildcards)
+
+
+def short_digest(*facts: Any) -> str:
+    """8 hexadecimal digits of facts that JSON can hold."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def text(facts: Any) -> str:
+    """Facts as stable JSON text."""
+    return json.dumps(facts, sort_keys=True)
+
+
+def dump(entry: Settings, without: Iterable[str] = ()) -> dict[str, Any]:
+    """An entry's settings as JSON can hold them."""
+    return entry.model_dump(mode="json", exclude=set(without))
+
+
+def weights_files(entry: Settings) -> list[str]:
+    """Files of initial weights that an entry names."""
+    given = [getattr(entry, name, None) for name in ("weights", "stem_weights")]
+    return [name for name in given if name is not None and name not in WEIGHTS]
+
+
+class Plan:
+    """All jobs of a study.
+
+    Args:
+        study: The study.
+        folder: Where the workflow runs; only looked at for datasets of the user's and for what was retrieved.
+    """
+
+    def __init__(self, study: Study, folder: Path = Path()):
+        self.study, self.folder = study, folder
+        self.experiments = {experiment.name: experiment for experiment in study.experiments}
+        self.teacher_id = functools.cache(self._teacher_id)
+        self._roles = functools.cache(self._find_teachers)
+
+    # What the experiments ask for
+
+    @functools.cached_property
+    def mlp_jobs(self) -> dict[MlpJob, list[Variant]]:
+        """Trainings of MLPs with the variants of each."""
+        wanted: dict[MlpJob, set[Variant]] = {}
+        for table, student, variants in self._trainings():
+            if self.study.students[student].learns_from == "embeddings":
+                wanted.setdefault(MlpJob(*table, student), set()).update(variants)
+        return {job: sorted(variants) for job, variants in sorted(wanted.items())}
+
+    @functools.cached_property
+    def student_jobs(self) -> list[StudentJob]:
+        """Trainings of deep students."""
+        return sorted({job for training in self._trainings() for job in self._student_jobs(*training)})
+
+    @functools.cached_property
+    def cross_tests(self) -> list[CrossTest]:
+        """Tests of deep students on datasets they were not trained on."""
+        tests = set()
+        for experiment in self.study.experiments:
+            for tested in tested_datasets(self.study, experiment):
+                for table in tables_of(self.study, experiment):
+                    for student in students_of(self.study, experiment) if table.dataset != tested else ():
+                        tests |= {CrossTest(job, tested) for job in self._student_jobs(table, student, {ALL_PATCHES})}
+        return sorted(tests)
+
+    @functools.cached_property
+    def teacher_jobs(self) -> list[TeacherJob]:
+        """Trainings of teachers, each once however many students it teaches."""
+        return sorted({teacher for job in self.student_jobs for teacher in self.teachers_of(job).values()})
+
+    def teachers_of(self, job: StudentJob) -> dict[str, TeacherJob]:
+        """Trainings of a deep student's teachers, by role.
+
+        A teacher learns from the training images of the student's own split, unless it learns from all images of another
+        dataset: test contents of the student are never among its images.
+        """
+        return dict(self._roles(job.dataset, job.sampler, job.student, job.split))
+
+    def _find_teachers(self, dataset: str, sampler: str, student: str, split: int) -> dict[str, TeacherJob]:
+        jobs = {}
+        for role, name in self.study.students[student].teachers().items():
+            teacher = self.study.teachers[name]
+            if teacher.trains_on() in (TARGET, dataset):
+                jobs[role] = TeacherJob(dataset, sampler, name, str(split))
+            else:
+                jobs[role] = TeacherJob(teacher.trains_on(), teacher.sampler_entry() or sampler, name, EVERY_IMAGE)
+        return jobs
+
+    def references_of(self, dataset: str, sampler: str, teacher: str) -> tuple[str, str] | None:
+        """(dataset, sampler) of the pristine patches that a teacher compares with; None if it compares with none."""
+        settings = self.study.teachers[teacher]
+        if not settings.uses_references:
+            return None
+        pristine = settings.pristine_dataset()
+        if pristine == TARGET:
+            return dataset, sampler
+        return pristine, settings.sampler_entry() or sampler
+
+    @functools.cached_property
+    def sampled(self) -> set[tuple[str, str]]:
+        """(dataset, sampler) of all patch tables."""
+        tables = {table for e in self.study.experiments for table in tables_of(self.study, e)}
+        placed = {(table.dataset, table.sampler) for table in tables}
+        placed |= {(test.tested, test.job.sampler) for test in self.cross_tests}
+        for job in self.teacher_jobs:
+            own = (job.dataset, job.sampler)
+            placed |= {own, self.references_of(*own, job.teacher) or own}
+        return placed
+
+    @functools.cached_property
+    def trained_datasets(self) -> list[str]:
+        """Datasets that students are trained on."""
+        return sorted({job.dataset for job in [*self.mlp_jobs, *self.student_jobs]})
+
+    @functools.cached_property
+    def shown_datasets(self) -> list[str]:
+        """Datasets that numbers are of: those trained on, and those only tested on."""
+        return sorted({*self.trained_datasets, *(test.tested for test in self.cross_tests)})
+
+    def splits_of(self, dataset: str) -> list[int]:
+        """Numbers of a dataset's splits: random ones from 0, and the official one after them."""
+        drawn, kinds = self.study.evaluation.splits, self.study.datasets[dataset].splits
+        return [*(range(drawn) if "random" in kinds else ()), *([drawn] if "official" in kinds else ())]
+
+    def _trainings(self) -> Iterator[tuple[EmbeddingTable, str, set[Variant]]]:
+        """(embedding table, student, variants) of every experiment on metrics."""
+        for experiment in filter(reads_metrics, self.study.experiments):
+            variants = variants_of(self.study, experiment)
+            for table in tables_of(self.study, experiment):
+                for student in students_of(self.study, experiment):
+                    yield table, student, variants
+
+    def _student_jobs(self, table: EmbeddingTable, student: str, variants: set[Variant]) -> list[StudentJob]:
+        settings = self.study.students[student]
+        if settings.learns_from == "embeddings":
+            return []
+        count = settings.splits or self.study.evaluation.splits
+        return [
+            StudentJob(*table, selector, keep, student, split)
+            for selector, keep in variants
+            for split in self.splits_of(table.dataset)
+            if split == self.study.evaluation.splits or split < count
+        ]
+
+    # Identities: a name and a short digest of all that decides the content
+
+    def root_of(self, dataset: str) -> str:
+        """The folder the user gave a dataset, or data/NAME."""
+        return self.study.datasets[dataset].root or f"data/{dataset}"
+
+    @functools.cached_property
+    def files_ids(self) -> dict[str, str]:
+        """Identity of each dataset's files, as they are retrieved or rendered."""
+        ids = {}
+        for dataset, settings in self.study.datasets.items():
+            seed = self.study.seed if source_of(self.study, dataset).origin == "rendered" else None
+            ids[dataset] = f"{dataset}-{short_digest(settings.source, self.root_of(dataset), seed)}"
+        return ids
+
+    @functools.cached_property
+    def dataset_ids(self) -> dict[str, str]:
+        """Identity of each dataset's index."""
+        return {
+            dataset: f"{dataset}-{short_digest(files, self._index_params(dataset))}"
+            for dataset, files in self.files_ids.items()
+        }
+
+    @functools.cached_property
+    def splits_ids(self) -> dict[str, str]:
+        """Identity of each dataset's splits."""
+        return {dataset: f"splits-{short_digest(self._split_params(dataset))}" for dataset in self.study.datasets}
+
+    @functools.cached_property
+    def sampler_ids(self) -> dict[str, str]:
+        """Identity of each sampler's patches of a dataset."""
+        return {
+            name: f"{name}-{short_digest(dump(settings), self.study.seed)}"
+            for name, settings in self.study.samplers.items()
+        }
+
+    @functools.cached_property
+    def encoder_ids(self) -> dict[str, str]:
+        """Identity of each encoder's embeddings of patches."""
+        return {name: f"{name}-{short_digest(dump(settings))}" for name, settings in self.study.encoders.items()}
+
+    @functools.cached_property
+    def selector_ids(self) -> dict[str, str]:
+        """Identity of each selector's rankings of embeddings."""
+        return {
+            name: f"{name}-{short_digest(dump(settings), self.study.seed)}"
+            for name, settings in self.study.selectors.items()
+        }
+
+    def _teacher_id(self, dataset: str, sampler: str, teacher: str) -> str:
+        """Identity of a teacher that is trained on patches of a dataset."""
+        references = self.references_of(dataset, sampler, teacher)
+        ids = [self.dataset_ids[references[0]], self.sampler_ids[references[1]]] if references else []
+        facts = (dump(self.study.teachers[teacher]), self.study.seed, self.splits_ids[dataset], ids)
+        return f"{teacher}-{short_digest(*facts)}"
+
+    # Files
+
+    def _file(self, rule: str, **wildcards: Any) -> str:
+        return PATHS[rule].format(study=self.study.name, **wildcards)
+
+    def images_file(self, dataset: str) -> str:
+        """The images table of a dataset."""
+        return self._file("index_dataset", dataset=self.dataset_ids[dataset])
+
+    def splits_file(self, dataset: str) -> str:
+        """The splits table of a dataset."""
+        return self._file("split_dataset", dataset=self.dataset_ids[dataset], splits=self.splits_ids[dataset])
+
+    def patches_file(self, dataset: str, sampler: str) -> str:
+        """The patch table of a dataset and sampler."""
+        return self._file("sample_patches", dataset=self.dataset_ids[dataset], sampler=self.sampler_ids[sampler])
+
+    def embeddings_file(self, table: EmbeddingTable) -> str:
+        """The embeddings of a dataset, sampler and encoder."""
+        return self._file("embed_patches", **self._table_ids(table))
+
+    def selection_files(self, table: EmbeddingTable, selectors: Iterable[str]) -> list[str]:
+        """Rankings of an embedding table, in the order of the selectors; all patches need none."""
+        ids = [self.selector_ids[name] for name in selectors if name != ALL]
+        return [self._file("select_patches", **self._table_ids(table), selector=selector) for selector in ids]
+
+    def teacher_file(self, job: TeacherJob) -> str:
+        """The weights of a teacher."""
+        return PATHS["pretrain_teacher"].format(**self._teacher_ids(job))
+
+    def _table_ids(self, table: EmbeddingTable) -> dict[str, str]:
+        return {
+            "dataset": self.dataset_ids[table.dataset],
+            "sampler": self.sampler_ids[table.sampler],
+            "encoder": self.encoder_ids[table.encoder],
+        }
+
+    def _teacher_ids(self, job: TeacherJob) -> dict[str, str]:
+        return {
+            "dataset": self.dataset_ids[job.dataset],
+            "sampler": self.sampler_ids[job.sampler],
+            "teacher": self.teacher_id(job.dataset, job.sampler, job.teacher),
+            "split": job.split,
+        }
+
+    # Jobs by their first output
+
+    @functools.cached_property
+    def jobs(self) -> dict[str, Job]:
+        """Every job by its first output."""
+        work = [
+            *self._dataset_jobs(),
+            *(self._sample_job(dataset, sampler) for dataset, sampler in sorted(self.sampled)),
+            *self._embedding_jobs(),
+            *map(self._teacher_job, self.teacher_jobs),
+            *(job for mlp, variants in self.mlp_jobs.items() for job in self._mlp_jobs_of(mlp, variants)),
+            *(job for student in self.student_jobs for job in self._student_jobs_of(student)),
+            *map(self._cross_job, self.cross_tests),
+        ]
+        return {job.output: job for job in [*work, *self._study_jobs(work)]}
+
+    def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
+        """The job of a rule with these wildcards.
+
+        Raises:
+            KeyError: The study has no such job.
+        """
+        return self.jobs[PATHS[rule].format(**wildcards)]
+
+    def outputs(self, *rules: str) -> list[str]:
+        """First outputs of all jobs of some rules."""
+        return [output for output, job in self.jobs.items() if job.rule in rules]
+
+    def _dataset_jobs(self) -> Iterator[Job]:
+        for dataset in sorted({name for name, _ in self.sampled} | set(self.shown_datasets)):
+            settings, origin = self.study.datasets[dataset], source_of(self.study, dataset).origin
+            files, ids = {"files": self.files_ids[dataset]}, {"dataset": self.dataset_ids[dataset]}
+            names = {"dataset": dataset}
+            if origin == "archive":
+                params = {
+                    "name": dataset,
+                    "source": settings.source,
+                    "root": self.root_of(dataset),
+                    "url": settings.url,
+                }
+                yield Job("retrieve_dataset", files, names, params=params)
+            if origin == "rendered":
+                params = {"source": settings.source, "root": self.root_of(dataset), "seed": self.study.seed}
+                yield Job("render_dataset", files, names, {"pristine": self._pristine_images(dataset)}, params)
+            inputs = {
+                "labels": self._label_file(dataset),
+                "manifest": [self._file("retrieve_dataset", **files)] if origin == "archive" else [],
+            }
+            params = {**self._index_params(dataset), "name": dataset, "files": self._changed_files(dataset)}
+            labels = source_of(self.study, dataset).labels
+            modules = (format_module(labels),) if labels else ()
+            yield Job("index_dataset", ids, names, inputs, params, modules)
+            images = {"images": self.images_file(dataset)}
+            if dataset in self._split_datasets:
+                splits = {**ids, "splits": self.splits_ids[dataset]}
+                yield Job("split_dataset", splits, names, images, self._split_params(dataset))
+
+    @functools.cached_property
+    def _split_datasets(self) -> set[str]:
+        """Datasets whose splits some job reads."""
+        pristine = {job.dataset for job in self.teacher_jobs}
+        return {*self.trained_datasets, *pristine}
+
+    def _images_folder(self, dataset: str) -> str:
+        if source_of(self.study, dataset).origin == "rendered":
+            return f"results/render_dataset/{self.files_ids[dataset]}"
+        return self.root_of(dataset)
+
+    def _index_params(self, dataset: str) -> dict[str, Any]:
+        settings = self.study.datasets[dataset]
+        record = source_of(self.study, dataset).model_dump(mode="json", exclude=_NOT_INDEXED)
+        return {
+            "source": settings.source,
+            "root": self._images_folder(dataset),
+            "kind": kind_of(self.study, dataset),
+            "score_range": list(settings.score_range or []),
+            "on_error": settings.on_error,
+            "record": text(record),
+        }
+
+    def _split_params(self, dataset: str) -> dict[str, Any]:
+        evaluation = self.study.evaluation
+        return {
+            "splits": evaluation.splits,
+            "kinds": list(self.study.datasets[dataset].splits),
+            "test_fraction": evaluation.test_fraction,
+            "val_fraction": evaluation.val_fraction,
+            "seed": self.study.seed,
+        }
+
+    def _label_file(self, dataset: str) -> list[str]:
+        """A dataset's images.csv, where one is rendered or the user wrote one.
+
+        A missing one is no missing input: the job itself says what to write. One that came in an archive is part of what
+        retrieve_dataset answers for.
+        """
+        record, file = source_of(self.study, dataset), f"{self._images_folder(dataset)}/images.csv"
+        if record.origin == "rendered":
+            return [file]
+        written = (self.folder / file).is_file() and (record.origin == "folder" or record.labels)
+        return [file] if written else []
+
+    def _pristine_images(self, dataset: str) -> list[str]:
+        """The user's panoramas that a study distorts."""
+        root = self.folder / self.root_of(dataset)
+        given = self.study.datasets[dataset].source == "panoramas" and root.is_dir()
+        return sorted(f"{self.root_of(dataset)}/{p.name}" for p in root.iterdir() if p.is_file()) if given else []
+
+    def _changed_files(self, dataset: str) -> str:
+        """What tells that a listed image was replaced, deleted or added: a fingerprint of the user's folder.
+
+        An archive's folder counts once it differs from what retrieve_dataset left, which its manifest holds.
+        """
+        origin = source_of(self.study, dataset).origin
+        if origin == "rendered":
+            return ""
+        fingerprint = folder_fingerprint(self.folder / self.root_of(dataset))
+        if origin == "folder":
+            return fingerprint
+        manifest = self.folder / self._file("retrieve_dataset", files=self.files_ids[dataset])
+        if not manifest.is_file():
+            return ""
+        retrieved = json.loads(manifest.read_text(encoding="utf-8")).get("fingerprint", "")
+        return "" if fingerprint == retrieved else fingerprint
+
+    def _sample_job(self, dataset: str, sampler: str) -> Job:
+        settings = self.study.samplers[sampler]
+        return Job(
+            "sample_patches",
+            {"dataset": self.dataset_ids[dataset], "sampler": self.sampler_ids[sampler]},
+            {"dataset": dataset, "sampler": sampler},
+            {"images": self.images_file(dataset), "files": list(settings.files())},
+            {"sampler": text(dump(settings)), "seed": self.study.seed},
+            (SAMPLERS.module(settings.method),),
+        )
+
+    @functools.cached_property
+    def rankings(self) -> set[tuple[EmbeddingTable, str]]:
+        """(embedding table, selector) of every ranking that a training or a figure reads."""
+        wanted = {(job.table, selector) for job, variants in self.mlp_jobs.items() for selector, _ in variants}
+        wanted |= {(job.table, job.selector) for job in self.student_jobs}
+        for experiment in self.study.experiments:
+            if not reads_metrics(experiment):
+                names = selectors_of(self.study, experiment)
+                wanted |= {(table, name) for table in tables_of(self.study, experiment) for name in names}
+        return {(table, selector) for table, selector in wanted if selector != ALL}
+
+    @functools.cached_property
+    def embedded(self) -> set[EmbeddingTable]:
+        """Embedding tables that an MLP learns from, a selector ranks or a figure shows; deep students need none."""
+        shown = [e for e in self.study.experiments if not reads_metrics(e)]
+        return {
+            *(job.table for job in self.mlp_jobs),
+            *(table for table, _ in self.rankings),
+            *(table for experiment in shown for table in tables_of(self.study, experiment)),
+        }
+
+    def _embedding_jobs(self) -> Iterator[Job]:
+        for table in sorted(self.embedded):
+            settings = self.study.encoders[table.encoder]
+            inputs = {
+                "images": self.images_file(table.dataset),
+                "patches": self.patches_file(table.dataset, table.sampler),
+                "weights_file": weights_files(settings),
+            }
+            params = {"encoder": text(dump(settings))}
+            modules = (ENCODERS.module(settings.backend),)
+            yield Job("embed_patches", self._table_ids(table), table._asdict(), inputs, params, modules)
+        for table, name in sorted(self.rankings):
+            selector = self.study.selectors[name]
+            yield Job(
+                "select_patches",
+                {**self._table_ids(table), "selector": self.selector_ids[name]},
+                {**table._asdict(), "selector": name},
+                {"embeddings": self.embeddings_file(table)},
+                {"selector": text(dump(selector)), "seed": self.study.seed},
+                (SELECTORS.module(selector.method),),
+            )
+
+    def _mlp_jobs_of(self, job: MlpJob, variants: list[Variant]) -> Iterator[Job]:
+        wildcards = {"study": self.study.name, **vars(job)}
+        selectors = sorted({selector for selector, _ in variants} - {ALL})
+        shared = {
+            "images": self.images_file(job.dataset),
+            "embeddings": self.embeddings_file(job.table),
+            "selections": self.selection_files(job.table, selectors),
+        }
+        names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder}
+        names |= {"student": job.student, "teacher": ""}
+        training = {
+            "student": text(dump(self.study.students[job.student])),
+            "sampler": text(dump(self.study.samplers[job.sampler])),
+            "encoder": text(dump(self.study.encoders[job.encoder])),
+            "selectors": text(selectors),
+            "variants": text(variants),
+            "names": text(names),
+            "seed": self.study.seed,
+        }
+        modules = (STUDENTS.module(self.study.students[job.student].model),)
+        inputs = {**shared, "splits": self.splits_file(job.dataset)}
+        trained = Job("train_mlps", wildcards, vars(job), inputs, training, modules)
+        yield trained
+        prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params()}
+        yield Job("predict_mlps", wildcards, vars(job), {**shared, "weights": trained.output}, prediction, modules)
+
+    def _scoring_params(self) -> dict[str, Any]:
+        evaluation = self.study.evaluation
+        return {"pooling": evaluation.pooling, "test_patches": evaluation.test_patches}
+
+    def _reference_files(self, dataset: str, sampler: str, split: str, teacher: str) -> list[str]:
+        """Tables of the pristine images that a teacher, or a student of it, compares with."""
+        references = self.references_of(dataset, sampler, teacher)
+        if references is None:
+            return []
+        files = [self.images_file(references[0]), self.patches_file(*references)]
+        own = self.study.teachers[teacher].pristine_dataset() == TARGET and split != EVERY_IMAGE
+        return [*files, self.splits_file(references[0])] if own else files
+
+    def _teacher_job(self, job: TeacherJob) -> Job:
+        teacher = self.study.teachers[job.teacher]
+        names = {"train_dataset": job.dataset, "sampler": job.sampler, "teacher": job.teacher}
+        return Job(
+            "pretrain_teacher",
+            self._teacher_ids(job),
+            vars(job),
+            {
+                "images": self.images_file(job.dataset),
+                "splits": self.splits_file(job.dataset),
+                "patches": self.patches_file(job.dataset, job.sampler),
+                "references": self._reference_files(job.dataset, job.sampler, job.split, job.teacher),
+                "weights_file": weights_files(teacher),
+            },
+            {
+                "teacher": text(dump(teacher)),
+                "sampler": text(dump(self.study.samplers[job.sampler])),
+                "size": teacher.size or self.study.samplers[job.sampler].size,
+                "split": job.split,
+                "names": text(names),
+                "seed": self.study.seed,
+            },
+            (TEACHERS.module(teacher.model),),
+        )
+
+    def _student_wildcards(self, job: StudentJob) -> dict[str, Any]:
+        return {"study": self.study.name, **{name: str(value) for name, value in vars(job).items()}}
+
+    def _student_jobs_of(self, job: StudentJob) -> Iterator[Job]:
+        student = self.study.students[job.student]
+        teachers = self.teachers_of(job)
+        with_references = [
+            teacher.teacher for teacher in teachers.values() if self.study.teachers[teacher.teacher].uses_references
+        ]
+        compared = with_references[0] if with_references else None
+        roles = {role: teacher.teacher for role, teacher in teachers.items()}
+        names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder, "selector": job.selector}
+        names |= {"keep": job.keep, "student": job.student, "split": job.split, "teacher": "+".join(roles.values())}
+        shared = {
+            "images": self.images_file(job.dataset),
+            "patches": self.patches_file(job.dataset, job.sampler),
+            "selection": self.selection_files(job.table, [job.selector]),
+        }
+        inputs = {
+            **shared,
+            "splits": self.splits_file(job.dataset),
+            "teachers": [self.teacher_file(teacher) for teacher in teachers.values()],
+            "teacher_sidecars": [
+                path_of("pretrain_teacher", ".json").format(**self._teacher_ids(teacher))
+                for teacher in teachers.values()
+            ],
+            "references": self._reference_files(job.dataset, job.sampler, str(job.split), compared) if compared else [],
+            "weights_file": weights_files(student),
+        }
+        params = {
+            "student": text(dump(student, {"splits"})),
+            "sampler": text(dump(self.study.samplers[job.sampler])),
+            "size": student.size or self.study.samplers[job.sampler].size,
+            "teachers": json.dumps(roles),  # in the order of the inputs
+            "reference_patches": self.study.teachers[compared].reference_patches() if compared else 0,
+            "names": text(names),
+            "seed": self.study.seed,
+        }
+        network = STUDENTS.module(student.model)
+        taught_by = {TEACHERS.module(self.study.teachers[name].model) for name in roles.values()}
+        wildcards = self._student_wildcards(job)
+        trained = Job("train_student", wildcards, vars(job), inputs, params, (network, *sorted(taught_by)))
+        yield trained
+        weights = {"weights": trained.output, "sidecar": trained.file(".json")}
+        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._scoring_params(), (network,))
+
+    def _cross_job(self, test: CrossTest) -> Job:
+        wildcards = {**self._student_wildcards(test.job), "tested": test.tested}
+        trained = PATHS["train_student"].format(**wildcards)
+        inputs = {
+            "images": self.images_file(test.tested),
+            "patches": self.patches_file(test.tested, test.job.sampler),
+            "selection": [],
+            "weights": trained,
+            "sidecar": path_of("train_student", ".json").format(**wildcards),
+        }
+        modules = (STUDENTS.module(self.study.students[test.job.student].model),)
+        names = {**vars(test.job), "tested": test.tested}
+        return Job("predict_cross", wildcards, names, inputs, self._scoring_params(), modules)
+
+    # Jobs of the study as one
+
+    def _study_jobs(self, work: Iterable[Job]) -> Iterator[Job]:
+        study, evaluation = {"study": self.study.name}, self.study.evaluation
+        trained = {
+            "images": [self.images_file(name) for name in self.trained_datasets],
+            "splits": [self.splits_file(name) for name in self.trained_datasets],
+        }
+        predictions = [job.output for rule in PREDICTIONS for job in work if job.rule == rule]
+        params = {
+            "datasets": text(self.trained_datasets),
+            "logistic": evaluation.logistic,
+            "draws": evaluation.bootstrap,
+            "seed": self.study.seed,
+        }
+        evaluated = Job("evaluate", study, inputs={**trained, "predictions": predictions}, params=params)
+        yield evaluated
+        inputs = {"splits": trained["splits"], "metrics": evaluated.output}
+        compared = Job("compare", study, inputs=inputs, params={"datasets": text(self.trained_datasets)})
+        yield compared
+        costs = self._costs_job(work)
+        yield costs
+        shown = {
+            "images": [self.images_file(name) for name in self.shown_datasets],
+            "summary": f"results/studies/{self.study.name}/summary.parquet",
+            "comparisons": compared.output,
+            "costs": costs.output,
+        }
+        shown_params = {"datasets": text(self.shown_datasets)}
+        histories = [path_of("train_mlps", ".history.parquet").format(**study, **vars(job)) for job in self.mlp_jobs]
+        histories += [
+            path_of("train_student", ".history.parquet").format(**self._student_wildcards(job))
+            for job in self.student_jobs
+        ]
+        for experiment in self.study.experiments:
+            yield self._plot_job(experiment, {**shown, "histories": histories}, shown_params)
+        yield self._report_job(shown, shown_params)
+
+    def _costs_job(self, work: Iterable[Job]) -> Job:
+        jobs = [job for job in work if job.rule in COUNTED]
+        facts = [
+            {
+                "rule": job.rule,
+                "names": dict(job.names),
+                "benchmark": job.benchmark,
+                "sidecar": job.file(".json") if job.output.endswith(".safetensors") else None,
+            }
+            for job in jobs
+        ]
+        inputs = {"files": [job.output for job in jobs]}
+        return Job("collect_costs", {"study": self.study.name}, inputs=inputs, params={"jobs": text(facts)})
+
+    def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
+        wildcards = {"study": self.study.name, "experiment": experiment.name}
+        selectors = selectors_of(self.study, experiment)
+        methods = sorted({self.study.selectors[name].method for name in selectors})
+        ranking = methods if FIGURES.spec(experiment.figure).ranks else []
+        modules = (FIGURES.module(experiment.figure), *(SELECTORS.module(method) for method in ranking))
+        looks = [(SELECTORS[method].label, SELECTORS[method].colour, SELECTORS[method].marker) for method in methods]
+        drawn = {"experiment": resolve(self.study, experiment).model_dump_json(), "looks": text(looks)}
+        if reads_metrics(experiment):
+            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params}, modules)
+        tables = tables_of(self.study, experiment)
+        rankings = [file for table in tables for file in self.selection_files(table, selectors)]
+        inputs = {
+            "images": [self.images_file(table.dataset) for table in tables],
+            "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
+            "embeddings": [self.embeddings_file(table) for table in tables],
+            "selections": rankings,
+            "traces": [file.removesuffix(".parquet") + ".trace.parquet" for file in rankings],
+        }
+        return Job("plot_selection", wildcards, {}, inputs, drawn, modules)
+
+    def _report_job(self, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
+        folder = f"results/studies/{self.study.name}"
+        inputs = {
+            "figures": [f"{folder}/figures/{name}.png" for name in self.experiments],
+            "tables": [f"{folder}/tables/{name}.parquet" for name in self.experiments],
+            **shown,
+        }
+        params = {
+            "study": self.study.model_dump_json(),
+            "experiments": text([resolve(self.study, e).model_dump(mode="json") for e in self.study.experiments]),
+            **params,
+        }
+        captions = tuple(sorted({FIGURES.module(e.figure) for e in self.study.experiments}))
+        return Job("render_report", {"study": self.study.name}, inputs=inputs, params=params, modules=captions)

@@ -1,0 +1,54 @@
+"""Fingerprint of a folder: changes when a file is added, deleted or replaced, without reading any file."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from iqadistill.errors import InputError
+
+# packed archives, which users may delete once they are unpacked: x.zip, x.z01, x.part1.rar, x.r00, x.7z.001, x.tar.gz
+_PACKED = re.compile(r"\.(zip|7z|rar|tgz|tbz2|txz|tar|tar\.(gz|bz2|xz)|[zr]\d+|(zip|7z)\.\d+)$", re.IGNORECASE)
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Digest of path, size and modification time of all files below a folder.
+
+    Hidden files and folders, and packed archives, are left out; linked files and folders are followed.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        16 hexadecimal digits; "" if there is no such folder.
+
+    Raises:
+        InputError: A folder cannot be listed.
+    """
+    if not Path(folder).is_dir():
+        return ""
+    try:
+        lines = sorted(_files(str(folder), "", frozenset()))
+    except OSError as error:
+        raise InputError(
+            f"{error.filename}: cannot be listed ({error.strerror}); make it readable, or name another folder as root."
+        ) from None
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _files(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """A line of path, size and modification time for every file; `above` are the folders that lead here."""
+    facts = Path(folder).stat()
+    here = (facts.st_dev, facts.st_ino)
+    if here in above:  # a link back to a folder that leads here
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _files(entry.path, f"{prefix}{entry.name}/", above | {here})
+            elif entry.is_file() and not _PACKED.search(entry.name):
+                facts = entry.stat()
+                yield f"{prefix}{entry.name}\0{facts.st_size}\0{facts.st_mtime_ns}"

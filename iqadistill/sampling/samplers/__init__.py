@@ -1,0 +1,1 @@
+"""Samplers, one file each: their settings and how they sample."""

@@ -1,0 +1,130 @@
+"""Settings that all samplers share, and those of samplers for flat images and for panoramas."""
+
+import math
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
+from iqadistill.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class SamplerSettings(Settings):
+    """Settings of one sampler: which patches are taken from an image.
+
+    A new sampler is one file in `iqadistill/sampling/samplers/`: a subclass of `FlatSamplerSettings` or `SphereSamplerSettings`
+    whose `method` is the name of the file.
+
+    Attributes:
+        kind: Images that the sampler is for: "flat" images or panoramas ("sphere").
+    """
+
+    kind: ClassVar[Literal["flat", "sphere"]]
+
+    method: str = Field(description="name of the sampler; default: the entry's name")
+    count: int = Field(180, ge=1, description="largest number of patches of an image")
+    size: int = Field(224, ge=8, description="side of a patch in pixels")
+
+    @property
+    def varies_in_size(self) -> bool:
+        """Whether patches of different images can differ in size, so that an encoder or student must bring them to one."""
+        return False
+
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that the sampler reads besides the images."""
+        return ()
+
+    @abstractmethod
+    def check_image(self, width: int, height: int, name: str) -> None:
+        """Refuse an image that patches cannot be placed on.
+
+        Args:
+            width: Width of the image in pixels.
+            height: Height of the image in pixels.
+            name: Name of the image in the message.
+
+        Raises:
+            InputError: The image is too small, or its width is odd where the sampler needs an even one.
+        """
+
+    @abstractmethod
+    def sample(self, images: "pa.Table", *, seed: int) -> "pa.Table":
+        """Place patches on every usable image.
+
+        Args:
+            images: Table "images".
+            seed: Seed; the random stream of an image depends on it and on the image_id only.
+
+        Returns:
+            Table "patches".
+
+        Raises:
+            InputError: Patches cannot be placed on an image; the message names it.
+        """
+
+
+class FlatSamplerSettings(SamplerSettings):
+    """Settings of a sampler that crops flat images."""
+
+    kind: ClassVar[Literal["flat", "sphere"]] = "flat"
+
+    longer_side: int | None = Field(
+        None,
+        ge=8,
+        description="the side of a crop is `size` pixels of the image after its longer side is resized to `longer_side`; the "
+        "encoder then needs a size; default: pixels of the image as it is",
+    )
+
+    @property
+    def varies_in_size(self) -> bool:
+        """Whether crops of different images can differ in size."""
+        return self.longer_side is not None
+
+    def crop_side(self, width: int, height: int) -> int:
+        """Side of a crop in pixels of an image of `width` x `height` pixels."""
+        return scaled_side(self.size, width, height, self.longer_side)
+
+    def check_image(self, width: int, height: int, name: str) -> None:
+        """Refuse an image smaller than a crop."""
+        check_patch_fits(width, height, name, self.crop_side(width, height))
+
+
+class SphereSamplerSettings(SamplerSettings):
+    """Settings of a sampler of viewports of panoramas."""
+
+    kind: ClassVar[Literal["flat", "sphere"]] = "sphere"
+
+    fov: float = Field(60.0, gt=0, lt=180, description="full horizontal angle of a viewport in degrees")
+
+    @property
+    def fov_radians(self) -> float:
+        """Full horizontal angle of a viewport in radians."""
+        return math.radians(self.fov)
+
+    def check_image(self, width: int, height: int, name: str) -> None:
+        """Refuse a panorama of odd width."""
+        check_panorama(width, name)
+
+
+class ProjectedSamplerSettings(SphereSamplerSettings):
+    """Settings of a sampler whose patches are viewports or crops of the equirectangular plane."""
+
+    projection: Literal["viewport", "crop"] = Field(
+        "viewport", description="viewport: rectilinear view; crop: pixels of the equirectangular plane"
+    )
+
+    def check_image(self, width: int, height: int, name: str) -> None:
+        """Refuse a panorama of odd width (viewports) or one smaller than a crop."""
+        if self.projection == "crop":
+            check_patch_fits(width, height, name, self.size)
+        else:
+            super().check_image(width, height, name)
+
+
+def scaled_side(size: int, width: int, height: int, longer_side: int | None) -> int:
+    """Side in pixels of a crop that is `size` pixels wide once the image's longer side is resized to `longer_side`."""
+    return size if longer_side is None else round(size * max(width, height) / longer_side)

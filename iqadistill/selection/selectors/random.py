@@ -1,0 +1,36 @@
+"""Random selection: the control of every selector."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from iqadistill.selection.base import Selector, ranked
+from iqadistill.selection.settings import SelectorSettings
+
+
+class RandomSettings(SelectorSettings):
+    """A uniform random order."""
+
+    label: ClassVar[str] = "random"
+    colour: ClassVar[str] = "#8a8a8a"
+    marker: ClassVar[str] = "."
+    order: ClassVar[int] = 90
+
+    method: Literal["random"] = Field("random", description="Name of the selector; default: the entry's name.")
+
+    def create(self, device: str = "cpu") -> "RandomSelector":
+        """The selector; it computes on no device."""
+        return RandomSelector()
+
+
+class RandomSelector(Selector):
+    """A uniform random order, the same for the same seed and number of patches."""
+
+    def __init__(self, random_state: int = 0):
+        self.random_state = random_state
+
+    def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
+        return [
+            ranked(np.random.default_rng(seed).permutation(len(X))) for X, seed in zip(matrices, seeds, strict=True)
+        ]

@@ -1,0 +1,159 @@
+import pytest
+
+from iqadistill.config import check_study
+from iqadistill.config.jobs import Plan, TeacherJob
+from iqadistill.errors import InputError
+
+
+@pytest.fixture
+def raw():
+    return {
+        "name": "taught",
+        "datasets": {"kadid10k": {}, "livec": {}, "div2k": {}, "csiq": {}},
+        "samplers": {"random_crops": {"count": 4, "size": 32}, "lat": {"count": 4, "size": 32}},
+        "encoders": {"tiny": {"model": "test_resnet"}},
+        "selectors": {},
+        "keep": [0.5, 1.0],
+        "teachers": {
+            "nar": {"model": "nar_teacher"},
+            "nar_target": {"model": "nar_teacher", "pretrain_on": "target", "pristine": "target"},
+            "cnn": {"model": "regressor"},
+        },
+        "students": {"rkiqt": {"nar": "nar", "conv": "cnn"}, "rkiqt_other": {"nar": "nar_target", "conv": "cnn"}},
+        "evaluation": {"splits": 2},
+        "experiments": [{"figure": "students", "datasets": ["kadid10k", "livec"], "students": ["rkiqt"]}],
+    }
+
+
+def taught(raw, dataset):
+    """Teacher jobs of the students of a dataset's first split, by role."""
+    plan = Plan(check_study(raw))
+    job = next(job for job in plan.student_jobs if job.dataset == dataset and job.split == 0)
+    return plan.teachers_of(job)
+
+
+def refused(raw, *parts):
+    with pytest.raises(InputError) as caught:
+        check_study(raw)
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_teacher_of_another_dataset_learns_from_all_of_it(raw):
+    assert taught(raw, "livec") == {
+        "nar": TeacherJob("kadid10k", "random_crops", "nar", "all"),
+        "conv": TeacherJob("livec", "random_crops", "cnn", "0"),
+    }
+
+
+def test_what_a_student_is_tested_on_never_teaches_its_teacher(raw):
+    assert taught(raw, "kadid10k")["nar"] == TeacherJob("kadid10k", "random_crops", "nar", "0")
+    raw["experiments"][0] |= {"datasets": ["csiq"], "students": ["rkiqt_other"]}
+    assert taught(raw, "csiq")["nar"] == TeacherJob("csiq", "random_crops", "nar_target", "0")
+    # the same images under another name would get past
+    raw["experiments"][0] |= {"datasets": ["kadid"], "students": ["rkiqt"]}
+    raw["datasets"]["kadid"] = {"source": "kadid10k"}
+    refused(raw, "teachers.nar.pretrain_on", "'kadid10k' holds images that 'rkiqt' is tested on ('kadid')")
+
+
+def test_students_of_a_teacher_are_not_tested_on_what_taught_it(raw):
+    raw["experiments"] = [
+        {"figure": "cross_dataset", "datasets": ["livec"], "tested_on": ["csiq", "kadid10k"], "students": ["rkiqt"]}
+    ]
+    refused(raw, "teachers.nar.pretrain_on", "'rkiqt' is tested on ('kadid10k')")
+    raw["experiments"][0]["tested_on"] = ["csiq"]
+    raw["teachers"]["nar"]["pristine"] = "csiq"
+    refused(raw, "teachers.nar.pristine", "'csiq' holds images that 'rkiqt' is tested on")
+    raw["teachers"]["nar"]["pristine"] = "div2k"
+    raw["datasets"]["livec_again"] = {"source": "livec"}
+    raw["experiments"][0]["tested_on"] = ["livec_again"]
+    refused(raw, "tested_on: 'livec_again' holds the images of 'livec'")
+    raw["experiments"][0]["tested_on"] = ["livec"]
+    refused(raw, "tested_on: 'livec'")
+    raw["experiments"][0] |= {"tested_on": ["csiq"], "students": ["mlp", "rkiqt"]}
+    raw["students"]["mlp"] = {}
+    refused(raw, "students: 'mlp' learns from embeddings")
+    raw["experiments"][0]["students"] = ["rkiqt"]
+    raw["experiments"][0]["tested_on"] = ["csiq", "livec"]
+    tests = Plan(check_study(raw)).cross_tests
+    assert {(test.job.dataset, test.tested, test.job.split) for test in tests} == {
+        ("livec", "csiq", 0),
+        ("livec", "csiq", 1),
+    }
+
+
+def test_references_of_the_tested_contents_are_refused_but_for_those_of_the_training_images(raw):
+    raw["teachers"]["nar"] |= {"pristine": "csiq", "pretrain_on": "target"}
+    raw["experiments"][0] |= {"datasets": ["csiq"]}
+    refused(raw, "teachers.nar.pristine", "target")
+    raw["teachers"]["nar"]["pristine"] = "target"
+    plan = Plan(check_study(raw))
+    (job, _) = [job for job in plan.teacher_jobs if job.teacher == "nar"]
+    assert plan.references_of(job.dataset, job.sampler, "nar") == ("csiq", "random_crops")
+
+
+def test_a_teacher_is_trained_once_for_all_its_students(raw):
+    raw["students"]["rkiqt_second"] = {"nar": "nar", "conv": "cnn", "reverse": False}
+    raw["experiments"][0]["students"] = ["rkiqt", "rkiqt_second"]
+    names = [(job.dataset, job.teacher, job.split) for job in Plan(check_study(raw)).teacher_jobs]
+    assert sorted(names) == [
+        *(("kadid10k", "cnn", split) for split in "01"),
+        *(("kadid10k", "nar", split) for split in ("0", "1", "all")),
+        *(("livec", "cnn", split) for split in "01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"nar": "narr"}, "students.rkiqt.nar: 'narr' is not defined"),
+        ({"conv": "nar"}, "students.rkiqt.conv: 'nar' is a nar_teacher"),
+        ({"tokens": ["cls", "inv"]}, "students.rkiqt.conv"),
+        ({"head": "linear", "nar": None}, "students.rkiqt.conv"),
+        ({"tokens": ["conv", "cls"]}, "tokens are cls first"),
+        ({"masking": "checkerboard"}, "students.rkiqt.masking: unknown value 'checkerboard'"),
+    ],
+)
+def test_wrong_student_is_refused(raw, change, sentence):
+    raw["students"]["rkiqt"] |= change
+    refused(raw, sentence)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"pristine": "div3k"}, "teachers.nar.pristine: 'div3k' is not defined under datasets"),
+        ({"pretrain_on": "div2k"}, "teachers.nar.pretrain_on: 'div2k' has no scores"),
+        ({"pristine": "target", "pretrain_on": "target"}, "teachers.nar.pristine: 'livec' has no pristine images"),
+        ({"sampler": "lat"}, "teachers.nar.sampler: 'lat' does not fit"),
+        ({"patience": 2}, "teachers.nar.patience"),
+        ({"model": "nar"}, "teachers.nar.model: unknown value 'nar'"),
+        ({"mixer": 3}, "teachers.nar.mixer: unknown key"),
+    ],
+)
+def test_wrong_teacher_is_refused(raw, change, sentence):
+    raw["experiments"][0]["datasets"] = ["livec"]
+    raw["teachers"]["nar"] |= change
+    refused(raw, sentence)
+
+
+def test_lists_of_lists_make_a_grid_of_settings_that_are_lists(raw):
+    raw["students"]["rkiqt"] |= {"generator": [[], [3], [5, 5]], "tokens": ["cls", "conv"]}
+    study = check_study(raw)
+    members = {name: study.students[name].generator for name in study.grids["rkiqt"]}
+    assert members == {"rkiqt.generator-none": (), "rkiqt.generator-3": (3,), "rkiqt.generator-5-5": (5, 5)}
+
+
+def test_folders_of_ones_own_are_told_apart_by_their_place(raw):
+    raw["datasets"] |= {"ours": {"source": "images", "root": "a"}, "theirs": {"source": "images", "root": "b"}}
+    raw["teachers"]["nar"]["pretrain_on"] = "theirs"
+    raw["experiments"][0]["datasets"] = ["ours"]
+    assert taught(raw, "ours")["nar"].split == "all"
+    raw["datasets"]["theirs"]["root"] = "a"
+    refused(raw, "teachers.nar.pretrain_on", "'theirs' holds images")
+
+
+def test_rednet_has_no_weights_to_download(raw):
+    raw["teachers"]["cnn"]["backbone"] = "rednet26"
+    refused(raw, "teachers.cnn", "weights")
+    raw["teachers"]["cnn"]["weights"] = "rednet26.pth"
+    assert check_study(raw).teachers["cnn"].weights == "rednet26.pth"

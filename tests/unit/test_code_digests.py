@@ -1,0 +1,126 @@
+"""For edits of single files of the package: exactly which jobs of the default study rerun."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+# file -> labels of the jobs whose code digest changes; a label is the rule, with the entry it names where that matters
+DEEP = {"train_student[adtrs]", "train_student[rkiqt]", "pretrain_teacher[nar]", "pretrain_teacher[cnn]"}
+SCORED = {"predict[adtrs]", "predict[rkiqt]"}
+RESIDUAL = {"select_patches[residual]", "select_patches[highest_residual]"}
+EDITS = {
+    "datasets/retrieval/unpackers.py": {"retrieve_dataset"},
+    "datasets/retrieval/downloading.py": {"retrieve_dataset"},
+    "datasets/galleries/rooms.py": {"render_dataset"},
+    "datasets/splits.py": {"split_dataset"},
+    "sampling/equirectangular.py": {"sample_patches[lat]", "sample_patches[erp]"},
+    "sampling/scanpath.py": {"sample_patches[sp]"},
+    "selection/irls.py": RESIDUAL | {"plot_selection[duplicates]"},
+    "selection/selectors/kcenter.py": {"select_patches[kcenter]"},
+    "encoders/folding.py": {"embed_patches"},
+    "models/mlp.py": {"train_mlps", "predict_mlps"},
+    "training/mlp/stacked_mlps.py": {"train_mlps", "predict_mlps"},
+    "models/adtrs/student.py": {"train_student[adtrs]", "predict[adtrs]"},
+    "losses/ranking.py": {"train_student[adtrs]", "predict[adtrs]"},
+    "models/rkiqt/nar_teacher.py": {"pretrain_teacher[nar]", "train_student[rkiqt]", "predict[rkiqt]"},
+    "models/rkiqt/distillation.py": {"train_student[rkiqt]", "predict[rkiqt]"},
+    "training/deep/epoch_plan.py": DEEP,
+    "evaluation/bootstrap.py": {"evaluate"},
+    "figures/sensitivity.py": {"plot_metrics[sensitivity]", "render_report"},
+    "report/tables.py": {"render_report"},
+    "cli/score.py": set(),
+    "scoring/score.py": set(),
+    "config/checks.py": set(),
+}
+
+PROGRAM = """
+import json, pathlib, sys
+import yaml
+from iqadistill import provenance
+from iqadistill.config import Plan, check_study
+
+def label(job):
+    entry = {
+        "sample_patches": lambda: json.loads(job.params["sampler"])["method"],
+        "select_patches": lambda: json.loads(job.params["selector"])["method"],
+        "train_student": lambda: job.names["student"], "predict": lambda: job.names["student"],
+        "pretrain_teacher": lambda: job.names["teacher"],
+        "plot_metrics": lambda: json.loads(job.params["experiment"])["figure"],
+        "plot_selection": lambda: json.loads(job.params["experiment"])["figure"],
+    }.get(job.rule)
+    return f"{job.rule}[{entry()}]" if entry else job.rule
+
+study = yaml.safe_load(pathlib.Path("config.yaml").read_text())
+study["datasets"]["kadid10k"] = {}
+study["experiments"].append({"name": "official", "figure": "rate_sweep", "datasets": ["kadid10k"], "samplers": ["random_crops"]})
+jobs = {(label(job), job.modules, job.rule) for job in Plan(check_study(study)).jobs.values()}
+
+def digests():
+    for cached in (provenance._closure, provenance._package_imports, provenance._defining_module,
+                   provenance._module_file, provenance._parse, provenance._tree):
+        cached.cache_clear()
+    script = {"predict_cross": "predict"}
+    return {(name, modules): provenance.code_digest(f"workflow_scripts/{script.get(rule, rule)}.py", modules)
+            for name, modules, rule in jobs}
+
+before = digests()
+assert digests() == before
+reruns = {}
+for name in json.loads(sys.argv[1]):
+    file = pathlib.Path("iqadistill") / name
+    text = file.read_text()
+    file.write_text(text + "\\n\\nEDITED = 1\\n")
+    after = digests()
+    file.write_text(text + "\\n\\n# a remark\\n")
+    assert digests() == before
+    file.write_text(text)
+    reruns[name] = sorted({key[0] for key in before if after[key] != before[key]})
+sizes = {key[0]: len(provenance.code_modules(f"workflow_scripts/{'predict' if key[0].startswith('predict_cross') else key[0].split('[')[0]}.py", key[1])) for key in before}
+print(json.dumps({"reruns": reruns, "sizes": sizes}))
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Jobs that rerun after each edit, and the number of modules behind each job, in a copy of the package."""
+    folder = tmp_path_factory.mktemp("copy")
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("iqadistill", "workflow_scripts"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+    shutil.copy(REPOSITORY / "config.yaml", folder)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(list(EDITS))],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("file", EDITS)
+def test_edit_reruns_exactly_the_jobs_behind_it(measured, file):
+    assert set(measured["reruns"][file]) == EDITS[file]
+
+
+@pytest.mark.parametrize(
+    ("job", "most"),
+    [
+        ("split_dataset", 6),
+        ("predict_mlps", 18),
+        ("index_dataset", 20),
+        ("evaluate", 12),
+        ("compare", 10),
+        ("collect_costs", 8),
+    ],
+)
+def test_few_modules_stand_behind_a_job(measured, job, most):
+    assert measured["sizes"][job] <= most

@@ -1,0 +1,29 @@
+"""Score every image with every trained MLP."""
+
+import json
+
+import torch
+from job import granted_device
+
+from iqadistill.console import job_log
+from iqadistill.tables import read_table, write_table
+from iqadistill.training.mlp.prediction import predict_mlps
+from iqadistill.training.mlp.trained_mlps import load_mlps
+
+with job_log(snakemake.log[0]), granted_device(snakemake) as device:
+    torch.set_num_threads(snakemake.threads)
+    params, files = snakemake.params, snakemake.input
+    names, selectors = json.loads(params.names), json.loads(params.selectors)
+    selections = [read_table(file, "selection") for file in files.selections]
+    predictions = predict_mlps(
+        load_mlps(files.weights, device=device),
+        read_table(files.embeddings, "embeddings"),
+        read_table(files.images, "images"),
+        dict(zip(selectors, selections, strict=True)),
+        sampler=names["sampler"],
+        encoder=names["encoder"],
+        student=names["student"],
+        pooling=params.pooling,
+        test_patches=params.test_patches,
+    )
+    write_table(predictions, snakemake.output.predictions, "predictions")
