@@ -1,6 +1,6 @@
 """Families of paired tests between variants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +12,7 @@ from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
 ALL, RANDOM = "all", "random"
+COMPARED = ("srcc", "plcc")
 _SWEEP = ["train_dataset", "sampler", "encoder", "teacher", "student"]
 _OF_ONE_SWEEP = ("against_random", "against_all")
 _OF_TWO_STUDENTS = ("students", "against_label_only")
@@ -20,9 +21,6 @@ _OF_TWO_STUDENTS = ("students", "against_label_only")
 def compare_variants(
     metrics: pa.Table,
     splits: Mapping[str, pa.Table],
-    *,
-    compared: Sequence[str] = ("srcc", "plcc"),
-    method: str = "corrected_t",
 ) -> pa.Table:
     """Test variants against each other on the same splits, with Holm's correction inside each family.
 
@@ -35,8 +33,6 @@ def compare_variants(
     Args:
         metrics: Table "metrics".
         splits: Table "splits" of each training dataset, by its name.
-        compared: Metrics to test.
-        method: As for `paired_test`.
 
     Returns:
         Table "comparisons".
@@ -55,7 +51,7 @@ def compare_variants(
     for _, pair in pairs.iterrows():
         first = tuple(pair[name] for name in VARIANT)
         second = (pair["dataset"], *(pair[f"other_{name}"] for name in VARIANT_OVER_SPLITS))
-        for metric in compared:
+        for metric in COMPARED:
             a, b = by_variant[first][metric].sort_index(), by_variant[second][metric].sort_index()
             if pair["family"] in _OF_TWO_STUDENTS:
                 both = a.index.intersection(b.index)
@@ -65,7 +61,7 @@ def compare_variants(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate again."
                 )
             n_train, n_test = sizes[pair["train_dataset"]]
-            outcome = paired_test(a, b, n_train=n_train, n_test=n_test, method=method)
+            outcome = paired_test(a, b, n_train=n_train, n_test=n_test)
             results.append({**pair, "metric": metric, **vars(outcome)})
     if not results:
         return as_table(pd.DataFrame(), "comparisons")

@@ -16,11 +16,11 @@ class PairedTest:
     """Difference of two variants.
 
     Attributes:
-        delta: First minus second: mean over splits, or the Hodges-Lehmann median for "wilcoxon".
+        delta: First minus second, mean over splits.
         low: Lower end of the 95 % interval.
         high: Upper end.
         p: Two-sided p value.
-        test: "corrected_t", "paired_t" or "wilcoxon".
+        test: "corrected_t" or "paired_t".
     """
 
     delta: float
@@ -36,28 +36,26 @@ def paired_test(
     *,
     n_train: float | None = None,
     n_test: float | None = None,
-    method: str = "corrected_t",
 ) -> PairedTest:
     """Test whether two variants differ, given a metric of both on the same splits.
 
     Random splits share images, so the differences of splits are correlated and the ordinary t-test finds differences
     that are none. The corrected resampled t-test (Nadeau and Bengio, 2003) takes the variance of the mean difference as
     (1 / S + n_test / n_train) s^2. Without the two sizes no correction is possible: the splits are then taken as
-    independent and `test` says "paired_t". "wilcoxon" is the signed-rank test, which does not correct for shared images.
+    independent and `test` says "paired_t".
 
     Args:
         a: Metric of the first variant on each split, (S,).
         b: Metric of the second.
         n_train: Training images of a split.
         n_test: Test images of a split.
-        method: "corrected_t" or "wilcoxon".
 
     Returns:
         The difference; its interval and p value are NaN with fewer than two splits, and everything is NaN when the metric
         is undefined on some split.
 
     Raises:
-        InputError: Unknown method, no splits, different numbers of splits, or one size without the other.
+        InputError: No splits, different numbers of splits, or one size without the other.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
@@ -65,10 +63,6 @@ def paired_test(
     if (n_train is None) != (n_test is None) or min(n_train or 1, n_test or 1) <= 0:
         raise InputError(f"paired test: n_train {n_train} and n_test {n_test}; give both, above zero, or neither.")
     difference = a - b
-    if method == "wilcoxon":
-        return _wilcoxon(difference)
-    if method != "corrected_t":
-        raise InputError(f"paired test: unknown method {method!r}; use corrected_t or wilcoxon.")
     return _t_test(difference, None if n_train is None else n_test / n_train)
 
 
@@ -94,23 +88,3 @@ def _t_test(difference: np.ndarray, overlap: float | None) -> PairedTest:
     half = error * stats.t.ppf(0.5 + LEVEL / 2, splits - 1)
     p = 2 * stats.t.sf(abs(delta) / error, splits - 1)
     return PairedTest(delta, delta - half, delta + half, float(p), name)
-
-
-def _wilcoxon(difference: np.ndarray) -> PairedTest:
-    """Exact interval: the Walsh averages between the quantiles of the signed-rank distribution."""
-    splits = len(difference)
-    if np.isnan(difference).any():
-        return PairedTest(np.nan, np.nan, np.nan, np.nan, "wilcoxon")
-    first, second = np.triu_indices(splits)
-    walsh = np.sort((difference[first] + difference[second]) / 2)
-    delta = float(np.median(walsh))
-    if splits < 2:
-        return PairedTest(delta, np.nan, np.nan, np.nan, "wilcoxon")
-    p = 1.0 if not difference.any() else float(stats.wilcoxon(difference).pvalue)
-    ways = np.ones(1)  # number of subsets of the ranks 1..S with each sum
-    for rank in range(1, splits + 1):
-        ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
-    cut = int(np.searchsorted(np.cumsum(ways) / 2**splits, (1 - LEVEL) / 2, side="right"))
-    # too few splits for the level: the interval is the whole line
-    low, high = (walsh[cut - 1], walsh[-cut]) if cut else (-np.inf, np.inf)
-    return PairedTest(delta, float(low), float(high), p, "wilcoxon")
