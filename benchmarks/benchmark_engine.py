@@ -1,10 +1,11 @@
-"""The training engine against the network alone.
+"""Speed of the training of deep networks, compared with the network alone.
 
     python benchmarks/benchmark_engine.py [--device cuda --model resnet50 --side 224 --precision bf16]
 
-The engine trains on crops of JPEG files on disk: it decodes, cuts, flips, steps the optimiser and keeps count. The bare loop
-does forward and backward on one random tensor of the same shape that already lies on the device. Both run in turn; their ratio
-is the share of the bare speed that the engine reaches, with all patches kept in memory and with every image decoded every epoch.
+`train_network` trains on crops of JPEG files on disk: it decodes, crops, flips, steps the optimiser and records the
+history. The bare loop does forward and backward passes on a random tensor of the same shape that is already on the
+device. Both run in turn; their ratio is the share of the bare speed that the training reaches, with all patches kept
+in memory and with every image decoded in every epoch.
 """
 
 import argparse
@@ -21,9 +22,9 @@ import torch
 from PIL import Image
 from torch import nn
 
+from iqadistill.models.settings import TrainingSettings
 from iqadistill.tables import as_table
-from iqadistill.training.deep.engine import train_network
-from iqadistill.training.deep.settings import NetworkRecipe
+from iqadistill.training.deep.training import train_network
 
 VARIANT = {"train_dataset": "random", "sampler": "crops", "encoder": "", "teacher": "", "student": "timm"}
 
@@ -45,9 +46,9 @@ class Student(nn.Module):
 
 
 def tables(folder: Path, images: int, crops: int, side: int):
-    """Photograph-like JPEG files of 1024 x 768 pixels, all of them for training, and random crops of them."""
+    """Tables of photograph-like JPEG files of 1024 x 768 pixels, all for training, and of random crops of them."""
     draw = np.random.default_rng(0)
-    names = [f"image{number:04d}" for number in range(images)]
+    names = [f"image{index:04d}" for index in range(images)]
     for name in names:
         coarse = draw.integers(0, 256, (24, 32, 3), dtype=np.uint8)
         smooth = np.asarray(Image.fromarray(coarse).resize((1024, 768), Image.Resampling.BICUBIC), dtype=np.int16)
@@ -55,8 +56,8 @@ def tables(folder: Path, images: int, crops: int, side: int):
         Image.fromarray(noisy).save(folder / f"{name}.jpg", quality=90)
     facts = {"dataset": "random", "image_id": names, "status": "ok", "quality": draw.random(images)}
     paths = [str(folder / f"{name}.jpg") for name in names]
-    places = {"x": draw.integers(0, 1024 - side, images * crops), "y": draw.integers(0, 768 - side, images * crops)}
-    rows = {"patch_id": np.arange(images * crops), "image_id": np.repeat(names, crops), "size": side, **places}
+    corners = {"x": draw.integers(0, 1024 - side, images * crops), "y": draw.integers(0, 768 - side, images * crops)}
+    rows = {"patch_id": np.arange(images * crops), "image_id": np.repeat(names, crops), "size": side, **corners}
     return (
         as_table(pd.DataFrame({**facts, "path": paths}), "images"),
         as_table(pd.DataFrame({"split": 0, "image_id": names, "role": "train"}), "splits"),
@@ -65,7 +66,7 @@ def tables(folder: Path, images: int, crops: int, side: int):
 
 
 def bare(options: argparse.Namespace, steps: int) -> float:
-    """Patches a second of forward and backward alone."""
+    """Patches per second of forward and backward passes only."""
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
     network = Student(options.model).to(options.device, memory_format=layout).train()
     patches = torch.rand(options.batch, 3, options.side, options.side, device=options.device)
@@ -89,17 +90,17 @@ def bare(options: argparse.Namespace, steps: int) -> float:
     return steps * options.batch / (time.perf_counter() - begin)
 
 
-def engine(options: argparse.Namespace, made, memory_gb: float) -> float:
-    """Patches a second of the engine, the first epoch left out: it starts the threads and fills the memory."""
-    recipe = NetworkRecipe(
+def training(options: argparse.Namespace, made, memory_gb: float) -> float:
+    """Patches per second of the training without its first epoch, which starts the threads and fills the memory."""
+    settings = TrainingSettings(
         epochs=1 + options.epochs,
         batch_size=options.batch,
         precision=options.precision,
         channels_last=options.channels_last,
     )
     images, splits, patches = made
-    settings = {"device": options.device, "workers": options.workers, "memory_gb": memory_gb, "variant": VARIANT}
-    history = train_network(Student(options.model), images, splits, patches, None, 1.0, 0, recipe, **settings)
+    arguments = {"device": options.device, "workers": options.workers, "memory_gb": memory_gb, "variant": VARIANT}
+    history = train_network(Student(options.model), images, splits, patches, None, 1.0, 0, settings, **arguments)
     later = history.to_pandas().iloc[1:]
     return float(later.num_patches.sum() / later.seconds.sum())
 
@@ -130,11 +131,11 @@ def main() -> None:
         steps = options.epochs * options.images * options.crops // options.batch
         for repeat in range(options.repeats):
             for way, memory_gb in zip(ratios, (16.0, 0.0), strict=True):
-                alone, trained = bare(options, steps), engine(options, made, memory_gb)
+                alone, trained = bare(options, steps), training(options, made, memory_gb)
                 ratios[way].append(trained / alone)
-                print(f"repeat {repeat}, {way}: bare {alone:.1f}, engine {trained:.1f} patches/s", flush=True)
-    for way, found in ratios.items():
-        print(f"{way}: the engine reaches {statistics.median(found):.2f} of the bare speed (median)")
+                print(f"repeat {repeat}, {way}: bare {alone:.1f}, training {trained:.1f} patches/s", flush=True)
+    for way, measured in ratios.items():
+        print(f"{way}: training reaches {statistics.median(measured):.2f} of the bare speed (median)")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A sweep of MLPs trained as one stacked model, against one torch module after another.
+"""Speed of MLPs that are trained as one stacked model, compared with one torch module after another.
 
     python benchmarks/benchmark_training.py
 
-Both learn from the same kept patches with the same optimiser, minibatches of images and number of steps; the plain way is
-the loop one would write first: one nn.Module a variant, autograd, torch.optim.AdamW.
+Both learn from the same kept patches with the same optimiser, minibatches of images and number of steps; the plain
+way is the obvious loop: one nn.Module per variant, autograd, torch.optim.AdamW.
 """
 
 import argparse
@@ -15,15 +15,16 @@ import pandas as pd
 import torch
 from torch import nn
 
+from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table, embeddings_table
 from iqadistill.training.mlp.patch_bank import PatchBank
-from iqadistill.training.mlp.training import train_sweep
+from iqadistill.training.mlp.training import train_mlps
 
 
 def tables(images: int, patches: int, width: int, splits: int, selectors: int):
     """Random embeddings of scored images, their splits, and random rankings."""
     draw = np.random.default_rng(0)
-    names = [f"image{number}" for number in range(images)]
+    names = [f"image{index}" for index in range(images)]
     owner = np.repeat(names, patches)
     embeddings = embeddings_table(
         np.arange(len(owner)), owner.tolist(), draw.normal(size=(len(owner), width)).astype(np.float32)
@@ -33,7 +34,7 @@ def tables(images: int, patches: int, width: int, splits: int, selectors: int):
     roles = np.where(np.arange(images) < 0.8 * images, "train", "test")
     frames = [pd.DataFrame({"split": s, "image_id": names, "role": draw.permutation(roles)}) for s in range(splits)]
     rankings = {
-        f"selector{number}": as_table(
+        f"selector{index}": as_table(
             pd.DataFrame(
                 {
                     "patch_id": np.arange(len(owner)),
@@ -43,7 +44,7 @@ def tables(images: int, patches: int, width: int, splits: int, selectors: int):
             ),
             "selection",
         )
-        for number in range(selectors)
+        for index in range(selectors)
     }
     return embeddings, scored, as_table(pd.concat(frames), "splits"), rankings
 
@@ -57,9 +58,11 @@ def plain(embeddings, images, splits, selections, rates, hidden: int, dropout: f
         train = np.flatnonzero((roles.set_index("image_id").role.reindex(quality.index) == "train").to_numpy())
         for selector, keep in rates:
             rows = torch.from_numpy(bank.kept(selector, keep, selections)[0])
-            own = bank.embeddings[rows[train].flatten()]
-            std, mean = torch.std_mean(own, 0)
-            model = nn.Sequential(nn.Linear(own.shape[1], hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
+            kept = bank.embeddings[rows[train].flatten()]
+            std, mean = torch.std_mean(kept, 0)
+            model = nn.Sequential(
+                nn.Linear(kept.shape[1], hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1)
+            )
             optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
             for _ in range(epochs):
                 for chosen in torch.randperm(len(train)).split(batch):
@@ -89,12 +92,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     made = tables(options.images, options.patches, options.width, options.splits, options.selectors)
-    rates = [(f"selector{number}", keep) for number in range(options.selectors) for keep in (0.1, 0.4, 0.7)]
-    settings = {"epochs": options.epochs}
+    rates = [(f"selector{index}", keep) for index in range(options.selectors) for keep in (0.1, 0.4, 0.7)]
+    settings = MlpSettings(hidden=(options.hidden,), dropout=(0.25,), batch_images=16, epochs=options.epochs)
     ratios = []
     for repeat in range(options.repeats):
         begin = time.perf_counter()
-        train_sweep(*made, rates, hidden=[options.hidden], dropout=[0.25], batch_images=16, **settings)
+        train_mlps(*made, rates, settings)
         stacked = time.perf_counter() - begin
         begin = time.perf_counter()
         plain(*made, rates, options.hidden, 0.25, options.epochs, 16)

@@ -1,8 +1,8 @@
 """The device that a job computes on.
 
-Snakemake counts GPUs but assigns none: two local GPU jobs would both use the first card. A job that a scheduler gave no card
-leases one with a file lock, which the operating system releases when the job ends, however it ends. File locks of this kind exist on
-Linux and macOS.
+Snakemake counts GPUs but assigns none: two local GPU jobs would both use the first card. A job that a scheduler gave
+no card leases one with a file lock, which the operating system releases when the job ends, however it ends. File
+locks of this kind exist on Linux and macOS.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
 
     Yields:
         "cpu" or "cuda:N"; "cuda" if several cards are held, which are then the only ones in CUDA_VISIBLE_DEVICES. If
-        CUDA_VISIBLE_DEVICES is already set, by a scheduler or the user, the first visible cards are used without a lease;
-        otherwise cards that no other job of this machine leases, after waiting for them if necessary.
+        CUDA_VISIBLE_DEVICES is already set, by a scheduler or the user, the first visible cards are used without a
+        lease; otherwise cards that no other job of this machine leases, after waiting for them if necessary.
 
     Raises:
         InputError: "cuda" is given and no card is usable, or more cards are granted than there are.

@@ -25,8 +25,8 @@ def run_training(
         snakemake: Snakemake's object of the script, with the params size and seed.
         settings: Settings of the student or teacher.
         split: Number of the split.
-        prepare: Function from the untrained network to the module that is trained, which may hold teachers or references
-            too, and the other arguments of `train_into_files`.
+        prepare: Function from the untrained network to the module that is trained, which may hold teachers or
+            references too, and the other arguments of `train_into_files`.
     """
     params, cards = snakemake.params, granted_cards(snakemake)
 

@@ -75,8 +75,8 @@ def run(given: argparse.Namespace) -> int:
     scores, failures = [], []
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
-        found = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=given.patches)
-        for score in progress(found, "score (images)", total=len(paths)) if len(paths) > 1 else found:
+        images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=given.patches)
+        for score in progress(images, "score (images)", total=len(paths)) if len(paths) > 1 else images:
             if isinstance(score, InputError):
                 failures.append(str(score))
                 continue
@@ -96,12 +96,12 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _at_least(lowest: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
+    def convert(text: str) -> int:
         if int(text) < lowest:
             raise argparse.ArgumentTypeError(f"{text}, expected {lowest} or more")
         return int(text)
 
-    return number
+    return convert
 
 
 def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
@@ -116,9 +116,9 @@ def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
         return {paths[0]: out}
     if out.is_file() or (out.suffix and not out.is_dir()):
         raise InputError(f"--map {out}: expected a file that ends in {MAP}, or a folder.")
-    whole = {path: Path(os.path.normpath(path.absolute())) for path in paths}
-    top = next(folder for folder in whole[paths[0]].parents if all(folder in file.parents for file in whole.values()))
-    return {path: out / file.relative_to(top).with_name(file.name + MAP) for path, file in whole.items()}
+    files = {path: Path(os.path.normpath(path.absolute())) for path in paths}
+    top = next(folder for folder in files[paths[0]].parents if all(folder in file.parents for file in files.values()))
+    return {path: out / file.relative_to(top).with_name(file.name + MAP) for path, file in files.items()}
 
 
 def _write_map(file: Path, score: "ImageScore", result: "TrainedResult") -> None:

@@ -51,19 +51,19 @@ def place_patches(path: Path, sampler: SamplerSettings, seed: int) -> tuple[pa.T
         seed: Seed of the sampler.
 
     Raises:
-        InputError: The image cannot be decoded, is too small, or is not a panorama although the sampler is for panoramas; or
-            the sampler reads the places of patches from a file.
+        InputError: The image cannot be decoded, is too small, or is not a panorama although the sampler is for
+            panoramas; or the sampler reads the places of patches from a file.
     """
     if sampler.files():
         raise InputError(
-            f"{path}: the model was trained on patches recorded in {sampler.files()[0]}, which no new image has; use a model"
-            " of another sampler."
+            f"{path}: the model was trained on patches recorded in {sampler.files()[0]}, which no new image has; use a"
+            " model of another sampler."
         )
     height, width = image_size(path)
     if sampler.kind == "sphere" and width != 2 * height:
         raise InputError(
-            f"{path}: {width} x {height} pixels, but the model scores 360-degree panoramas, twice as wide as high; use a"
-            " model that was trained on flat images."
+            f"{path}: {width} x {height} pixels, but the model scores 360-degree panoramas, twice as wide as high;"
+            " use a model that was trained on flat images."
         )
     sampler.check_image(width, height, str(path))
     row = {"image_id": [_STREAM_NAME], "path": str(path), "width": width, "height": height, "status": "ok"}

@@ -33,8 +33,8 @@ def read_sidecars(weights: Sequence[Path]) -> list[Sidecar]:
     """The sidecars of weights that form one result.
 
     Raises:
-        InputError: A sidecar cannot be read or is not of a student, or the weights are of several students or were trained
-            with different settings.
+        InputError: A sidecar cannot be read or is not of a student, or the weights are of several students or were
+            trained with different settings.
     """
     sidecars = [Sidecar.read(file.with_suffix(".json")) for file in weights]
     if any(sidecar.scale is None for sidecar in sidecars):

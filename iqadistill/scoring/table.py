@@ -25,7 +25,7 @@ SCHEMA = pa.schema(
 
 
 def score_rows(result: TrainedResult, scores: Sequence[ImageScore]) -> list[dict[str, Any]]:
-    """A row per image: its quality, its score on the training dataset's scale, and the spread of the quality over splits."""
+    """A row per image: quality, score on the training dataset's scale, and spread of the quality over splits."""
     return [
         {
             "path": str(score.path),

@@ -41,7 +41,7 @@ class Sidecar(Settings):
 
     version: Literal[2] = Field(VERSION, description="Version of this format.")
     kind: Literal["mlps", "student", "teacher"] = Field(
-        description="mlps: the stacked MLPs of all splits, selectors and keep rates; student, teacher: one deep network."
+        description="mlps: MLPs of all splits, selectors and keep rates; student or teacher: one deep network."
     )
     variant: dict[str, str | int | float] = Field(description="Variant columns that all weights in the file share.")
     variants: tuple[tuple[str, float], ...] = Field((), description="Pairs of selector and keep rate of the MLPs.")

@@ -1,4 +1,4 @@
-"""The hand-written, stacked training against a plain autograd loop over one torch module."""
+"""Stacked training with hand-written gradients, compared with a plain autograd loop over one torch module."""
 
 import math
 
@@ -11,33 +11,33 @@ from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
 
-def plain_loop(model, patches, quality, recipe, generator):
+def plain_loop(model, patches, quality, settings, generator):
     """One model; patches is a list with the (k, d) tensor of each image."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
-    batches = math.ceil(len(patches) / recipe.batch_images)
-    steps, step = recipe.epochs * batches, 0
-    for _ in range(recipe.epochs):
+    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    batches = math.ceil(len(patches) / settings.batch_images)
+    steps, step = settings.epochs * batches, 0
+    for _ in range(settings.epochs):
         for batch in torch.randperm(batches, generator=generator).tolist():
             images = range(len(patches) * batch // batches, len(patches) * (batch + 1) // batches)
             masks = [
                 (torch.rand((len(images), layer.out_features), generator=generator) >= rate) / (1 - rate)
-                for layer, rate in zip(model.layers, recipe.dropout, strict=False)
+                for layer, rate in zip(model.layers, settings.dropout, strict=False)
             ]
             losses = []
-            for place, image in enumerate(images):
+            for index, image in enumerate(images):
                 state = patches[image]
                 for layer, mask in zip(model.layers, masks, strict=False):
-                    state = F.relu(layer(state)) * mask[place]
+                    state = F.relu(layer(state)) * mask[index]
                 prediction = model.layers[-1](state).squeeze(-1)
                 target = quality[image].expand_as(prediction)
                 losses.append(
                     F.l1_loss(prediction, target)
-                    if recipe.loss == "l1"
+                    if settings.loss == "l1"
                     else F.huber_loss(prediction, target, delta=0.1)
                 )
             warm_up = max(1, round(0.05 * steps))
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-            optimiser.param_groups[0]["lr"] = recipe.lr * min(1, (step + 1) / warm_up) * cosine
+            optimiser.param_groups[0]["lr"] = settings.lr * min(1, (step + 1) / warm_up) * cosine
             optimiser.zero_grad()
             torch.stack(losses).mean().backward()
             optimiser.step()
@@ -54,19 +54,19 @@ def test_equals_a_plain_loop_over_one_module(loss, hidden):
     present = torch.arange(5) < counts[:, None]
     patches = torch.randn(models, images, 5, width) * present[..., None]
     quality = torch.rand(images)
-    recipe = MlpSettings(
+    settings = MlpSettings(
         hidden=hidden, dropout=dropout, loss=loss, epochs=6, batch_images=4, lr=5e-3, weight_decay=0.01
     )
     start = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
     stack = StackedMlps.copies(start, models)
     generator = torch.Generator().manual_seed(5)
-    history = list(train_stack(stack, patches, present, quality, recipe, generator, lambda: [math.nan] * models))
+    history = list(train_stack(stack, patches, present, quality, settings, generator, lambda: [math.nan] * models))
     assert history[-1]["step"] == 6 * 3
     for model in range(models):
         alone = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
         alone.load_state_dict(start.state_dict())
-        own = [patches[model, image, : counts[image]] for image in range(images)]
-        plain_loop(alone, own, quality, recipe, torch.Generator().manual_seed(5))
+        kept = [patches[model, image, : counts[image]] for image in range(images)]
+        plain_loop(alone, kept, quality, settings, torch.Generator().manual_seed(5))
         for layer, weight, bias in zip(alone.layers, stack.weights, stack.biases, strict=True):
             torch.testing.assert_close(weight[model], layer.weight.T, atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(bias[model], layer.bias, atol=1e-4, rtol=1e-4)

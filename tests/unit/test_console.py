@@ -7,7 +7,8 @@ from iqadistill.console import progress
 
 
 def run(tmp_path, body):
-    code = f"from iqadistill.console import job_log\nfrom iqadistill.errors import InputError\nimport os\nwith job_log('job.log'):\n    {body}\n"
+    imports = "import os\nfrom iqadistill.console import job_log\nfrom iqadistill.errors import InputError\n"
+    code = f"{imports}with job_log('job.log'):\n    {body}\n"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     return done, (tmp_path / "job.log").read_text()
 

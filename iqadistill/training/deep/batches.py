@@ -17,8 +17,9 @@ def training_batches(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """All batches from a step to the end of the last epoch.
 
-    While one window of images is trained on, threads decode the next one, also across epochs. They draw no random numbers, so
-    that the batches depend neither on the number of threads nor on the step at which a training is resumed.
+    While one window of images is trained on, threads decode the next one, also across epochs. They draw no random
+    numbers, so that the batches depend neither on the number of threads nor on the step at which a training is
+    resumed.
 
     Args:
         store: The patches; those that the planner counts come first.

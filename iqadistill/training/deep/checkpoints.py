@@ -1,7 +1,8 @@
 """Checkpoints of a training, from which it resumes after it was killed.
 
-A checkpoint is a single safetensors file: tensors, and the counters as JSON in its header, so that the two always belong together. It
-is written to a temporary file, flushed and renamed, and the previous checkpoint is kept until then.
+A checkpoint is a single safetensors file: tensors, and the counters as JSON in its header, so that the two always
+belong together. It is written to a temporary file, flushed and renamed, and the previous checkpoint is kept until
+then.
 """
 
 import contextlib
@@ -33,14 +34,14 @@ def digest_of(*facts: Any) -> str:
 def resumable(
     folder: str | Path, output: str, params: Mapping[str, Any], inputs: Iterable[str | Path], *, seconds: float = 120.0
 ) -> Iterator["Checkpoints"]:
-    """Checkpoints of a job, found by a later job of the same output, parameters and inputs, and deleted when the job succeeds.
+    """Checkpoints of a job, found again by a job of the same output, parameters and inputs, and deleted on success.
 
     Args:
         folder: Folder of the stage's checkpoints; every digest has a subfolder.
-        output: The job's first output. Jobs of the same parameters, such as those of two splits, run at the same time; none
-            may find or delete the checkpoints of another.
-        params: All parameters of the job, as JSON can hold them; a digest of the code among them decides after which edits
-            a training starts from the beginning.
+        output: The job's first output. Jobs of the same parameters, such as those of two splits, run at the same
+            time; none may find or delete the checkpoints of another.
+        params: All parameters of the job, as JSON can hold them; a digest of the code among them decides after which
+            edits a training starts from the beginning.
         inputs: The job's input files; their content counts, not their names.
         seconds: Time between two checkpoints; one is also written at the end of each epoch.
     """

@@ -16,7 +16,8 @@ def forward_cost(network: nn.Module, side: int) -> Cost:
     """Size of a network and operations of its forward pass in eval mode.
 
     Args:
-        network: Network from one or several batches of patches (B, 3, side, side) to scores (B,); its mode is left as it is.
+        network: Network from one or several batches of patches (B, 3, side, side) to scores (B,); its mode is left as
+            it is.
         side: Side of a patch in pixels.
 
     Returns:

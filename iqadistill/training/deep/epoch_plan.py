@@ -30,9 +30,9 @@ class EpochPlanner:
     """Plans epochs: divides the kept patches of the training images into windows and batches.
 
     Images are divided into windows of about `settings.mix_patches` patches. A window proceeds in rounds: every image
-    contributes one patch, in an order that is drawn for each round, before any contributes the next. A batch no larger than the number of
-    images in a window thus rarely holds two patches of an image, and an image is decoded once while only the patches of
-    one window are held in memory.
+    contributes one patch, in an order that is drawn for each round, before any contributes the next. A batch no larger
+    than the number of images in a window thus rarely holds two patches of an image, and an image is decoded once while
+    only the patches of one window are held in memory.
 
     Attributes:
         counts: Number of kept patches of each training image, (I,); their rows follow one another.
@@ -78,7 +78,7 @@ class EpochPlanner:
         )
 
     def noise_seed(self, step: int) -> int:
-        """Seed of the network's own draws in a step, such as dropout; no generator state is carried from step to step."""
+        """Seed of the draws of the network in a step, such as dropout: no generator state outlives the step."""
         return int(self._stream(_NOISE, step).integers(2**63))
 
     def _stream(self, *keys: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Optimiser steps of a deep network, with mixed precision, gradient accumulation and a moving average of the weights."""
+"""Optimiser steps of a deep network: mixed precision, gradient accumulation, moving average of the weights."""
 
 import contextlib
 import sys
@@ -73,15 +73,15 @@ class NetworkOptimiser:
     ) -> dict[str, Tensor]:
         """Take one step.
 
-        A batch that does not fit into memory is cut into twice as many pieces and tried again, and so are all later ones; the
-        step is still that of the full batch, but losses that compare patches then compare those of a piece, and running
-        statistics of batch normalisation are updated once per piece.
+        A batch that does not fit into memory is cut into twice as many pieces and tried again, and so are all later
+        ones; the step is still that of the full batch, but losses that compare patches then compare those of a piece,
+        and running statistics of batch normalisation are updated once per piece.
 
         Args:
             patches: Patches (b, 3, side, side), uint8.
             quality: Qualities (b,).
             flips: Whether to flip each patch horizontally and vertically, (b, 2).
-            seed: Seed of the network's own random draws.
+            seed: Seed of all random draws of the network.
             rate: Learning rate as a share of its peak.
             weight: Factor on losses and gradients; above 1 if this process has more patches than others.
 

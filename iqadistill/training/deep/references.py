@@ -19,8 +19,8 @@ def read_reference_pool(
     """Draw patches of a dataset's references, from as many references as possible.
 
     Args:
-        files: Tables "images" and "patches" of a dataset with references, whose other images are ignored; with the table
-            "splits" as a third file, only references of a split's training images are used.
+        files: Tables "images" and "patches" of a dataset with references, whose other images are ignored; with the
+            table "splits" as a third file, only references of a split's training images are used.
         count: Patches to draw; all patches if there are fewer.
         size: Side in pixels to which they are resized.
         split: Number of the split.

@@ -45,16 +45,16 @@ def train_network(
 ) -> pa.Table:
     """Train a network in place on the kept patches of a split's training images.
 
-    Validation images, where the split has any, are used for the history and, if the settings give a patience, to choose the
-    epoch whose weights are kept. Test images are not used. On CPU the weights are determined by the arguments before
-    `device`, also if the training was killed and resumes from a checkpoint. With several processes (see
-    `iqadistill.training.deep.training_job.launch`) each takes its share of every batch, and losses that compare patches
-    compare those of a share.
+    Validation images, where the split has any, are used for the history and, if the settings give a patience, to
+    choose the epoch whose weights are kept. Test images are not used. On CPU the weights are determined by the
+    arguments before `device`, also if the training was killed and resumes from a checkpoint. With several processes
+    (see `iqadistill.training.deep.training_job.launch`) each takes its share of every batch, and losses that compare
+    patches compare those of a share.
 
     Args:
-        network: Module whose `losses(patches, quality)`, of patches (B, 3, side, side) in [0, 1] and quality (B,), gives
-            named scalars whose sum is minimised; called, in eval mode, it gives scores (B,). Its parameters under
-            `backbone` may have another learning rate.
+        network: Module whose `losses(patches, quality)`, of patches (B, 3, side, side) in [0, 1] and quality (B,),
+            gives named scalars whose sum is minimised; called, in eval mode, it gives scores (B,). Its parameters
+            under `backbone` may have another learning rate.
         images: Table "images".
         splits: Table "splits".
         patches: Table "patches".
@@ -71,8 +71,9 @@ def train_network(
         memory_gb: Memory in GiB for patches; if all fit, they are decoded in the first epoch only.
 
     Returns:
-        Table "history". `loss` and its `parts` are means over the epoch, `val_srcc` is that of the mean of an image's patch
-        scores, `num_patches` counts those of an epoch, `peak_memory` in MiB is that of the GPU or, on CPU, of the process.
+        Table "history". `loss` and its `parts` are means over the epoch, `val_srcc` is that of the mean of an image's
+        patch scores, `num_patches` counts those of an epoch, `peak_memory` in MiB is that of the GPU or, on CPU, of
+        the process.
 
     Raises:
         InputError: A table lacks an image, a patch or a quality, the split lacks images, the loss is not finite, or two

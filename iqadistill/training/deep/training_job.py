@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 def launch(work: Callable[[], T], processes: int) -> T:
-    """Run `work` once, or in as many processes as cards were granted; `train_network` in them trains one network together.
+    """Run `work` once, or in as many processes as cards were granted, whose `train_network` trains one network.
 
-    The processes are forks, so CUDA must not be in use before. If one fails, all end. On several cards the device is "cuda",
-    without a number; only the main process writes files, see `is_main_process`.
+    The processes are forks, so CUDA must not be in use before. If one fails, all end. On several cards the device is
+    "cuda", without a number; only the main process writes files, see `is_main_process`.
 
     Args:
         work: Function that trains and writes the results.

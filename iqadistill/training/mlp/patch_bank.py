@@ -83,8 +83,8 @@ class PatchBank:
             selections: Tables "selection" by the name of the selector.
 
         Returns:
-            Rows (I, k), int32, with k the largest number of kept patches, and a mask (I, k) that is false where an image
-            keeps fewer and the row has no meaning.
+            Rows (I, k), int32, with k the largest number of kept patches, and a mask (I, k) that is false where an
+            image keeps fewer and the row has no meaning.
 
         Raises:
             InputError: The selector has no ranking, or its table lacks a patch.

@@ -96,10 +96,10 @@ def train_stack(
     """Train all models of a stack in place, each on its own patches of the same images.
 
     A minibatch is some images with all their patches, so every model takes the same number of steps and the work is
-    proportional to the number of kept patches. The loss is the mean over an image's patches, averaged over the images.
-    Consecutive images form the minibatches, and the order of the minibatches is drawn again in each epoch: a minibatch is
-    then a view of `patches`, never a copy. A dropout mask is drawn once per image and step and shared by the image's
-    patches and by all models: it depends neither on the keep rate nor on how models are stacked.
+    proportional to the number of kept patches. The loss is the mean over an image's patches, averaged over the
+    images. Consecutive images form the minibatches, and the order of the minibatches is drawn again in each epoch: a
+    minibatch is then a view of `patches`, never a copy. A dropout mask is drawn once per image and step and shared by
+    the image's patches and by all models: it depends neither on the keep rate nor on how models are stacked.
 
     Args:
         stack: M models.

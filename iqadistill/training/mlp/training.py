@@ -50,8 +50,8 @@ def train_mlps(
         settings: Settings of the student.
         seed: Seed of all random draws.
         device: "cpu", "cuda" or "cuda:N".
-        memory_gb: Bound on the memory of stacked patches, weights and optimiser state, in GiB; a single model may exceed
-            it.
+        memory_gb: Bound on the memory of stacked patches, weights and optimiser state, in GiB; a single model may
+            exceed it.
 
     Raises:
         InputError: A table lacks an image, a patch or a selector.
@@ -67,8 +67,8 @@ def train_mlps(
         for split, rows in roles.groupby("split")
         for keep in dict.fromkeys(rate for _, rate in rates)
     ]
-    # One thread per core, each with a stack of its own, is faster than dividing every small operation among threads, and
-    # the result does not depend on the number of threads.
+    # One thread per core, each with its stack, is faster than dividing every small operation among threads, and the
+    # result does not depend on the number of threads.
     workers = torch.get_num_threads() if bank.embeddings.device.type == "cpu" else 1
     kept = {rate: bank.kept(*rate, selections) for rate in rates}
     memory = memory_gb * 2**30 / workers

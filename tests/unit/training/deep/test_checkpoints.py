@@ -9,29 +9,29 @@ from iqadistill.training.deep.checkpoints import Checkpoints, resumable
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    """Two generations."""
+    """Two successive checkpoints."""
     made = Checkpoints(tmp_path, seconds=60)
     for step in (1, 2):
         made.save({"w": torch.full((100,), float(step))}, {"step": step, "loss": float("nan"), "share": 0.1})
     return made
 
 
-def test_the_newest_checkpoint_comes_back(checkpoints):
+def test_the_newest_checkpoint_is_loaded(checkpoints):
     tensors, counters = checkpoints.load()
     assert tensors["w"].eq(2).all() and counters["step"] == 2 and counters["share"] == 0.1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 0.999])
-def test_a_truncated_checkpoint_is_never_taken_for_whole(checkpoints, share, capfd):
+def test_a_truncated_checkpoint_is_ignored(checkpoints, share, capfd):
     newest = checkpoints.folder / "newest.safetensors"
-    whole = newest.read_bytes()
-    newest.write_bytes(whole[: int(share * len(whole))])
+    content = newest.read_bytes()
+    newest.write_bytes(content[: int(share * len(content))])
     tensors, counters = checkpoints.load()
     assert tensors["w"].eq(1).all() and counters["step"] == 1
-    assert "newest.safetensors" in capfd.readouterr().err
+    assert "newest.safetensors: incomplete" in capfd.readouterr().err
 
 
-def test_a_process_killed_between_two_renames_leaves_the_older_one(checkpoints):
+def test_a_process_killed_between_two_renames_leaves_the_previous_one(checkpoints):
     newest = checkpoints.folder / "newest.safetensors"
     newest.replace(checkpoints.folder / "previous.safetensors")
     (checkpoints.folder / f".newest.safetensors.{os.getpid()}.partial").write_bytes(b"half")
@@ -39,11 +39,11 @@ def test_a_process_killed_between_two_renames_leaves_the_older_one(checkpoints):
     assert [file.name for file in checkpoints.folder.iterdir()] == ["previous.safetensors"]
 
 
-def test_there_may_be_none(tmp_path):
+def test_without_a_checkpoint_nothing_is_loaded(tmp_path):
     assert Checkpoints(tmp_path / "none", seconds=60).load() is None
 
 
-def test_they_become_due_with_time(tmp_path):
+def test_checkpoints_become_due_with_time(tmp_path):
     assert Checkpoints(tmp_path, seconds=0).due
     assert not Checkpoints(tmp_path, seconds=1e6).due
 
@@ -79,7 +79,7 @@ def test_checkpoints_are_deleted_when_the_job_succeeds_and_only_then(tmp_path):
 
 
 def test_a_job_that_succeeds_leaves_the_checkpoints_of_another_alone(tmp_path):
-    """Two splits of a student differ in their outputs alone."""
+    """Two splits of a student differ in their outputs only."""
     with resumable(tmp_path, "1.safetensors", {}, []) as running:
         running.save({"w": torch.ones(2)}, {"step": 1})
         with resumable(tmp_path, "0.safetensors", {}, []) as done:

@@ -7,7 +7,7 @@ from tiny_networks import VARIANT, TinyNetwork, TinyStudy
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.tables import SCHEMAS, as_table
-from iqadistill.training.deep import prediction as network_scores
+from iqadistill.training.deep import prediction
 from iqadistill.training.deep.prediction import predict_network, score_patches
 
 
@@ -22,10 +22,10 @@ def network():
 
 
 def test_scores_are_those_of_the_network_on_each_crop(study, network):
-    found = score_patches(network, study.images, study.patches, batch_size=7)
-    assert found.patch_id.tolist() == study.patches["patch_id"].to_pylist()
+    scored = score_patches(network, study.images, study.patches, batch_size=7)
+    assert scored.patch_id.tolist() == study.patches["patch_id"].to_pylist()
     paths = dict(zip(study.images["image_id"].to_pylist(), study.images["path"].to_pylist(), strict=True))
-    for row, score in zip(study.patches.slice(20, 5).to_pylist(), found.score[20:25], strict=True):
+    for row, score in zip(study.patches.slice(20, 5).to_pylist(), scored.score[20:25], strict=True):
         crop = read_image(paths[row["image_id"]])[row["y"] : row["y"] + 16, row["x"] : row["x"] + 16]
         with torch.no_grad():
             expected = network.eval()(torch.from_numpy(crop.copy()).permute(2, 0, 1)[None] / 255).item()
@@ -34,12 +34,12 @@ def test_scores_are_those_of_the_network_on_each_crop(study, network):
 
 def test_batches_and_windows_change_nothing_but_rounding(study, network, monkeypatch):
     first = score_patches(network, study.images, study.patches, batch_size=64).score
-    monkeypatch.setattr(network_scores, "_WINDOW", 11)
+    monkeypatch.setattr(prediction, "_WINDOW", 11)
     second = score_patches(network, study.images, study.patches, batch_size=3).score
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
-def test_bf16_scores_come_near(study, network):
+def test_bf16_scores_are_close(study, network):
     first = score_patches(network, study.images, study.patches).score
     second = score_patches(network, study.images, study.patches, precision="bf16").score
     assert (first != second).any()
@@ -47,15 +47,15 @@ def test_bf16_scores_come_near(study, network):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "median"])
-def test_an_image_scores_what_its_patches_pool_to(study, network, pooling):
+def test_an_image_score_pools_its_patch_scores(study, network, pooling):
     shuffled = study.patches.take(np.random.default_rng(0).permutation(len(study.patches)))
     table = predict_network(network, study.images, shuffled, {**VARIANT, "keep": 0.4, "split": 1}, pooling=pooling)
     assert table.schema.equals(SCHEMAS["predictions"])
     frame = table.to_pandas()
     patches = score_patches(network, study.images, study.patches)
     for row in frame.itertuples():
-        own = patches.score[patches.image_id == row.image_id]
-        assert row.prediction == pytest.approx(getattr(np, pooling)(own), abs=1e-6)
+        scores = patches.score[patches.image_id == row.image_id]
+        assert row.prediction == pytest.approx(getattr(np, pooling)(scores), abs=1e-6)
     assert frame.num_patches.eq(5).all() and frame.keep.eq(0.4).all() and frame.split.eq(1).all()
     assert frame.score.tolist() == study.images["quality"].to_pylist()
 
@@ -69,7 +69,7 @@ def test_references_unscored_and_quarantined_images_are_left_out(study, network)
     assert table["image_id"].to_pylist() == frame.image_id[3:].tolist()
 
 
-def test_what_cannot_be_scored_is_named(study, network):
+def test_an_image_that_cannot_be_scored_is_named(study, network):
     with pytest.raises(InputError, match="pooling 'max'"):
         predict_network(network, study.images, study.patches, {}, pooling="max")
     few = study.patches.filter(pc.not_equal(study.patches["image_id"], "set/image04"))

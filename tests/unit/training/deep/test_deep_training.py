@@ -9,15 +9,6 @@ from iqadistill.tables import SCHEMAS, as_table, read_table, write_table
 from iqadistill.training.deep.prediction import predict_network
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks are faster without threads, and tests may run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def study(tmp_path):
     return TinyStudy(tmp_path)
@@ -41,7 +32,7 @@ def decoded(monkeypatch):
     return paths
 
 
-def test_weights_are_the_same_run_to_run_with_any_number_of_workers_and_any_memory(study):
+def test_weights_do_not_depend_on_the_run_the_number_of_workers_or_the_memory(study):
     first, _ = study.train(workers=1)
     assert same(first, study.train(workers=1)[0])
     assert same(first, study.train(workers=3, memory_gb=0)[0])
@@ -69,39 +60,39 @@ def test_training_leaves_the_global_random_state_alone(study):
     assert torch.equal(expected, torch.rand(3))
 
 
-def test_test_qualities_and_pictures_do_not_reach_the_weights(study):
-    first, _ = study.train(recipe={"patience": 2, "epochs": 3})
+def test_test_qualities_and_images_do_not_reach_the_weights(study):
+    first, _ = study.train(training={"patience": 2, "epochs": 3})
     frame = study.images.to_pandas()
     tested = frame.image_id.isin(images_with_role(study, "test"))
     assert tested.sum() == 3
     frame.loc[tested, "quality"] = 1 - frame.quality[tested]
     frame.loc[tested, "path"] = "nowhere.png"
     study.images = as_table(frame, "images")
-    assert same(first, study.train(recipe={"patience": 2, "epochs": 3})[0])
+    assert same(first, study.train(training={"patience": 2, "epochs": 3})[0])
 
 
 def test_validation_qualities_choose_the_epoch_and_nothing_else(study):
-    recipe = {"patience": 3, "epochs": 3, "schedule": "constant"}
-    _, history = study.train(recipe=recipe)
-    final, _ = study.train(recipe=recipe | {"patience": None})
+    settings = {"patience": 3, "epochs": 3, "schedule": "constant"}
+    _, history = study.train(training=settings)
+    final, _ = study.train(training=settings | {"patience": None})
     frame = study.images.to_pandas()
     held_out = frame.image_id.isin(images_with_role(study, "val"))
     frame.loc[held_out, "quality"] = 1 - frame.quality[held_out]
     study.images = as_table(frame, "images")
-    _, turned_history = study.train(recipe=recipe)
-    assert same(final, study.train(recipe=recipe | {"patience": None})[0])
-    assert history["loss"].equals(turned_history["loss"])
-    assert (history["val_srcc"].to_numpy() == -turned_history["val_srcc"].to_numpy()).all()
+    _, reversed_history = study.train(training=settings)
+    assert same(final, study.train(training=settings | {"patience": None})[0])
+    assert history["loss"].equals(reversed_history["loss"])
+    assert (history["val_srcc"].to_numpy() == -reversed_history["val_srcc"].to_numpy()).all()
 
 
 def test_patience_ends_training_and_keeps_the_best_epoch(study):
-    recipe = {"patience": 2, "epochs": 30, "schedule": "constant", "lr": 0.05}
-    network, history = study.train(recipe=recipe)
+    settings = {"patience": 2, "epochs": 30, "schedule": "constant", "lr": 0.05}
+    network, history = study.train(training=settings)
     srcc = history["val_srcc"].to_numpy()
     best = int(srcc.argmax())
     assert len(srcc) == best + 3 < 30
-    # the rate is constant, so a training of that many epochs has gone the same way
-    expected, _ = study.train(recipe=recipe | {"epochs": best + 1, "patience": None})
+    # the rate is constant, so a training of that many epochs takes the same steps
+    expected, _ = study.train(training=settings | {"epochs": best + 1, "patience": None})
     assert same(network, expected)
 
 
@@ -117,8 +108,8 @@ def test_dropped_patches_do_not_reach_the_weights(study):
     assert not same(first, study.train(keep=0.6, split=1)[0])
 
 
-def test_training_lowers_the_loss_and_finds_the_order(study):
-    network, history = study.train(recipe={"epochs": 25, "warm_up": 1.0})
+def test_training_lowers_the_loss_and_learns_the_order(study):
+    network, history = study.train(training={"epochs": 25, "warm_up": 1.0})
     losses = history["loss"].to_numpy()
     assert losses[-1] < 0.5 * losses[0]
     predictions = predict_network(network, study.images, study.patches, {}).to_pandas()
@@ -132,17 +123,17 @@ def test_viewports_of_panoramas_train_and_score(tmp_path):
     assert len(predict_network(network, study.images, study.patches, {})) == 12
 
 
-def test_each_image_is_decoded_once_an_epoch_or_once_at_all(study, decoded):
+def test_each_image_is_decoded_once_per_epoch_or_only_once(study, decoded):
     paths = dict(zip(study.images["image_id"].to_pylist(), study.images["path"].to_pylist(), strict=True))
     used = sorted(paths[name] for name in images_with_role(study, "train") | images_with_role(study, "val"))
-    study.train(recipe={"epochs": 3, "patches_per_epoch": 2})
+    study.train(training={"epochs": 3, "patches_per_epoch": 2})
     assert sorted(decoded) == used
     decoded.clear()
-    study.train(recipe={"epochs": 3, "patches_per_epoch": 2}, memory_gb=0)
+    study.train(training={"epochs": 3, "patches_per_epoch": 2}, memory_gb=0)
     assert sorted(decoded) == sorted(used * 3)
 
 
-def test_patches_are_resized_on_request(study):
+def test_patches_are_resized_to_the_given_size(study):
     seen = []
 
     class Watching(TinyNetwork):
@@ -157,7 +148,7 @@ def test_patches_are_resized_on_request(study):
 
 def test_history_has_the_parts_of_the_loss(study, tmp_path):
     _, history = study.train(
-        keep=0.6, recipe={"epochs": 3, "schedule": "step", "step_epochs": 1, "patches_per_epoch": 2}
+        keep=0.6, training={"epochs": 3, "schedule": "step", "step_epochs": 1, "patches_per_epoch": 2}
     )
     write_table(history, tmp_path / "history.parquet", "history")
     table = read_table(tmp_path / "history.parquet", "history")
@@ -174,23 +165,23 @@ def test_history_has_the_parts_of_the_loss(study, tmp_path):
 
 def test_the_moving_average_is_the_result(study):
     # one batch an epoch and a constant rate: the weights after each step are those of a shorter training
-    recipe = {"batch_size": 30, "schedule": "constant", "ema": None}
-    after = [study.train(recipe=recipe | {"epochs": epochs})[0].head[1].weight for epochs in (1, 2, 3)]
-    averaged, _ = study.train(recipe=recipe | {"epochs": 3, "ema": 0.8})
+    settings = {"batch_size": 30, "schedule": "constant", "ema": None}
+    after = [study.train(training=settings | {"epochs": epochs})[0].head[1].weight for epochs in (1, 2, 3)]
+    averaged, _ = study.train(training=settings | {"epochs": 3, "ema": 0.8})
     expected = 0.8 * (0.8 * after[0] + 0.2 * after[1]) + 0.2 * after[2]
     torch.testing.assert_close(averaged.head[1].weight, expected)
 
 
-def test_frozen_batchnorm_stays_as_it_is(study):
+def test_frozen_batchnorm_does_not_change(study):
     names = [f"backbone.1.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
     start = TinyNetwork().state_dict()
-    frozen, moving = (study.train(recipe={"freeze_batchnorm": frozen})[0].state_dict() for frozen in (True, False))
+    frozen, moving = (study.train(training={"freeze_batchnorm": frozen})[0].state_dict() for frozen in (True, False))
     assert all(torch.equal(start[name], frozen[name]) for name in names)
     assert not any(torch.equal(start[name], moving[name]) for name in names)
 
 
-def test_the_backbone_has_a_rate_of_its_own(study):
-    start, trained = TinyNetwork(), study.train(recipe={"backbone_lr": 0.0, "freeze_batchnorm": True})[0]
+def test_the_backbone_has_another_learning_rate(study):
+    start, trained = TinyNetwork(), study.train(training={"backbone_lr": 0.0, "freeze_batchnorm": True})[0]
     assert same(start.backbone, trained.backbone)
     assert not same(start.head, trained.head)
 
@@ -204,10 +195,10 @@ class Deterministic(TinyNetwork):
 
 
 def test_accumulated_pieces_add_up_to_the_batch(study):
-    recipe = {"freeze_batchnorm": True, "batch_size": 5, "clip": 0.1, "epochs": 1}
-    whole, _ = study.train(Deterministic(), recipe=recipe)
-    pieces, _ = study.train(Deterministic(), recipe=recipe | {"accumulation": 2})
-    torch.testing.assert_close(whole.state_dict(), pieces.state_dict(), rtol=1e-4, atol=1e-5)
+    settings = {"freeze_batchnorm": True, "batch_size": 5, "clip": 0.1, "epochs": 1}
+    complete, _ = study.train(Deterministic(), training=settings)
+    pieces, _ = study.train(Deterministic(), training=settings | {"accumulation": 2})
+    torch.testing.assert_close(complete.state_dict(), pieces.state_dict(), rtol=1e-4, atol=1e-5)
 
 
 class Hungry(TinyNetwork):
@@ -218,35 +209,35 @@ class Hungry(TinyNetwork):
         self.most = most
 
     def losses(self, patches, quality):
-        """As the tiny network's."""
+        """Losses of the tiny network."""
         if len(patches) > self.most:
             raise torch.OutOfMemoryError("too many")
         return super().losses(patches, quality)
 
 
 def test_out_of_memory_halves_the_pieces_and_keeps_the_batch(study, capfd):
-    recipe = {"batch_size": 8}
-    halved, history = study.train(Hungry(2), recipe=recipe)
-    assert same(halved, study.train(recipe=recipe | {"accumulation": 4})[0])
+    settings = {"batch_size": 8}
+    halved, history = study.train(Hungry(2), training=settings)
+    assert same(halved, study.train(training=settings | {"accumulation": 4})[0])
     assert history["step"].to_pylist() == [4, 8]
     assert "4 pieces" in capfd.readouterr().err
 
 
-def test_memory_for_no_patch_at_all_is_an_error(study):
-    with pytest.raises(InputError, match="a single patch"):
+def test_memory_too_small_for_a_patch_is_an_error(study):
+    with pytest.raises(InputError, match="a single patch does not fit into memory"):
         study.train(Hungry(0))
 
 
-def test_mixed_precision_and_channels_last_come_near_the_plain_training(study):
+def test_mixed_precision_and_channels_last_are_close_to_plain_training(study):
     plain, history = study.train()
-    mixed, mixed_history = study.train(recipe={"precision": "bf16", "channels_last": True})
+    mixed, mixed_history = study.train(training={"precision": "bf16", "channels_last": True})
     assert not same(plain, mixed)
     assert mixed_history["loss"].to_pylist() == pytest.approx(history["loss"].to_pylist(), rel=0.1)
 
 
 class Diverging(TinyNetwork):
     def losses(self, patches, quality):
-        """Nothing but NaN."""
+        """A loss of NaN."""
         return {"quality": super().losses(patches, quality)["quality"] * float("nan")}
 
 
@@ -256,7 +247,7 @@ class Headless(torch.nn.Module):
         self.score = torch.nn.Linear(3, 1)
 
 
-def spoil(study, kind):
+def damage(study, kind):
     if kind == "quality":
         study.images = as_table(study.images.to_pandas().assign(quality=float("nan")), "images")
     elif kind == "patches":
@@ -284,13 +275,13 @@ def spoil(study, kind):
         ("selection", {"keep": 0.5}, r"selection: patch \d+ of image 'set/image\d\d' is missing"),
         ("train", {}, "split 0 has no training image"),
         ("size", {}, "their sides are 8 to 16 pixels"),
-        ("val", {"recipe": {"patience": 1}}, "split 0 has no validation image"),
-        ("", {"recipe": {"precision": "fp16"}}, "fp16 needs a CUDA device"),
-        ("", {"recipe": {"backbone_lr": 0.1}, "network": Headless()}, "the network has no backbone"),
+        ("val", {"training": {"patience": 1}}, "split 0 has no validation image"),
+        ("", {"training": {"precision": "fp16"}}, "precision: fp16 needs"),
+        ("", {"training": {"backbone_lr": 0.1}, "network": Headless()}, "backbone_lr: "),
         ("", {"network": Diverging()}, "loss of epoch 0 is not finite"),
     ],
 )
-def test_what_cannot_be_trained_is_named(study, kind, settings, sentence):
-    spoil(study, kind)
+def test_tables_and_settings_that_cannot_be_trained_are_named(study, kind, settings, sentence):
+    damage(study, kind)
     with pytest.raises(InputError, match=sentence):
         study.train(**settings)

@@ -10,8 +10,8 @@ COUNTS = np.array([7, 1, 12, 5, 9, 9, 3, 8, 8, 10])
 OWNER = np.repeat(np.arange(len(COUNTS)), COUNTS)
 
 
-def planner(seed=0, split=0, **recipe):
-    return EpochPlanner(COUNTS, TrainingSettings(**recipe), seed, split)
+def planner(seed=0, split=0, **settings):
+    return EpochPlanner(COUNTS, TrainingSettings(**settings), seed, split)
 
 
 def test_every_patch_comes_once_an_epoch():
@@ -19,7 +19,7 @@ def test_every_patch_comes_once_an_epoch():
         assert sorted(planner(mix_patches=mix).plan(0).rows) == list(range(COUNTS.sum()))
 
 
-def test_every_image_gives_its_share_of_patches_drawn_anew():
+def test_every_image_gives_its_share_of_patches_drawn_in_each_epoch():
     drawn = [planner(patches_per_epoch=4).plan(epoch).rows for epoch in range(40)]
     for rows in drawn:
         assert len(set(rows)) == len(rows)
@@ -32,10 +32,10 @@ def test_batches_mix_images():
     rows = planner().plan(0).rows
     firsts = rows[: len(COUNTS)]
     assert sorted(OWNER[firsts]) == list(range(len(COUNTS)))
-    assert not (np.diff(OWNER[rows]) == 0).sum() > 5  # but for the longest image's last patches
+    assert not (np.diff(OWNER[rows]) == 0).sum() > 5  # except for the last patches of the longest image
 
 
-def test_an_image_lies_in_one_window_of_about_the_wanted_size():
+def test_an_image_lies_in_one_window_of_about_the_size_given():
     plan = planner(mix_patches=24).plan(3)
     images = [set(OWNER[plan.rows[start:end]]) for start, end in pairwise(plan.windows)]
     assert len(images) == 3 and sum(map(len, images)) == len(COUNTS)
@@ -56,13 +56,13 @@ def test_epochs_seeds_and_splits_differ_and_repeat():
     assert len({planner().noise_seed(0), planner().noise_seed(1), planner(seed=1).noise_seed(0)}) == 3
 
 
-def test_only_the_wanted_flips_turn_half_of_the_patches():
+def test_only_the_given_flips_are_applied_to_half_of_the_patches():
     flips = np.concatenate([planner(flips=("vertical",)).plan(epoch).flips for epoch in range(20)])
     assert not flips[:, 0].any() and 0.45 < flips[:, 1].mean() < 0.55
     assert not planner(flips=()).plan(0).flips.any()
 
 
-def test_a_patch_is_flipped_alike_whatever_else_is_drawn():
+def test_the_flip_of_a_patch_does_not_depend_on_other_draws():
     every, some = planner().plan(2), planner(patches_per_epoch=3).plan(2)
     flipped = dict(zip(every.rows, every.flips[:, 0], strict=True))
     assert all(flipped[row] == flip for row, flip in zip(some.rows, some.flips[:, 0], strict=True))

@@ -1,21 +1,20 @@
 import json
-import multiprocessing
 
 import pytest
 import torch
-from tiny_networks import TinyNetwork, TinyStudy
+from tiny_networks import SERVER, TinyNetwork, TinyStudy
 
 from iqadistill.training.deep.training_job import is_main_process, launch
 
 
-def train_in_processes(folder, processes):
-    """Train together and write down what came out, once."""
+def train(folder, processes):
+    """Train, in processes together if there are several, and write the weights and losses once."""
     torch.set_num_threads(1)
 
     def work():
         network = TinyNetwork()
         network.head[0].p = 0.0  # processes draw different dropout
-        _, history = TinyStudy(folder).train(network, recipe={"freeze_batchnorm": True, "clip": 1.0})
+        _, history = TinyStudy(folder).train(network, training={"freeze_batchnorm": True, "clip": 1.0})
         if is_main_process():
             weights = {name: tensor.tolist() for name, tensor in network.state_dict().items()}
             (folder / "result.json").write_text(json.dumps([weights, history["loss"].to_pylist()]))
@@ -23,12 +22,12 @@ def train_in_processes(folder, processes):
     launch(work, processes)
 
 
-def test_two_processes_train_together_what_one_trains_alone(tmp_path):
-    server, results = multiprocessing.get_context("forkserver"), []
-    server.set_forkserver_preload(["iqadistill.training.deep.training"])
+@pytest.mark.slow
+def test_two_processes_together_train_the_weights_of_a_single_one(tmp_path):
+    results = []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
-        process = server.Process(target=train_in_processes, args=(folder, processes))
+        process = SERVER.Process(target=train, args=(folder, processes))
         process.start()
         process.join()
         assert process.exitcode == 0

@@ -17,20 +17,20 @@ SIDE = 8
 
 @pytest.fixture
 def files(tmp_path):
-    """Three references, each of one grey, and a distorted picture of each, white; contents 0 and 1 are trained on."""
+    """Three references, each of one grey, and a distorted image of each, white; contents 0 and 1 are trained on."""
     images, patches = [], []
-    for number in range(6):
-        content, reference = number % 3, number < 3
+    for index in range(6):
+        content, reference = index % 3, index < 3
         grey = 50 * (content + 1) if reference else 255
-        path = tmp_path / f"{number}.png"
+        path = tmp_path / f"{index}.png"
         Image.fromarray(np.full((32, 32, 3), grey, np.uint8)).save(path)
         images.append(
-            {"dataset": "own", "image_id": str(number), "path": str(path), "width": 32, "height": 32, "status": "ok"}
+            {"dataset": "own", "image_id": str(index), "path": str(path), "width": 32, "height": 32, "status": "ok"}
             | {"is_reference": reference, "reference_id": str(content)}
         )
         patches += [
-            {"patch_id": 10 * number + place, "image_id": str(number), "order": place, "x": place, "y": 0, "size": SIDE}
-            for place in range(4)
+            {"patch_id": 10 * index + turn, "image_id": str(index), "order": turn, "x": turn, "y": 0, "size": SIDE}
+            for turn in range(4)
         ]
     roles = ["train", "train", "test"]
     splits = [{"split": 1, "image_id": str(3 + content), "role": role} for content, role in enumerate(roles)]
@@ -53,18 +53,18 @@ def test_references_of_test_contents_are_left_out_where_splits_are_given(files):
     assert greys(read_reference_pool(files, 100, SIDE, split=1)) == sorted([50, 100] * 4)
 
 
-def test_another_seed_draws_other_patches_of_the_size_asked_for(files):
+def test_another_seed_draws_other_patches_of_the_given_size(files):
     pools = [read_reference_pool(files[:2], 2, 16, seed=seed) for seed in range(6)]
     assert {pool.patches.shape for pool in pools} == {(2, 3, 16, 16)}
     assert len({tuple(greys(pool)) for pool in pools}) > 1
 
 
-def test_no_reference_is_told(files):
-    with pytest.raises(InputError, match="holds no patch of a pristine image"):
+def test_a_dataset_without_references_is_refused(files):
+    with pytest.raises(InputError, match=r"patches\.parquet: holds no patch of a pristine image"):
         read_reference_pool(files, 3, SIDE, split=0)
 
 
-def taught(files, side=32):
+def train_teacher(files, side=32):
     """Weights of a NAR-teacher of the target, with the target's own references."""
     tables = {name: read_table(file, name) for name, file in zip(("images", "patches", "splits"), files, strict=True)}
     frame = tables["images"].to_pandas()
@@ -84,12 +84,12 @@ def repaint(path):
     Image.fromarray(noise).save(path)
 
 
-def test_pictures_and_references_of_test_contents_leave_a_teacher_of_the_target_as_it_is(files, tmp_path):
-    before = taught(files)
+def test_images_and_references_of_test_contents_do_not_reach_a_teacher_of_the_target(files, tmp_path):
+    before = train_teacher(files)
     for tested in ("2.png", "5.png"):
         repaint(tmp_path / tested)
-    again = taught(files)
+    again = train_teacher(files)
     assert all(torch.equal(before[name], again[name]) for name in before)
     repaint(tmp_path / "1.png")  # a reference of a training content
-    other = taught(files)
+    other = train_teacher(files)
     assert not all(torch.equal(before[name], other[name]) for name in before)

@@ -6,7 +6,7 @@ from iqadistill.errors import InputError
 from iqadistill.training.deep.weights import load_network, save_network
 
 
-def test_weights_come_back_as_they_were(tmp_path):
+def test_loaded_weights_equal_the_saved_ones(tmp_path):
     network = TinyNetwork(seed=1).to(memory_format=torch.channels_last)
     save_network(network, tmp_path / "w.safetensors", {"student": "tiny"})
     loaded = load_network(TinyNetwork(), tmp_path / "w.safetensors")

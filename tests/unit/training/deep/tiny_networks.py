@@ -1,5 +1,6 @@
 """A network of two convolutions and images for it, small enough to be trained many times."""
 
+import multiprocessing
 import sys
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from iqadistill.tables import as_table
 from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.training import train_network
 from iqadistill.training.deep.weights import save_network
+
+# Children of a server that has imported everything start at once and share no threads with the tests.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["iqadistill.training.deep.training_job"])
 
 SIDE = 16
 VARIANT = {"train_dataset": "tiny", "sampler": "crops", "encoder": "", "teacher": "", "student": "tiny"}
@@ -44,7 +49,7 @@ class TinyNetwork(nn.Module):
 
 
 class TinyStudy:
-    """Images whose brightness is their quality; crops, or viewports where `sphere`."""
+    """Images whose brightness is their quality, with crops or, if `sphere`, with viewports."""
 
     def __init__(self, folder, images=12, crops=5, val=3, sphere=False):
         draw = np.random.default_rng(3)
@@ -72,17 +77,17 @@ class TinyStudy:
         ranked = {"patch_id": rows["patch_id"], "image_id": rows["image_id"], "rank": ranks}
         self.selection = as_table(pd.DataFrame(ranked), "selection")
 
-    def train(self, network=None, keep=1.0, split=0, recipe=None, **settings):
-        """A short training; the network and its history."""
+    def train(self, network=None, keep=1.0, split=0, training=None, **arguments):
+        """Train for a short time; returns the network and its history."""
         network = network or TinyNetwork()
-        training = TrainingSettings(**({"epochs": 2, "batch_size": 4, "lr": 1e-2} | (recipe or {})))
-        settings = {"variant": VARIANT, "seed": 5} | settings
+        settings = TrainingSettings(**({"epochs": 2, "batch_size": 4, "lr": 1e-2} | (training or {})))
+        arguments = {"variant": VARIANT, "seed": 5} | arguments
         tables = (self.images, self.splits, self.patches, self.selection if keep < 1 else None)
-        history = train_network(network, *tables, keep, split, training, **settings)
+        history = train_network(network, *tables, keep, split, settings, **arguments)
         return network, history
 
 
-KILLED_RECIPE = {"epochs": 4, "ema": 0.9, "patience": 3, "accumulation": 2, "flips": ("horizontal", "vertical")}
+KILLED_TRAINING = {"epochs": 4, "ema": 0.9, "patience": 3, "accumulation": 2, "flips": ("horizontal", "vertical")}
 
 
 def train_in_a_process(folder, weights, log, seed=5):
@@ -90,5 +95,5 @@ def train_in_a_process(folder, weights, log, seed=5):
     torch.set_num_threads(1)
     with open(log, "a", buffering=1) as sys.stderr:
         checkpoints = Checkpoints(Path(folder, "checkpoints"), seconds=0)
-        network, _ = TinyStudy(folder).train(recipe=KILLED_RECIPE, checkpoints=checkpoints, seed=seed)
+        network, _ = TinyStudy(folder).train(training=KILLED_TRAINING, checkpoints=checkpoints, seed=seed)
     save_network(network, weights)

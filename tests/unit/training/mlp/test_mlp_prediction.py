@@ -11,24 +11,24 @@ NAMES = {"sampler": "lat", "encoder": "lite0"}
 RATES = [("one", 0.5), ("all", 1.0)]
 
 
-def predict(study, sweep, **settings):
-    return predict_mlps(sweep, study.embeddings, study.images, study.selections, **NAMES, **settings).to_pandas()
+def predict(study, mlps, **settings):
+    return predict_mlps(mlps, study.embeddings, study.images, study.selections, **NAMES, **settings).to_pandas()
 
 
-def patch_scores(study, sweep, variant):
+def patch_scores(study, mlps, variant):
     with torch.no_grad():
-        scores = sweep.model(variant)(torch.from_numpy(embedding_matrix(study.embeddings).copy()))
+        scores = mlps.model(variant)(torch.from_numpy(embedding_matrix(study.embeddings).copy()))
     return study.embeddings.to_pandas().assign(value=scores.numpy().astype(float))
 
 
-def test_every_scored_image_meets_every_variant(toy_study):
+def test_every_variant_predicts_every_scored_image(toy_study):
     study = toy_study()
     frame = study.images.to_pandas()
     frame.loc[0, "is_reference"], frame.loc[1, "quality"], frame.loc[2, "status"] = True, np.nan, "quarantined"
-    sweep = study.train(RATES)
+    mlps = study.train(RATES)
     study.images = as_table(frame, "images")
-    table = predict(study, sweep)
-    assert len(table) == 17 * len(sweep.variants)
+    table = predict(study, mlps)
+    assert len(table) == 17 * len(mlps.variants)
     assert set(table.image_id) == set(frame.image_id[3:])
     assert (table[["train_dataset", "dataset", "teacher", "student"]] == ["toy", "toy", "", "mlp"]).all(axis=None)
     assert table.score.equals(table.image_id.map(frame.set_index("image_id").quality).rename("score"))
@@ -37,18 +37,18 @@ def test_every_scored_image_meets_every_variant(toy_study):
 @pytest.mark.parametrize("pooling", ["mean", "median"])
 def test_image_score_pools_all_patches(toy_study, pooling):
     study = toy_study()
-    sweep, variant = study.train(RATES), Variant("one", 0.5, 1)
-    table = predict(study, sweep, pooling=pooling).query("selector == 'one' and split == 1").set_index("image_id")
-    patches = patch_scores(study, sweep, variant).groupby("image_id").value
+    mlps, variant = study.train(RATES), Variant("one", 0.5, 1)
+    table = predict(study, mlps, pooling=pooling).query("selector == 'one' and split == 1").set_index("image_id")
+    patches = patch_scores(study, mlps, variant).groupby("image_id").value
     np.testing.assert_allclose(table.prediction, patches.agg(pooling), atol=1e-5)
     assert (table.num_patches == patches.size()).all()
 
 
 def test_image_score_can_pool_kept_patches_only(toy_study):
     study = toy_study()
-    sweep, variant = study.train(RATES), Variant("one", 0.5, 0)
-    table = predict(study, sweep, test_patches="kept").query("selector == 'one' and split == 0").set_index("image_id")
-    patches = patch_scores(study, sweep, variant).merge(study.selections["one"].to_pandas())
+    mlps, variant = study.train(RATES), Variant("one", 0.5, 0)
+    table = predict(study, mlps, test_patches="kept").query("selector == 'one' and split == 0").set_index("image_id")
+    patches = patch_scores(study, mlps, variant).merge(study.selections["one"].to_pandas())
     size = patches.groupby("image_id").patch_id.transform("size")
     kept = patches[patches["rank"] < np.maximum(1, (0.5 * size).round())].groupby("image_id").value
     np.testing.assert_allclose(table.prediction, kept.mean(), atol=1e-5)
@@ -57,41 +57,41 @@ def test_image_score_can_pool_kept_patches_only(toy_study):
 
 def test_weighted_pooling_uses_the_patch_weights(toy_study):
     study = toy_study()
-    sweep = study.train([("all", 1.0)])
+    mlps = study.train([("all", 1.0)])
     weight = np.random.default_rng(1).random(len(study.embeddings)).astype(np.float32)
     rows = {"patch_id": study.embeddings["patch_id"].to_numpy(), "weight": weight}
     patches = as_table(pd.DataFrame(rows).iloc[::-1], "patches")
-    table = predict(study, sweep, pooling="weighted", patches=patches).query("split == 0").set_index("image_id")
-    scored = patch_scores(study, sweep, Variant("all", 1.0, 0)).assign(weight=weight)
+    table = predict(study, mlps, pooling="weighted", patches=patches).query("split == 0").set_index("image_id")
+    scored = patch_scores(study, mlps, Variant("all", 1.0, 0)).assign(weight=weight)
     expected = scored.groupby("image_id")[["value", "weight"]].apply(lambda x: np.average(x.value, weights=x.weight))
     np.testing.assert_allclose(table.prediction, expected, atol=1e-5)
 
 
-def test_a_saved_sweep_predicts_the_same(toy_study, tmp_path):
+def test_saved_mlps_predict_the_same(toy_study, tmp_path):
     study = toy_study()
-    sweep = study.train(RATES)
-    sweep.save(tmp_path / "mlp.safetensors", {"study": "toy"})
+    mlps = study.train(RATES)
+    mlps.save(tmp_path / "mlp.safetensors", {"study": "toy"})
     loaded = load_mlps(tmp_path / "mlp.safetensors")
-    assert loaded.variants == sweep.variants
-    pd.testing.assert_frame_equal(predict(study, loaded), predict(study, sweep))
+    assert loaded.variants == mlps.variants
+    pd.testing.assert_frame_equal(predict(study, loaded), predict(study, mlps))
     assert list(tmp_path.iterdir()) == [tmp_path / "mlp.safetensors"]
 
 
-def test_files_without_trained_mlps_are_named(tmp_path):
+def test_files_that_do_not_hold_mlps_are_named(tmp_path):
     with pytest.raises(InputError, match=r"lost.safetensors: no such weights"):
         load_mlps(tmp_path / "lost.safetensors")
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
-    with pytest.raises(InputError, match=r"torn.safetensors"):
+    with pytest.raises(InputError, match=r"torn.safetensors: does not hold trained MLPs"):
         load_mlps(tmp_path / "torn.safetensors")
 
 
 def test_unknown_variant_is_named(toy_study):
-    with pytest.raises(InputError, match=r"keep=0\.7"):
+    with pytest.raises(InputError, match=r"Variant.*0\.7"):
         toy_study().train(RATES).model(Variant("one", 0.7, 0))
 
 
 @pytest.mark.parametrize("settings", [{"pooling": "max"}, {"test_patches": "some"}, {"pooling": "weighted"}])
-def test_wrong_pooling_is_named(toy_study, settings):
+def test_unknown_pooling_is_named(toy_study, settings):
     study = toy_study()
     with pytest.raises(InputError, match=r"evaluation: "):
         predict(study, study.train(RATES), **settings)
@@ -99,8 +99,8 @@ def test_wrong_pooling_is_named(toy_study, settings):
 
 def test_last_val_srcc_is_that_of_the_finished_model(toy_study):
     study = toy_study(val=6)
-    sweep = study.train(RATES)
-    table = predict(study, sweep).merge(study.splits.to_pandas(), on=["split", "image_id"]).query("role == 'val'")
-    last = sweep.epochs.query("epoch == 2").set_index(["selector", "split"]).val_srcc
+    mlps = study.train(RATES)
+    table = predict(study, mlps).merge(study.splits.to_pandas(), on=["split", "image_id"]).query("role == 'val'")
+    last = mlps.epochs.query("epoch == 2").set_index(["selector", "split"]).val_srcc
     for key, rows in table.groupby(["selector", "split"]):
         assert np.isclose(last[key], rows.prediction.corr(rows.score, method="spearman"))
