@@ -145,7 +145,7 @@ def test_study_runs_from_the_download_to_the_report(workflow, mirror, paper_stud
     assert not workflow.dry_run(*paper_study).jobs
     lab_manifest = shared_result(workflow.folder, "retrieve_dataset", "lab", suffix=".json")
     printed = workflow.run(*paper_study, "--forcerun", str(lab_manifest.relative_to(workflow.folder))).stdout
-    assert "Getting the official files of lab" in printed and "Checking every picture" not in printed
+    assert "Retrieving the official files of lab" in printed and "Checking every image" not in printed
     assert len(mirror.asked) == 4
 
 
