@@ -1,10 +1,11 @@
-"""A training step of ADTRS against the authors' release, or against the plain way with four backbone passes.
+"""Time of a training step of ADTRS, compared with the authors' release or with a plain step of four backbone passes.
 
     python benchmarks/benchmark_adtrs.py --release FOLDER --backbone resnet50 --device cpu
 
-FOLDER holds the release, github.com/MAS94/ADTRS. Its own training loop runs, unchanged, on the same batches and from the same
-weights as ours; only its top left pooling is replaced by the mean over the whole map, so that both compute the same function.
-First the losses of one step without dropout are printed, which must agree; then runs of either are timed in turn, with dropout.
+FOLDER holds the release, github.com/MAS94/ADTRS. Its training loop runs, unchanged, on the same batches and from the same
+weights as ours; only its top left pooling is replaced by the mean over the full map, so that both compute the same
+function. First the losses of one step without dropout are printed, which must agree; then runs of both are timed in turn,
+with dropout.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from iqadistill.models.adtrs.student import ADTRS
 from iqadistill.models.creation import create_model
 
-LR, WEIGHT_DECAY = 2e-5, 5e-4  # the release's
+LR, WEIGHT_DECAY = 2e-5, 5e-4  # as in the release
 MODES = {
     "float32": (torch.contiguous_format, torch.float32),
     "float32, channels last": (torch.channels_last, torch.float32),
@@ -35,7 +36,13 @@ MODES = {
 
 
 class Release:
-    """The release's network and training loop, driven from outside."""
+    """The release's network and training loop.
+
+    Args:
+        folder: Folder of the release.
+        backbone: Name of a network of torchvision.
+        device: Device of the training.
+    """
 
     def __init__(self, folder: Path, backbone: str, device: str):
         sys.path.insert(0, str(folder.resolve()))
@@ -44,7 +51,7 @@ class Release:
         constructor = getattr(torchvision.models, backbone)
         settings = SimpleNamespace(network=backbone, nheadt=16, num_encoder_layerst=4, dim_feedforwardt=64)
         random_weights = mock.patch.object(torchvision.models, backbone, lambda pretrained: constructor())
-        with random_weights, contextlib.chdir(tempfile.gettempdir()):  # it writes a file on its way
+        with random_weights, contextlib.chdir(tempfile.gettempdir()):  # it writes a file
             self.net = release.Net(settings, device)
         self.net.avg7 = nn.AdaptiveAvgPool2d(1)
         self.net.to(device)
@@ -52,7 +59,7 @@ class Release:
 
     @property
     def dropout(self) -> float:
-        """Rate on the pooled stages."""
+        """Dropout rate on the pooled stages."""
         return self.net.drop2d.p
 
     @dropout.setter
@@ -60,7 +67,7 @@ class Release:
         self.net.drop2d.p = rate
 
     def train(self, batches: Iterator[tuple[Tensor, Tensor]]) -> list[float]:
-        """Run the release's epoch over the batches; the losses it minimised."""
+        """Losses of one epoch of the release's training over the batches."""
         solver = self._class.__new__(self._class)
         solver.net, solver.device, solver.epochs, solver.train_data = self.net, self._device, 1, batches
         solver.l1_loss, solver.lr, solver.droplr, solver.paras = nn.L1Loss(), LR, 5, [{"lr": LR}]
@@ -79,7 +86,7 @@ class Release:
         return losses
 
     def copy_to(self, model: ADTRS) -> None:
-        """Give our model the release's weights."""
+        """Copy the release's weights into our model."""
         state = self.net.model.state_dict()
         model.backbone.network.load_state_dict({key: state[key] for key in model.backbone.network.state_dict()})
         theirs, ours = self.net.transformer, model.attention[0]
@@ -89,16 +96,16 @@ class Release:
             pairs |= {getattr(ours, name).conv: convolution, getattr(ours, name).bn: norm}
         pairs |= {ours.proj.conv: theirs.proj[1], ours.proj.bn: theirs.proj[2]}
         pairs |= {model.attention_head: self.net.fc2, model.head: self.net.fc}
-        for own, other in pairs.items():
-            own.load_state_dict(other.state_dict())
-        with torch.no_grad():  # the same number an offset, listed in another order
+        for module, released in pairs.items():
+            module.load_state_dict(released.state_dict())
+        with torch.no_grad():  # one bias per offset in both, listed in another order
             ours.attention_biases[:, ours.attention_bias_idxs.flatten()] = theirs.attention_biases[
                 :, theirs.attention_bias_idxs.flatten()
             ]
 
 
 def four_passes(model: ADTRS, patches: Tensor, quality: Tensor) -> Tensor:
-    """The same loss as one would first write it: a view and its target each through the whole network."""
+    """The same loss in its plain form: each view and each target passes through the full network."""
     total, ranking = 0, []
     for flipped in (False, True):
         view, other = (patches.flip(-1) if turned else patches for turned in (flipped, not flipped))
@@ -117,7 +124,7 @@ def two_passes(model: ADTRS, patches: Tensor, quality: Tensor) -> Tensor:
 
 
 def train(model: ADTRS, loss: Callable, batches: Iterator[tuple[Tensor, Tensor]], layout, precision) -> list[float]:
-    """A plain training loop; the losses it minimised."""
+    """Losses of a plain training loop over the batches."""
     optimiser = torch.optim.Adam(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     losses = []
     for patches, quality in batches:
@@ -131,7 +138,7 @@ def train(model: ADTRS, loss: Callable, batches: Iterator[tuple[Tensor, Tensor]]
 
 
 class Stopwatch:
-    """Batches that note when each was asked for."""
+    """Batches that record the time at which each is requested."""
 
     batch: tuple[Tensor, Tensor]
 
@@ -140,29 +147,29 @@ class Stopwatch:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for _ in range(self.steps):
-            self._note()
+            self._record()
             yield self.batch
-        self._note()
+        self._record()
 
     def __len__(self) -> int:
         return self.steps
 
-    def _note(self) -> None:
+    def _record(self) -> None:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.times.append(time.perf_counter())
 
     def seconds(self) -> float:
-        """Median of a step, the first left out where there are more."""
+        """Median time of a step, without the first where there are more."""
         steps = [end - begin for begin, end in zip(self.times, self.times[1:], strict=False)]
         return statistics.median(steps[1:] or steps)
 
 
 def main() -> None:
-    """Print losses, seconds a step and ratios."""
+    """Print losses, seconds per step and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--release", type=Path, help="folder of the authors' release; without it: four passes against two"
+        "--release", type=Path, help="folder of the authors' release; default: compare four passes with two"
     )
     parser.add_argument("--backbone", default="resnet50", choices=["resnet18", "resnet34", "resnet50"])
     parser.add_argument("--device", default="cpu")
@@ -177,41 +184,42 @@ def main() -> None:
     patches = torch.rand(options.batch, 3, 224, 224, device=options.device)
     quality = torch.rand(options.batch, device=options.device)
 
-    def own(watch: Stopwatch, way: Callable = two_passes, mode: str = "float32") -> list[float]:
+    def ours(watch: Stopwatch, loss: Callable = two_passes, mode: str = "float32") -> list[float]:
         watch.batch = patches, quality
         layout, precision = MODES[mode]
-        return train(model.to(memory_format=layout), way, watch, layout, precision)
+        return train(model.to(memory_format=layout), loss, watch, layout, precision)
 
     def other(watch: Stopwatch) -> list[float]:
         if not release:
-            return own(watch, four_passes)
+            return ours(watch, four_passes)
         watch.batch = (patches - model.backbone.mean) / model.backbone.std, quality
         return release.train(watch)
 
     if release:
         release.copy_to(model)
     rate = model.dropout
-    for side in (model, *([release] if release else [])):
-        side.dropout = 0.0
+    compared = [model, *([release] if release else [])]
+    for network in compared:
+        network.dropout = 0.0
     first = {name: parameter.clone() for name, parameter in model.state_dict().items()}
-    ours = own(Stopwatch(1))[0]
+    our_loss = ours(Stopwatch(1))[0]
     model.load_state_dict(first)
-    print(f"loss of the same step without dropout: ours {ours:.6f}, {name} {other(Stopwatch(1))[0]:.6f}")
-    for side in (model, *([release] if release else [])):
-        side.dropout = rate
+    print(f"loss of the same step without dropout: ours {our_loss:.6f}, {name} {other(Stopwatch(1))[0]:.6f}")
+    for network in compared:
+        network.dropout = rate
     ratios = {mode: [] for mode in MODES}
     for repeat in range(options.repeats):
         other(before := Stopwatch(options.steps))
         for mode in MODES:
-            own(after := Stopwatch(options.steps), mode=mode)
+            ours(after := Stopwatch(options.steps), mode=mode)
             ratios[mode].append(before.seconds() / after.seconds())
             print(
-                f"repeat {repeat}, {mode}: {name} {before.seconds():.3f} s a step, ours {after.seconds():.3f} s, "
+                f"repeat {repeat}, {mode}: {name} {before.seconds():.3f} s per step, ours {after.seconds():.3f} s, "
                 f"{ratios[mode][-1]:.2f}x",
                 flush=True,
             )
-    for mode, found in ratios.items():
-        print(f"{mode}: a step of ours is {statistics.median(found):.2f}x as fast as {name} in float32 (median)")
+    for mode, measured in ratios.items():
+        print(f"{mode}: a step of ours is {statistics.median(measured):.2f}x as fast as {name} in float32 (median)")
 
 
 if __name__ == "__main__":

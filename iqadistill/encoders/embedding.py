@@ -51,8 +51,8 @@ def embed_patches(
     sizes = patches["size"].unique().to_pylist()
     if len(sizes) > 1 and encoder.size is None:
         raise InputError(
-            f"patches: their sides are {min(sizes)} to {max(sizes)} pixels, but the encoder takes them as they are; give "
-            "the encoder a size."
+            f"patches: their sides are {min(sizes)} to {max(sizes)} pixels, but the encoder takes them as they are; "
+            "give the encoder a size."
         )
     names = patches["image_id"].to_pylist()
     vectors = np.empty((len(names), encoder.width), dtype=dtype)
@@ -70,8 +70,8 @@ def embed_patches(
             finite = np.isfinite(vectors[rows]).all(axis=1)
             if not finite.all():
                 raise InputError(
-                    f"{names[done + int(np.argmin(finite))]}: an embedding holds NaN or infinite numbers; use precision and "
-                    "dtype float32, or other weights."
+                    f"{names[done + int(np.argmin(finite))]}: an embedding holds NaN or infinite numbers; use "
+                    "precision and dtype float32, or other weights."
                 )
             done += len(batch)
     return embeddings_table(patches["patch_id"].to_numpy(), names, vectors)

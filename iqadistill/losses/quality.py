@@ -17,6 +17,7 @@ class QualityLoss(nn.Module):
         """
         if scores.shape != quality.shape:
             raise InputError(
-                f"quality: shape {tuple(quality.shape)} for scores of shape {tuple(scores.shape)}; give one number per patch."
+                f"quality: shape {tuple(quality.shape)} for scores of shape {tuple(scores.shape)}; give one number per "
+                "patch."
             )
         return F.l1_loss(scores, quality)

@@ -15,10 +15,10 @@ class SpatialMask(nn.Module):
 
     For every masking the mean of p over the cells is `ratio`, so that all hide the same number of cells on average:
 
-        random            p = ratio centre            p = 1 for the cells nearest to the centre, as many as the ratio
-        gives; p is equal at equal distance edge              the same from the edge: p = 1 - p of "centre" for 1 -
-        ratio gaussian_centre   p = min(1, c exp(-d^2 / (2 s^2))), d the distance to the centre, s a quarter of the
-        side,
+        random            p = ratio
+        centre            p = 1 for the cells nearest to the centre, as many as the ratio gives; equal at equal distance
+        edge              the same from the edge: p = 1 - p of "centre" for 1 - ratio
+        gaussian_centre   p = min(1, c exp(-d^2 / (2 s^2))), d the distance to the centre, s a quarter of the side,
                           c such that the mean is the ratio
         gaussian_edge     p = 1 - p of "gaussian_centre" for 1 - ratio
 

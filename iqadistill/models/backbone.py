@@ -73,14 +73,15 @@ class Backbone(nn.Module):
         except (RuntimeError, AttributeError, AssertionError, IndexError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"backbone {name}: no four stages for patches of {size} pixels ({reason}); choose another network or size."
+                f"backbone {name}: no four stages for patches of {size} pixels ({reason}); choose another network "
+                "or size."
             ) from None
         self.train()
         return maps
 
 
 def quality_head(width: int) -> nn.Linear:
-    """A linear layer from `width` features to a score that starts at 0.5, the middle of quality's [0, 1], for any patch.
+    """A linear layer from `width` features to a score that starts at 0.5, the middle of quality's range [0, 1].
 
     With random weights the first scores of a backbone with large features lie far outside [0, 1], and training needs
     epochs to bring them back.

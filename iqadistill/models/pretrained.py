@@ -62,8 +62,8 @@ def create_pretrained(
     # each family of timm refuses arguments in its own way; missing weights are a RuntimeError, no network an OSError
     except (RuntimeError, AttributeError, AssertionError, IndexError, TypeError, ValueError, OSError) as error:
         raise InputError(
-            f"{where} {name}: cannot be created with {key} {weights} ({_reason(error)}); choose another network, size or "
-            f"{key} (packaged, hub, none, or a file's path)."
+            f"{where} {name}: cannot be created with {key} {weights} ({_reason(error)}); choose another network, size "
+            f"or {key} (packaged, hub, none, or a file's path)."
         ) from None
     network.pretrained_cfg.pop("state_dict", None)
     return network
@@ -142,11 +142,11 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], pat
     ):
         if names:
             reason = problem.format(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-            raise InputError(f"{path}: not the weights of {network} ({reason}); give the file of this very network.")
+            raise InputError(f"{path}: not the weights of {network} ({reason}); give the file of this network.")
 
 
 def _complete(state: dict[str, Tensor], name: str, path: str | Path) -> dict[str, Tensor]:
-    """The state dict of a timm network with a classifier of zeros: callers use features, whatever the file's classes."""
+    """The state dict with a classifier of zeros: callers use features alone, whatever the classes of the file."""
     with torch.device("meta"):
         expected = timm.create_model(name).state_dict()
         classifier = set(expected) - set(timm.create_model(name, num_classes=0).state_dict())

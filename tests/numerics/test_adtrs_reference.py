@@ -1,4 +1,4 @@
-"""ADTRS against its equations, written out place by place."""
+"""ADTRS against its equations, written out cell by cell."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIZE = 128  # 4 x 4 cells, 2 x 2 after attention
 
 
 def pooled(features):
-    """L2 pooling: the channels' length is one, then sqrt(g * x^2 + eps)."""
+    """L2 pooling: channel vectors of length one, then sqrt(g * x^2 + eps)."""
     taps = torch.tensor(np.hanning(5)[1:-1])
     features = features / features.square().sum(1, keepdim=True).sqrt()
     padded = F.pad(features.square(), (1, 1, 1, 1))
@@ -39,7 +39,7 @@ def pointwise(maps, convolution):
 
 
 def depthwise(maps, convolution):
-    """3 x 3, stride 2, zeros around."""
+    """Depthwise 3 x 3 convolution of stride 2 with zero padding."""
     padded, cells = F.pad(maps, (1, 1, 1, 1)), range(0, maps.shape[-1], 2)
     rows = [
         torch.stack([(padded[:, :, y : y + 3, x : x + 3] * convolution.weight[:, 0]).sum((2, 3)) for x in cells], -1)
@@ -57,7 +57,7 @@ def attended(maps, block, training):
     mixed = normalised(depthwise(value, block.v_local.conv), block.v_local.bn, training)
     for head in range(16):
         keys = key[:, 16 * head : 16 * head + 16]
-        own = slice(64 * head, 64 * head + 64)
+        part = slice(64 * head, 64 * head + 64)
         for y in range(0, side, 2):
             for x in range(0, side, 2):
                 affinity = torch.einsum("bc,bcvu->bvu", query[:, 16 * head : 16 * head + 16, y // 2, x // 2], keys) / 4
@@ -66,8 +66,8 @@ def attended(maps, block, training):
                         offset = abs(y - v) * side + abs(x - u)
                         affinity[:, v, u] = affinity[:, v, u] + block.attention_biases[head, offset]
                 share = affinity.flatten(1).softmax(1).reshape(affinity.shape)
-                answer = torch.einsum("bvu,bcvu->bc", share, value[:, own])
-                mixed[:, own, y // 2, x // 2] = mixed[:, own, y // 2, x // 2] + answer
+                answer = torch.einsum("bvu,bcvu->bc", share, value[:, part])
+                mixed[:, part, y // 2, x // 2] = mixed[:, part, y // 2, x // 2] + answer
     return normalised(pointwise(mixed.clamp_min(0), block.proj.conv), block.proj.bn, training)
 
 
@@ -92,7 +92,7 @@ def reference_losses(model, patches, quality):
             (abs(q[0] - q[1]) - abs(q[0] - q[-1]) + y[-1] - y[1]).clamp_min(0)
             + (abs(q[-1] - q[-2]) - abs(q[-1] - q[0]) + y[-2] - y[0]).clamp_min(0)
         )
-    distance = [(own - other).abs().mean() for own, other in zip(*views, strict=True)][1:]
+    distance = [(one - other).abs().mean() for one, other in zip(*views, strict=True)][1:]
     return {
         "quality": sum((score - quality).abs().mean() for score, _, _ in views),
         "consistency": 2 * sum(distance),
@@ -109,7 +109,7 @@ def model():
     model = create_model("adtrs", backbone="test_resnet", size=SIZE, dropout=0.0).double()
     with torch.no_grad():
         model.attention[0].attention_biases.normal_()
-        model.head.weight.normal_(std=0.05)  # at first it is zero
+        model.head.weight.normal_(std=0.05)  # initially zero
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.2)
@@ -139,8 +139,8 @@ def test_forward_follows_the_equations(model, patches):
 def test_losses_follow_the_equations(model, patches, training, scale):
     model.train(training)
     quality = scale * torch.rand(6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    found, expected = model.losses(patches, quality), reference_losses(model, patches, quality)
-    assert list(found) == list(expected)
+    parts, expected = model.losses(patches, quality), reference_losses(model, patches, quality)
+    assert list(parts) == list(expected)
     for name in expected:
         assert expected[name] > 1e-4
-        torch.testing.assert_close(found[name], expected[name])
+        torch.testing.assert_close(parts[name], expected[name])

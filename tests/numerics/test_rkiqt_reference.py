@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from iqadistill.models import create_model
-from iqadistill.models.rkiqt.distillation import RKIQTDistillation
+from iqadistill.models import STUDENTS, create_model
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
-from iqadistill.models.students.rkiqt import RkiqtSettings
 
 SIZE, TOKEN, CELLS = 64, 16, 4
 RATIO, MCD, INDUCTIVE = 0.4, 0.3, 0.7
@@ -32,23 +30,23 @@ def gelu(tokens):
 
 def attended(queries, keys, values, heads):
     width = queries.shape[-1] // heads
-    found = []
+    outputs = []
     for head in range(heads):
-        own = slice(head * width, (head + 1) * width)
-        affinity = queries[..., own] @ keys[..., own].mT / math.sqrt(width)
+        part = slice(head * width, (head + 1) * width)
+        affinity = queries[..., part] @ keys[..., part].mT / math.sqrt(width)
         share = affinity.exp() / affinity.exp().sum(-1, keepdim=True)
-        found.append(share @ values[..., own])
-    return torch.cat(found, -1)
+        outputs.append(share @ values[..., part])
+    return torch.cat(outputs, -1)
 
 
 def embedded(model, patches):
-    """Linear embedding of each token's pixels, the class token first, their positions."""
+    """Class token and linear embedding of each token's pixels, plus position embedding."""
     projection, tokens = model.vit.patch_embed.proj, []
     pixels = (patches - model.mean) / model.std
     for y in range(0, SIZE, TOKEN):
         for x in range(0, SIZE, TOKEN):
-            cut = pixels[:, :, y : y + TOKEN, x : x + TOKEN]
-            tokens.append(torch.einsum("ocyx,bcyx->bo", projection.weight, cut) + projection.bias)
+            window = pixels[:, :, y : y + TOKEN, x : x + TOKEN]
+            tokens.append(torch.einsum("ocyx,bcyx->bo", projection.weight, window) + projection.bias)
     first = model.vit.cls_token[0].expand(len(patches), -1)
     return torch.stack([first, *tokens], 1) + model.vit.pos_embed
 
@@ -71,8 +69,8 @@ def attention_of_the_decoder(tokens, others, attention):
 
 def decoded(tokens, patch_tokens, decoder):
     for layer in decoder.layers:
-        own = normalised(tokens, layer.norm1)
-        tokens = tokens + attention_of_the_decoder(own, own, layer.self_attn)
+        queries = normalised(tokens, layer.norm1)
+        tokens = tokens + attention_of_the_decoder(queries, queries, layer.self_attn)
         tokens = tokens + attention_of_the_decoder(normalised(tokens, layer.norm2), patch_tokens, layer.multihead_attn)
         hidden = gelu(linear(normalised(tokens, layer.norm3), layer.linear1.weight, layer.linear1.bias))
         tokens = tokens + linear(hidden, layer.linear2.weight, layer.linear2.bias)
@@ -90,13 +88,14 @@ def reference(model, patches):
     sequence = normalised(sequence, model.vit.norm)
     tokens = decoded(sequence[:, :3], sequence[:, 3:], model.decoder)
     heads = [model.heads[name] for name in ("cls", "conv", "inv")]
-    return torch.cat([linear(tokens[:, place], head.weight, head.bias) for place, head in enumerate(heads)], 1), depths
+    scores = [linear(tokens[:, index], head.weight, head.bias) for index, head in enumerate(heads)]
+    return torch.cat(scores, 1), depths
 
 
 def reference_losses(model, patches, quality, references, masks, nar, regressors):
     scores, depths = reference(model.student, patches)
     parts = {"quality": sum(abs(scores.sum(1) / 3 - quality)) / len(quality), "mcd": 0}
-    pristine, pictures = nar.project(references), nar.project(patches)
+    pristine, maps = nar.project(references), nar.project(patches)
     for depth in range(4):
         tokens = depths[depth].reshape(len(patches), CELLS, CELLS, -1)
         four = [tokens[:, y : y + 2, x : x + 2].mean((1, 2)) for y in (0, 2) for x in (0, 2)]
@@ -105,14 +104,15 @@ def reference_losses(model, patches, quality, references, masks, nar, regressors
         visible = aligned.reshape(len(patches), -1, 2, 2) * masks[depth]
         generated = F.conv2d(visible, first.weight, first.bias, padding=1).clamp_min(0)
         generated = F.conv2d(generated, second.weight, second.bias, padding=1)
-        parts["mcd"] = parts["mcd"] + MCD * ((pristine[depth] - pictures[depth] - generated) ** 2).mean()
-    for place, token in enumerate(("conv", "inv"), 1):
-        head, (taught, maps) = model.inductive_losses[token].intermediate, regressors[token].middle(patches)
+        parts["mcd"] = parts["mcd"] + MCD * ((pristine[depth] - maps[depth] - generated) ** 2).mean()
+    for index, token in enumerate(("conv", "inv"), 1):
+        head = model.inductive_losses[token].intermediate
+        teacher_scores, maps = regressors[token].middle(patches)
         pairs = zip(head.alignments, maps, strict=True)
-        first, second, third = (linear(own.mean((2, 3)), align.weight, align.bias) for align, own in pairs)
+        first, second, third = (linear(stage.mean((2, 3)), align.weight, align.bias) for align, stage in pairs)
         hidden = gelu(linear((first + second) + third, head.mlp[0].weight, head.mlp[0].bias))
-        between = linear(hidden, head.mlp[2].weight, head.mlp[2].bias)[:, 0]
-        distances = abs(between - taught) + abs(between - scores[:, place])
+        intermediate = linear(hidden, head.mlp[2].weight, head.mlp[2].bias)[:, 0]
+        distances = abs(intermediate - teacher_scores) + abs(intermediate - scores[:, index])
         parts[token] = INDUCTIVE * distances.mean()
     return parts
 
@@ -125,7 +125,7 @@ def student():
     settings = {"backbone": "test_vit", "size": SIZE, "depth": 4, "decoder_heads": 4, "decoder_depth": 2}
     model = create_model("rkiqt", **settings).double().eval()
     with torch.no_grad():
-        for parameter in model.parameters():  # far from where training starts, so that nothing vanishes
+        for parameter in model.parameters():  # far from the initial weights, so that no term vanishes
             parameter.add_(0.1 * torch.randn_like(parameter))
     yield model
     torch.set_num_threads(before)
@@ -142,8 +142,8 @@ def test_the_student_follows_the_equations(student, patches):
     expected, depths = reference(student, patches)
     torch.testing.assert_close(scores, expected)
     torch.testing.assert_close(student(patches), expected.mean(1))
-    for found, tokens in zip(maps, depths, strict=True):
-        torch.testing.assert_close(found, tokens.mT.reshape(len(patches), -1, CELLS, CELLS))
+    for stage, tokens in zip(maps, depths, strict=True):
+        torch.testing.assert_close(stage, tokens.mT.reshape(len(patches), -1, CELLS, CELLS))
     assert expected.std(0).min() > 1e-3
     assert expected.std(1).min() > 1e-3
 
@@ -154,20 +154,20 @@ def test_the_losses_follow_the_equations(student, patches):
     nar = create_model("nar_teacher", backbone="test_convnext", size=SIZE, width=6, cells=2, **MIXERS)
     regressors = {token: create_model("regressor", backbone="test_convnext", size=SIZE) for token in ("conv", "inv")}
     pool = ReferencePool(torch.randint(0, 256, (9, 3, SIZE, SIZE), dtype=torch.uint8))
-    settings = {"mcd_weight": MCD, "inductive_weight": INDUCTIVE, "mask_ratio": RATIO}
-    model = RKIQTDistillation(student, RkiqtSettings(**settings), {"nar": nar, **regressors}, pool).double()
+    settings = {"model": "rkiqt", "mcd_weight": MCD, "inductive_weight": INDUCTIVE, "mask_ratio": RATIO}
+    model = STUDENTS.create(settings).distilled(student, {"nar": nar, **regressors}, pool).double()
     for layer in model.mcd_loss.modules():
         if isinstance(layer, nn.Conv2d):
             layer.bias.normal_()
     quality = torch.rand(5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
     torch.manual_seed(4)
-    found = model.losses(patches, quality)
+    parts = model.losses(patches, quality)
     torch.manual_seed(4)
     references = pool.patches[torch.randint(9, (5,))].double() / 255
     masks = [(torch.rand(5, 1, 2, 2) >= RATIO).double() for _ in range(4)]
     expected = reference_losses(model, patches, quality, references, masks, nar, regressors)
-    assert list(found) == list(expected)
+    assert list(parts) == list(expected)
     for name, part in expected.items():
         assert part > 1e-3
-        torch.testing.assert_close(found[name], part, rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(parts[name], part, rtol=1e-6, atol=1e-9)

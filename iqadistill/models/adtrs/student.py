@@ -20,9 +20,9 @@ class ADTRS(nn.Module):
     """Attention down-sampling transformer with relative ranking and self-consistency, arXiv 2409.07115.
 
     Four stages of a backbone are L2-pooled, dropped out, averaged to the cells of the last one and joined to a map T;
-    attention halves it to O. With F4 the backbone's last map, the score is q = Linear([a; c]), a = Linear(mean of O), c
-    = mean of F4. ADTRS-ResNet-50 has 41.3 million parameters, 43.3 with the ImageNet classifier that the paper's count
-    of 43 includes, unused.
+    attention halves it to O. With F4 the backbone's last map, the score is q = Linear([a; c]), a = Linear(mean of O),
+    c = mean of F4. ADTRS-ResNet-50 has 41.3 million parameters, 43.3 with the ImageNet classifier that the paper's
+    count of 43 includes, unused.
 
     For a batch and its transform t (the views I and tI), `losses` returns the weighted parts
 
@@ -67,8 +67,8 @@ class ADTRS(nn.Module):
                 cells.append((cells[-1] + 1) // 2)
             if cells[-2] == 1:
                 raise InputError(
-                    f"adtrs: blocks {settings.blocks}, expected fewer, so that each has a map to halve; patches of {size} "
-                    f"pixels give {self.cells} x {self.cells} cells."
+                    f"adtrs: blocks {settings.blocks}, expected fewer, so that each has a map to halve; patches of "
+                    f"{size} pixels give {self.cells} x {self.cells} cells."
                 )
             self.l2_pooling = L2Pooling()
             self.attention = nn.Sequential(*(AttentionDownsampling(width, side) for side in cells[:-1]))

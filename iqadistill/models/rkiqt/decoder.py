@@ -25,7 +25,8 @@ class QualityDecoder(nn.Module):
         super().__init__()
         if width % heads:
             raise InputError(
-                f"rkiqt: decoder_heads {heads}, expected a number that divides the width {width} of the Vision Transformer."
+                f"rkiqt: decoder_heads {heads}, expected a number that divides the width {width} of the Vision "
+                "Transformer."
             )
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True)

@@ -38,8 +38,8 @@ class Involution(nn.Module):
         super().__init__()
         if channels % group_channels or channels % reduction or kernel_size % 2 == 0:
             raise InputError(
-                f"involution: {channels} channels, groups of {group_channels}, reduction {reduction}, kernel {kernel_size}; "
-                "expected both to divide the channels and an odd kernel."
+                f"involution: {channels} channels, groups of {group_channels}, reduction {reduction}, kernel "
+                f"{kernel_size}; expected both to divide the channels and an odd kernel."
             )
         self.kernel_size, self.stride, self.groups = kernel_size, stride, channels // group_channels
         self.conv1 = ConvNormAct(channels, channels // reduction, 1)

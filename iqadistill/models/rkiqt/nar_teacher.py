@@ -21,13 +21,13 @@ class NARTeacher(nn.Module):
 
     Each of a backbone's four stages is averaged to cells x cells and brought to `width` channels by a 1 x 1
     convolution, for the image (LQ) and for a pristine reference of any content (HQ). One MLP-Mixer takes the
-    differences HQ - LQ of all stages, another the image's own maps; a token is a cell. The score is Linear([mean of the
-    image's tokens; mean of the differences' tokens]).
+    differences HQ - LQ of all stages, another the image's own maps; a token is a cell. The score is
+    Linear([mean of the image's tokens; mean of the differences' tokens]).
 
-    CVRKD-IQA (github.com/guanghaoyin/CVRKD-IQA) joins the maps of 10 crops of an image, and of 10 of a reference, to 10
-    * 4 * 64 channels before its mixers. Here the mixers take one patch and one reference, 4 * 64 channels: a score then
-    belongs to a patch, as that of the student who learns from it does, any number of patches of any sampler can be
-    pooled at test, and a selector may keep any patches. There the convolution comes before the average; the two
+    CVRKD-IQA (github.com/guanghaoyin/CVRKD-IQA) joins the maps of 10 crops of an image, and of 10 of a reference, to
+    10 * 4 * 64 channels before its mixers. Here the mixers take one patch and one reference, 4 * 64 channels: a score
+    then belongs to a patch, as that of its student does, any number of patches of any sampler can be pooled at test,
+    and a selector may keep any patches. There the convolution comes before the average; the two
     commute, and this order costs less. Its two linear layers at the end, with nothing between them, are one.
 
     Args:
@@ -94,7 +94,7 @@ class NARTeacher(nn.Module):
 
 
 class NARTraining(nn.Module):
-    """Training of a teacher with a pool of pristine patches. Its state dict is the teacher's, with the prefix `teacher`.
+    """Training of a teacher with a pool of pristine patches; its state dict is the teacher's below `teacher`.
 
     Args:
         teacher: Teacher, trained in place.

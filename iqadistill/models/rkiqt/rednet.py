@@ -13,7 +13,7 @@ CLASSES = 1000
 
 
 class RedNet(nn.Module):
-    """RedNet, arXiv 2103.06255: a ResNet whose 3 x 3 convolutions are 7 x 7 involutions, and the middle one of its stem a 3 x 3.
+    """RedNet, arXiv 2103.06255: a ResNet with involutions, 7 x 7 in its blocks and 3 x 3 in the middle of its stem.
 
     RedNet-101 has 25.65 million parameters. Pixels are normalised as for the published networks: by ImageNet's mean
     (0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225).

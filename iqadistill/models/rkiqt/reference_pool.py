@@ -23,8 +23,8 @@ class ReferencePool(nn.Module):
         super().__init__()
         if patches.dtype != torch.uint8 or patches.ndim != 4 or patches.shape[1] != 3 or not len(patches):
             raise InputError(
-                f"reference pool: {patches.dtype} of shape {tuple(patches.shape)}, expected uint8 of (patches, 3, side, "
-                "side); give at least one pristine patch."
+                f"reference pool: {patches.dtype} of shape {tuple(patches.shape)}, expected uint8 of (patches, 3, "
+                "side, side); give at least one pristine patch."
             )
         self.register_buffer("patches", patches, persistent=False)
 

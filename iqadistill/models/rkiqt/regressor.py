@@ -9,7 +9,7 @@ from iqadistill.models.teachers.regressor import RegressorSettings
 
 
 class Regressor(nn.Module):
-    """Score q = Linear(mean over space of the last stage) of a backbone, trained with the L1 distance to the human score.
+    """Score q = Linear(mean over space of the last stage) of a backbone, trained with the L1 loss.
 
     As a teacher it passes its inductive bias to a token of the student of arXiv 2312.00591: with "efficientnet_b0" that
     of convolution, with "rednet101" that of involution.

@@ -77,8 +77,8 @@ class RKIQT(nn.Module):
         """
         if patches.shape[-2:] != (self.size, self.size):
             raise InputError(
-                f"rkiqt: patches of {patches.shape[-1]} x {patches.shape[-2]} pixels for a student of size {self.size}; "
-                "sample or resize them to that."
+                f"rkiqt: patches of {patches.shape[-1]} x {patches.shape[-2]} pixels for a student of size "
+                f"{self.size}; sample or resize them to that."
             )
         sequence, blocks = self._embed((patches - self.mean) / self.std), self.vit.blocks
         first = sequence.shape[1] - self.vit.patch_embed.num_patches
@@ -90,7 +90,7 @@ class RKIQT(nn.Module):
         return self._scores(sequence, first), [self._map(depth) for depth in spread]
 
     def _embed(self, pixels: Tensor) -> Tensor:
-        """Sequence of the Vision Transformer's prefix tokens, class token first, the added tokens and the patch tokens."""
+        """Prefix tokens of the Vision Transformer, class token first, then the added tokens and the patch tokens."""
         sequence = self.vit._pos_embed(self.vit.patch_embed(pixels))
         prefix = self.vit.num_prefix_tokens
         added = [token.expand(len(pixels), -1, -1) for token in self.added.values()]

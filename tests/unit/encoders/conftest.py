@@ -1,27 +1,17 @@
-"""Small real pictures for the encoder tests."""
+"""Small images for the encoder tests."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 from iqadistill.tables import as_table
 
 
-@pytest.fixture(scope="package", autouse=True)
-def one_thread():
-    """Small networks are faster without threads, and tests may run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="package")
 def images(tmp_path_factory):
-    """Table images of three panoramas, 256 x 128, the second one spoilt by noise."""
-    folder = tmp_path_factory.mktemp("pictures")
+    """Table images of three panoramas, 256 x 128, the second one with noise."""
+    folder = tmp_path_factory.mktemp("images")
     stream = np.random.default_rng(0)
     names = ["rooms/one", "rooms/two", "three"]
     for index, name in enumerate(names):

@@ -2,27 +2,25 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from timm_encoders import create_encoder
 
 from iqadistill.encoders import embed_patches
 from iqadistill.encoders import embedding as embedding_module
-from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
 from iqadistill.patches.reading import read_patches
-from iqadistill.sampling.registry import SAMPLERS
+from iqadistill.sampling import sample_crops, sample_erp, sample_latitude
 from iqadistill.tables import as_table, embedding_matrix, embeddings_schema
 
 
 @pytest.fixture(scope="module")
 def encoder():
-    return ENCODERS.create(
-        {"backend": "timm", "model": "test_efficientnet", "weights": "none", "pooling": "stages"}
-    ).create()
+    return create_encoder("test_efficientnet", "none", "stages")
 
 
-def sampled(images, method="lat", **settings):
-    return SAMPLERS.create({"method": method, "count": 9, "size": 32, **settings}).sample(images, seed=0)
+def sampled(images, sample=sample_latitude, **settings):
+    return sample(images, **{"count": 9, "size": 32, "seed": 0, **settings})
 
 
 def pixels(images):
@@ -35,40 +33,40 @@ def test_rows_come_in_the_order_of_the_patches(images, encoder):
     table = embed_patches(images, patches, encoder)
     assert table.schema == embeddings_schema(encoder.width)
     assert table["patch_id"].equals(patches["patch_id"]) and table["image_id"].equals(patches["image_id"])
-    pictures = pixels(images)
+    decoded = pixels(images)
     for row, vector in zip(patches.to_pylist(), embedding_matrix(table), strict=True):
-        picture = pictures[row["image_id"]].float() / 255
-        view = extract_viewports(picture, [row["yaw"]], [row["pitch"]], row["fov"], row["size"])
+        image = decoded[row["image_id"]].float() / 255
+        view = extract_viewports(image, [row["yaw"]], [row["pitch"]], row["fov"], row["size"])
         np.testing.assert_allclose(vector, encoder.embed(view)[0].numpy(), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("method, settings", [("random_crops", {}), ("erp", {"projection": "crop", "size": 100})])
-def test_crops_are_the_pixels_of_the_image_and_pass_the_seam(images, method, settings):
-    patches = sampled(images, method, **settings)
+@pytest.mark.parametrize("sample, settings", [(sample_crops, {}), (sample_erp, {"projection": "crop", "size": 100})])
+def test_crops_are_the_pixels_of_the_image_and_pass_the_seam(images, sample, settings):
+    patches = sampled(images, sample, **settings)
     pieces = torch.cat(list(read_patches(images, patches)))
-    pictures, x = pixels(images), patches["x"].to_numpy()
+    decoded, x = pixels(images), patches["x"].to_numpy()
     for row, piece in zip(patches.to_pylist(), pieces, strict=True):
-        turned = pictures[row["image_id"]].roll(-row["x"], -1)
-        expected = turned[:, row["y"] : row["y"] + row["size"], : row["size"]] / 255
+        rolled = decoded[row["image_id"]].roll(-row["x"], -1)
+        expected = rolled[:, row["y"] : row["y"] + row["size"], : row["size"]] / 255
         torch.testing.assert_close(piece, expected)
-    assert method == "random_crops" or (x > 256 - 100).any()
+    assert sample is sample_crops or (x > 256 - 100).any()
 
 
-def test_large_crops_are_cut_from_the_picture_made_smaller(images):
-    patches = sampled(images, "random_crops", size=64, longer_side=128)
+def test_large_crops_are_cut_from_the_reduced_image(images):
+    patches = sampled(images, sample_crops, size=64, longer_side=128)
     sides = patches["size"].to_numpy()
     pieces = torch.cat(list(read_patches(images, patches, size=32)))
     assert (sides > 64).all() and pieces.shape[-2:] == (32, 32)
-    pictures = pixels(images)
+    decoded = pixels(images)
     for row, piece in zip(patches.to_pylist(), pieces, strict=True):
-        whole = pictures[row["image_id"]][:, row["y"] : row["y"] + row["size"], row["x"] : row["x"] + row["size"]] / 255
-        expected = torch.nn.functional.interpolate(whole[None], (32, 32), mode="bicubic", antialias=True)[0]
+        crop = decoded[row["image_id"]][:, row["y"] : row["y"] + row["size"], row["x"] : row["x"] + row["size"]] / 255
+        expected = torch.nn.functional.interpolate(crop[None], (32, 32), mode="bicubic", antialias=True)[0]
         # half a pixel of shift and another filter at the borders remain
         assert (piece - expected).abs().mean() < 0.05 * (1 + expected.diff(dim=-1).abs().mean() * 20)
 
 
 def test_patches_of_several_sizes_need_an_encoder_with_a_size(images, encoder):
-    patches = sampled(images, "random_crops", size=64, longer_side=128)
+    patches = sampled(images, sample_crops, size=64, longer_side=128)
     uneven = patches.set_column(
         patches.schema.get_field_index("size"), "size", pa.array(range(64, 64 + len(patches)), pa.int32())
     )
@@ -80,21 +78,21 @@ def test_patches_of_several_sizes_need_an_encoder_with_a_size(images, encoder):
 def test_batches_and_workers_do_not_change_embeddings(images, encoder, batch_size):
     patches = sampled(images)
     expected = embedding_matrix(embed_patches(images, patches, encoder))
-    found = embedding_matrix(embed_patches(images, patches, encoder, batch_size=batch_size, workers=1))
-    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
+    embeddings = embedding_matrix(embed_patches(images, patches, encoder, batch_size=batch_size, workers=1))
+    np.testing.assert_allclose(embeddings, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_embeddings_are_the_same_bits_with_any_number_of_threads(images, encoder):
     patches = sampled(images)
     expected = embed_patches(images, patches, encoder, batch_size=4)
     torch.set_num_threads(3)
-    found = embed_patches(images, patches, encoder, batch_size=4, workers=3)
+    threaded = embed_patches(images, patches, encoder, batch_size=4, workers=3)
     torch.set_num_threads(1)
-    assert found.equals(expected)
+    assert threaded.equals(expected)
 
 
 def test_batches_are_full_across_images(images):
-    pieces = [torch.full((number, 3, 2, 2), float(number)) for number in (3, 1, 5, 0, 3)]
+    pieces = [torch.full((count, 3, 2, 2), float(count)) for count in (3, 1, 5, 0, 3)]
     batches = list(embedding_module._rebatch(pieces, 4))
     assert [len(batch) for batch in batches] == [4, 4, 4]
     assert torch.equal(torch.cat(batches), torch.cat(pieces))
@@ -139,20 +137,20 @@ class Broken:
 
 @pytest.mark.parametrize("value, dtype", [(float("nan"), "float32"), (float("inf"), "float32"), (1e6, "float16")])
 def test_an_embedding_that_is_not_finite_names_its_image(images, value, dtype):
-    patches = sampled(images, "random_crops", size=128, count=1)
+    patches = sampled(images, sample_crops, size=128, count=1)
     assert is_noise(torch.cat(list(read_patches(images, patches)))).tolist() == [False, True, False]
     with pytest.raises(InputError, match=r"^rooms/two: an embedding holds NaN or infinite"):
         embed_patches(images, patches, Broken(value), dtype=dtype)
 
 
-def test_a_missing_picture_is_named(images, encoder):
+def test_a_missing_image_is_named(images, encoder):
     frame = images.to_pandas()
     frame.loc[1, "path"] = "nowhere/two.png"
     with pytest.raises(InputError, match=r"nowhere/two\.png"):
         embed_patches(as_table(frame, "images"), sampled(images), encoder)
 
 
-def test_patches_of_an_image_that_is_gone_are_refused(images, encoder):
+def test_patches_of_an_unknown_image_are_refused(images, encoder):
     with pytest.raises(InputError, match="patches of 'three'"):
         embed_patches(images.slice(0, 2), sampled(images), encoder)
 

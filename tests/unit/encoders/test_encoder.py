@@ -4,23 +4,17 @@ import skimage.data
 import timm
 import torch
 from safetensors.torch import save_file
+from timm_encoders import create_encoder
 from torch.nn import functional
 
-from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
-from iqadistill.models.pretrained import load_packaged_lite0
+from iqadistill.models import load_packaged_lite0
 
 SMALL = "test_efficientnet"
 
 
-def create_encoder(model, weights, pooling, **settings):
-    return ENCODERS.create(
-        {"backend": "timm", "model": model, "weights": weights, "pooling": pooling, **settings}
-    ).create()
-
-
-def noise(number, size=64):
-    return torch.rand(number, 3, size, size, generator=torch.Generator().manual_seed(1))
+def noise(count, size=64):
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +24,11 @@ def lite0():
 
 # ImageNet's classes 281..285 are domestic cats, 967 is espresso
 @pytest.mark.parametrize("name, classes", [("chelsea", range(281, 286)), ("coffee", [967])])
-def test_packaged_weights_know_what_they_see(name, classes):
-    picture = torch.from_numpy(getattr(skimage.data, name)()).permute(2, 0, 1)[None] / 255
-    side = min(picture.shape[-2:])
-    top, left = (picture.shape[-2] - side) // 2, (picture.shape[-1] - side) // 2
-    square = picture[:, :, top : top + side, left : left + side]
+def test_packaged_weights_classify_photographs(name, classes):
+    image = torch.from_numpy(getattr(skimage.data, name)()).permute(2, 0, 1)[None] / 255
+    side = min(image.shape[-2:])
+    top, left = (image.shape[-2] - side) // 2, (image.shape[-1] - side) // 2
+    square = image[:, :, top : top + side, left : left + side]
     square = functional.interpolate(square, (224, 224), mode="bicubic", antialias=True)
     with torch.inference_mode():
         logits = load_packaged_lite0()(square * 2 - 1)
@@ -145,6 +139,7 @@ def broken_files(folder):
     model = timm.create_model("test_resnet")
     torch.save(model.state_dict(), folder / "other.pth")
     torch.save({"epoch": 3, "state_dict": model.state_dict()}, folder / "checkpoint.pth")
+    torch.save([model.fc.weight], folder / "list.pth")
     (folder / "text.pth").write_text("no weights")
     (folder / "text.safetensors").write_text("no weights")
     torch.save(np.dtype, folder / "code.pth")
@@ -154,11 +149,12 @@ def broken_files(folder):
     "name, sentence",
     [
         ("other.pth", "not the weights of test_efficientnet"),
-        ("checkpoint.pth", "checkpoint.pth"),
+        ("checkpoint.pth", "not the weights of test_efficientnet"),
+        ("list.pth", "not a state dict of tensors"),
         ("text.pth", "not a readable state dict"),
         ("text.safetensors", "not a readable state dict"),
         ("code.pth", "not a readable state dict"),
-        ("absent.pth", "no file"),
+        ("absent.pth", "expected packaged, hub, none, or the path"),
     ],
 )
 def test_wrong_weights_are_refused_by_file(tmp_path, name, sentence):
@@ -171,9 +167,9 @@ def test_wrong_weights_are_refused_by_file(tmp_path, name, sentence):
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (("resnet5O", "none", "gap"), "no model 'resnet5O'; did you mean .*resnet50"),
-        (("resnet50", "packaged", "gap"), "packaged.*tf_efficientnet_lite0"),
-        (("resnet50", "none", "max"), "pooling.*'max'"),
+        (("resnet5O", "none", "gap"), "encoder: .*'resnet5O'; did you mean 'resnet5"),
+        (("resnet50", "packaged", "gap"), "encoder resnet50: weights packaged .* tf_efficientnet_lite0"),
+        (("resnet50", "none", "max"), "encoder timm.pooling: .*'max'"),
     ],
 )
 def test_wrong_settings_are_refused(arguments, sentence):
@@ -186,10 +182,10 @@ def test_weights_that_cannot_be_had_from_the_hub_are_named(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(InputError, match=r"test_resnet.*hub \(no route to host\)"):
+    with pytest.raises(InputError, match=r"encoder test_resnet: .* weights hub \(no route to host\)"):
         create_encoder("test_resnet", "hub", "gap")
 
 
 def test_unknown_precision_is_refused():
-    with pytest.raises(InputError, match=r"precision.*'int8'"):
+    with pytest.raises(InputError, match=r"precision: .*'int8'"):
         create_encoder(SMALL, "none", "gap", precision="int8")

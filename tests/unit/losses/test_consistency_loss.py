@@ -13,7 +13,7 @@ def test_adds_up_the_mean_distance_of_each_map():
 
 
 def test_gradient_stops_at_the_other_view():
-    own, other = torch.rand(2, 3, 4, 4, requires_grad=True), torch.rand(2, 3, 4, 4, requires_grad=True)
-    SelfConsistencyLoss()([own], [other]).backward()
-    assert own.grad.abs().sum() > 0
+    one, other = torch.rand(2, 3, 4, 4, requires_grad=True), torch.rand(2, 3, 4, 4, requires_grad=True)
+    SelfConsistencyLoss()([one], [other]).backward()
+    assert one.grad.abs().sum() > 0
     assert other.grad is None

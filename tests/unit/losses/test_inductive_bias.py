@@ -12,8 +12,8 @@ def maps(batch=4):
     generator = torch.Generator().manual_seed(1)
     sides = (8, 4, 2)
     return [
-        torch.randn(batch, own, side, side, generator=generator, dtype=torch.float64)
-        for own, side in zip(CHANNELS, sides, strict=True)
+        torch.randn(batch, channels, side, side, generator=generator, dtype=torch.float64)
+        for channels, side in zip(CHANNELS, sides, strict=True)
     ]
 
 
@@ -24,8 +24,8 @@ def scores(seed, batch=4):
 def reference_head(head, features):
     """Y_I = MLP((A1(F1) + A2(F2)) + A3(F3)): each map aligned cell by cell, then averaged."""
     aligned = []
-    for align, own in zip(head.alignments, features, strict=True):
-        cells = torch.einsum("oc,bcyx->boyx", align.weight, own) + align.bias[:, None, None]
+    for align, stage in zip(head.alignments, features, strict=True):
+        cells = torch.einsum("oc,bcyx->boyx", align.weight, stage) + align.bias[:, None, None]
         aligned.append(cells.mean((2, 3)))
     joined = (aligned[0] + aligned[1]) + aligned[2]
     first, _, last = head.mlp
@@ -44,28 +44,28 @@ def loss():
 def test_intermediate_head_follows_the_equation():
     torch.manual_seed(0)
     head = IntermediateHead(CHANNELS, width=6).double()
-    found = head(maps())
-    torch.testing.assert_close(found, reference_head(head, maps()))
-    assert found.std() > 1e-3
+    predicted = head(maps())
+    torch.testing.assert_close(predicted, reference_head(head, maps()))
+    assert predicted.std() > 1e-3
 
 
 @torch.no_grad()
 def test_loss_is_the_heads_distance_to_teacher_and_token(loss):
     token, teacher = scores(2), scores(3)
-    between = reference_head(loss.intermediate, maps())
-    expected = sum(abs(i - t) + abs(i - s) for i, t, s in zip(between, teacher, token, strict=True)) / 4
+    intermediate = reference_head(loss.intermediate, maps())
+    expected = sum(abs(i - t) + abs(i - s) for i, t, s in zip(intermediate, teacher, token, strict=True)) / 4
     torch.testing.assert_close(loss(token, teacher, maps()), expected)
 
 
 def test_gradient_reaches_token_and_head_and_not_the_teacher(loss):
     token, teacher, features = scores(2).requires_grad_(), scores(3).requires_grad_(), maps()
-    for own in features:
-        own.requires_grad_()
+    for stage in features:
+        stage.requires_grad_()
     loss(token, teacher, features).backward()
     assert token.grad.abs().sum() > 0
     assert all(parameter.grad.abs().sum() > 0 for parameter in loss.parameters())
     assert teacher.grad is None
-    assert all(own.grad is None for own in features)
+    assert all(stage.grad is None for stage in features)
 
 
 @torch.no_grad()

@@ -6,10 +6,9 @@ from iqadistill.losses import MaskedDistillationLoss
 WIDTH, CHANNELS, CELLS = 6, (4, 5), 3
 
 
-def loss(**settings):
+def loss(ratio=0.5, masking="random", generator=(3, 3)):
     torch.manual_seed(0)
-    settings = {"ratio": 0.5, "masking": "random", "generator": (3, 3), **settings}
-    return MaskedDistillationLoss(WIDTH, CHANNELS, CELLS, **settings).double()
+    return MaskedDistillationLoss(WIDTH, CHANNELS, CELLS, ratio, masking, generator).double()
 
 
 def student(cells=6, batch=2):
@@ -19,11 +18,11 @@ def student(cells=6, batch=2):
 
 def teacher(batch=2):
     generator = torch.Generator().manual_seed(2)
-    return [torch.randn(batch, own, CELLS, CELLS, generator=generator, dtype=torch.float64) for own in CHANNELS]
+    return [torch.randn(batch, width, CELLS, CELLS, generator=generator, dtype=torch.float64) for width in CHANNELS]
 
 
 def convolved(maps, layer):
-    """Cell by cell, zeros around."""
+    """Convolution cell by cell, with zero padding."""
     kernel = layer.weight.shape[-1]
     out = torch.zeros(len(maps), layer.weight.shape[0], CELLS, CELLS, dtype=maps.dtype)
     for y in range(CELLS):
@@ -39,17 +38,19 @@ def convolved(maps, layer):
 def reference(model, maps, differences, masks):
     """The equation, written out: aligned first, averaged afterwards."""
     total = 0
-    for depth, (own, target, mask) in enumerate(zip(maps, differences, masks, strict=True)):
+    for depth, (student_map, target, mask) in enumerate(zip(maps, differences, masks, strict=True)):
         alignment = model.alignments[depth]
-        aligned = torch.einsum("oc,bcyx->boyx", alignment.weight[:, :, 0, 0], own) + alignment.bias[:, None, None]
+        aligned = (
+            torch.einsum("oc,bcyx->boyx", alignment.weight[:, :, 0, 0], student_map) + alignment.bias[:, None, None]
+        )
         batch, channels, side, _ = aligned.shape
-        found = aligned.reshape(batch, channels, CELLS, side // CELLS, CELLS, side // CELLS).mean((3, 5)) * mask
+        generated = aligned.reshape(batch, channels, CELLS, side // CELLS, CELLS, side // CELLS).mean((3, 5)) * mask
         layers = [layer for layer in model.generators[depth] if isinstance(layer, torch.nn.Conv2d)]
-        for number, layer in enumerate(layers):
-            found = convolved(found, layer)
-            if number < len(layers) - 1:
-                found = found.clamp_min(0)
-        total = total + ((target - found) ** 2).sum() / target.numel()
+        for index, layer in enumerate(layers):
+            generated = convolved(generated, layer)
+            if index < len(layers) - 1:
+                generated = generated.clamp_min(0)
+        total = total + ((target - generated) ** 2).sum() / target.numel()
     return total
 
 
@@ -59,11 +60,11 @@ def reference(model, maps, differences, masks):
 def test_follows_the_equation(generator, ratio):
     model = loss(generator=generator, ratio=ratio)
     torch.manual_seed(7)
-    found = model(student(), teacher())
+    value = model(student(), teacher())
     torch.manual_seed(7)
     masks = [(torch.rand(2, 1, CELLS, CELLS) >= ratio).double() for _ in CHANNELS]
     assert ratio == 0 or 0 < masks[0].mean() < 1
-    torch.testing.assert_close(found, reference(model, student(), teacher(), masks))
+    torch.testing.assert_close(value, reference(model, student(), teacher(), masks))
 
 
 @torch.no_grad()
@@ -77,10 +78,10 @@ def test_direct_distillation_is_the_distance_of_aligned_maps():
 @torch.no_grad()
 def test_hidden_cells_do_not_count():
     model = loss(masking="centre", ratio=1 / CELLS**2, generator=())
-    changed = [own.clone() for own in student(CELLS)]
-    for own in changed:
-        own[:, :, 1, 1] += 10
-    assert model(changed, teacher()) == model(student(CELLS), teacher())
+    changed = [stage.clone() for stage in student(CELLS)]
+    for stage in changed:
+        stage[:, :, 1, 1] += 10
+    torch.testing.assert_close(model(changed, teacher()), model(student(CELLS), teacher()))
     changed[0][:, :, 0, 0] += 10
     assert model(changed, teacher()) != model(student(CELLS), teacher())
 
@@ -95,13 +96,13 @@ def test_gradient_reaches_student_alignment_and_generator_and_not_the_teacher():
     for tensor in (*maps, *differences):
         tensor.requires_grad_()
     model(maps, differences).backward()
-    assert all(own.grad.abs().sum() > 0 for own in maps)
+    assert all(stage.grad.abs().sum() > 0 for stage in maps)
     assert all(target.grad is None for target in differences)
     gradients = {name: parameter.grad.abs().sum().item() for name, parameter in model.named_parameters()}
     assert {name.split(".")[0] for name in gradients} == {"alignments", "generators"}
     assert all(gradient > 0 for gradient in gradients.values())
 
 
-def test_as_many_depths_are_asked_for_as_the_teacher_has():
+def test_the_student_must_have_as_many_depths_as_the_teacher():
     with pytest.raises(ValueError, match="zip"):
         loss()(student()[:1], teacher())

@@ -10,5 +10,5 @@ def test_is_the_mean_distance():
 
 
 def test_a_column_of_qualities_is_refused():
-    with pytest.raises(InputError, match="quality: shape"):
+    with pytest.raises(InputError, match=r"shape \(3, 1\) for scores of shape \(3,\)"):
         QualityLoss()(torch.zeros(3), torch.zeros(3, 1))

@@ -7,8 +7,8 @@ QUALITY = torch.tensor([0.5, 0.1, 0.9, 0.3, 0.8])
 
 
 @pytest.mark.parametrize("stretch", [1, 2, -1])
-def test_scores_spread_as_far_as_people_said_cost_nothing(stretch):
-    # |q - q'| does not know which way is up: the quality loss does
+def test_scores_that_differ_as_the_qualities_do_cost_nothing(stretch):
+    # |q - q'| has no sign: the quality loss has
     assert RelativeRankingLoss(1.0)(stretch * QUALITY, QUALITY).item() == pytest.approx(0, abs=1e-6)
 
 
@@ -31,7 +31,7 @@ def test_order_of_the_batch_does_not_matter():
     assert loss(scores[order], QUALITY[order]) == loss(scores, QUALITY)
 
 
-def test_only_the_two_ends_of_the_order_feel_it():
+def test_gradient_reaches_the_two_ends_of_the_order_only():
     scores = torch.tensor([0.2, 0.6, 0.7, 0.1, 0.3], requires_grad=True)
     RelativeRankingLoss(1.0)(scores, QUALITY).backward()
     assert scores.grad[0] == 0
@@ -47,9 +47,9 @@ def test_fewer_than_four_patches_cost_nothing(batch):
     assert (scores.grad == 0).all()
 
 
-def test_consistency_draws_either_loss_to_the_other():
-    own, other = torch.tensor(3.0, requires_grad=True), torch.tensor(1.0, requires_grad=True)
-    loss = RankingConsistencyLoss()(own, other)
+def test_consistency_pulls_each_loss_towards_the_other():
+    one, other = torch.tensor(3.0, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    loss = RankingConsistencyLoss()(one, other)
     loss.backward()
-    assert loss == 4  # without stop-gradients the slopes would be 2 and -2
-    assert (own.grad, other.grad) == (1, -1)
+    assert loss == 4  # without stop-gradients the gradients would be 2 and -2
+    assert (one.grad, other.grad) == (1, -1)

@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 
 from iqadistill.errors import InputError
 from iqadistill.losses import MASKINGS, SpatialMask
+from iqadistill.models.students.rkiqt import RkiqtSettings
 
 
 def probabilities(masking, ratio, cells=7):
@@ -24,7 +26,7 @@ def test_every_masking_hides_the_same_share(masking, cells, ratio):
 
 
 @pytest.mark.parametrize("masking", MASKINGS)
-def test_cells_are_hidden_as_often_as_their_probability_says(masking):
+def test_cells_are_hidden_as_often_as_their_probability(masking):
     mask = SpatialMask(masking, 0.4, 5)
     torch.manual_seed(0)
     drawn = mask(4000)
@@ -58,8 +60,8 @@ def test_gaussian_centre_falls_off_as_a_gaussian():
     middle, deviation = 3, 7 / 4
     for y in range(7):
         for x in range(7):
-            fall = math.exp(-((y - middle) ** 2 + (x - middle) ** 2) / (2 * deviation**2))
-            assert hidden[y, x] == pytest.approx(hidden[3, 3] * fall, abs=1e-6)
+            decay = math.exp(-((y - middle) ** 2 + (x - middle) ** 2) / (2 * deviation**2))
+            assert hidden[y, x] == pytest.approx(hidden[3, 3] * decay, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["", "gaussian_"])
@@ -68,6 +70,10 @@ def test_edge_hides_what_centre_shows(kind):
     assert probabilities(f"{kind}edge", 0.3)[0, 0] > probabilities(f"{kind}edge", 0.3)[3, 3]
 
 
-def test_unknown_masking_is_named_with_the_nearest():
-    with pytest.raises(InputError, match=r"'centr'.*'centre'"):
+def test_settings_offer_these_maskings():
+    assert set(get_args(RkiqtSettings.model_fields["masking"].annotation)) == {*MASKINGS, "none"}
+
+
+def test_an_unknown_masking_is_named():
+    with pytest.raises(InputError, match=r"'centr'.* 'centre'"):
         SpatialMask("centr", 0.5, 7)

@@ -5,7 +5,7 @@ from iqadistill.errors import InputError
 from iqadistill.models import create_model
 
 
-def test_forward_gives_one_score_an_embedding():
+def test_forward_gives_one_score_per_embedding():
     model = create_model("mlp", width=12).eval()
     assert model(torch.rand(5, 12)).shape == (5,)
     assert [layer.out_features for layer in model.layers] == [1024, 512, 1]
@@ -34,11 +34,12 @@ def test_a_generator_fixes_the_initial_weights():
     ("name", "settings", "sentence"),
     [
         ("mpl", {}, "did you mean 'mlp'"),
-        ("mlp", {"width": 4, "hiden": [2]}, "did you mean 'hidden'"),
+        ("mlp", {"width": 4, "hiden": [2]}, "mlp.hiden: .*'hidden'"),
         ("mlp", {}, "mlp.width: missing"),
-        ("mlp", {"width": 4, "hidden": [8]}, "dropout"),
-        ("mlp", {"width": 4, "hidden": [8], "dropout": [1.0]}, "dropout"),
-        ("mlp", {"width": 4, "hidden": [0], "dropout": [0.1]}, "hidden.*0"),
+        ("mlp", {"width": 4, "hidden": [8]}, "hidden has 1 widths and dropout 2"),
+        ("mlp", {"width": 4, "hidden": [8], "dropout": [1.0]}, "mlp.dropout.0: .* less than 1"),
+        ("mlp", {"width": 4, "hidden": [0], "dropout": [0.1]}, "mlp.hidden.0: .* equal to 1"),
+        ("mlp", {"width": 0}, "mlp: width 0"),
     ],
 )
 def test_wrong_settings_are_named(name, settings, sentence):

@@ -3,8 +3,7 @@ import torch
 from torch import nn
 
 from iqadistill.errors import InputError
-from iqadistill.models import create_model
-from iqadistill.models.pretrained import load_packaged_lite0
+from iqadistill.models import create_model, load_packaged_lite0
 
 SIZE = 96
 CLASSIFIER = 2048 * 1000 + 1000  # ResNet-50's, which the paper's count of 43 million includes, unused
@@ -12,20 +11,20 @@ PARTS = {"quality", "consistency", "ranking_consistency", "ranking"}
 
 
 def small(**settings):
-    """A network whose head has learnt something: at first it gives every patch the same score."""
+    """A network with a random head: an untrained one gives every patch the same score."""
     torch.manual_seed(0)
     model = create_model("adtrs", **{"backbone": "test_resnet", "size": SIZE, **settings})
     nn.init.normal_(model.head.weight, std=0.05)
     return model
 
 
-def batch(number=5, size=SIZE):
+def batch(count=5, size=SIZE):
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(number, 3, size, size, generator=generator), torch.rand(number, generator=generator)
+    return torch.rand(count, 3, size, size, generator=generator), torch.rand(count, generator=generator)
 
 
-def symmetric(number=5):
-    patches, quality = batch(number)
+def symmetric(count=5):
+    patches, quality = batch(count)
     return (patches + patches.flip(-1)) / 2, quality
 
 
@@ -67,10 +66,10 @@ def test_pixels_are_normalised_as_the_backbone_was_trained():
 
 
 def test_packaged_weights_are_loaded():
-    model, packaged = small(backbone="tf_efficientnet_lite0", pretrained="packaged"), load_packaged_lite0()
-    own = model.backbone.network.state_dict()
-    assert len(own) > 200
-    assert all(torch.equal(tensor, packaged.state_dict()[key]) for key, tensor in own.items())
+    model, packaged = small(backbone="tf_efficientnet_lite0", weights="packaged"), load_packaged_lite0()
+    state = model.backbone.network.state_dict()
+    assert len(state) > 200
+    assert all(torch.equal(tensor, packaged.state_dict()[key]) for key, tensor in state.items())
 
 
 def test_branches_have_only_the_layers_they_score_with():
@@ -102,16 +101,16 @@ def test_new_weights_loaded_in_eval_mode_are_used_in_full():
     assert not torch.allclose(model(patches), before, atol=1e-6)
 
 
-def test_losses_answer_to_their_weights():
+def test_losses_scale_with_their_weights():
     patches, quality = batch()
     plain = dict.fromkeys(PARTS, 1.0)
-    found = small(dropout=0.0, **{f"{key}_weight": weight for key, weight in plain.items()}).losses(patches, quality)
-    assert set(found) == PARTS
+    parts = small(dropout=0.0, **{f"{key}_weight": weight for key, weight in plain.items()}).losses(patches, quality)
+    assert set(parts) == PARTS
     for key in PARTS:
         weights = {f"{name}_weight": 3.0 if name == key else 1.0 for name in PARTS}
         heavier = small(dropout=0.0, **weights).losses(patches, quality)
-        assert {name for name in PARTS if heavier[name] != found[name]} == {key}
-        torch.testing.assert_close(heavier[key], 3 * found[key])
+        assert {name for name in PARTS if heavier[name] != parts[name]} == {key}
+        torch.testing.assert_close(heavier[key], 3 * parts[key])
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
@@ -136,12 +135,12 @@ def test_consistency_trains_the_maps_and_not_the_head():
 
 
 @pytest.mark.parametrize("consistency_dropout", ["one_view", "both_views"])
-def test_a_symmetric_picture_is_consistent_but_for_dropout(consistency_dropout):
+def test_a_symmetric_image_is_consistent_but_for_dropout(consistency_dropout):
     parts = [
         small(dropout=dropout, consistency_dropout=consistency_dropout).losses(*symmetric())["consistency"]
         for dropout in (0.0, 0.5)
     ]
-    assert parts[0] == 0
+    assert parts[0].item() == pytest.approx(0, abs=1e-6)
     assert parts[1] > 0.01
 
 
@@ -174,9 +173,9 @@ def test_aligned_maps_of_an_equivariant_backbone_are_consistent(transform):
         assert (model.losses(*batch())["consistency"] < 1e-6) == consistent
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_batch_too_small_to_rank_still_has_a_quality(number):
-    parts = small().eval().losses(*batch(number))
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_batch_too_small_to_rank_still_has_a_quality(count):
+    parts = small().eval().losses(*batch(count))
     assert parts["ranking"] == parts["ranking_consistency"] == 0
     assert parts["quality"] > 0
 
@@ -194,17 +193,18 @@ def test_trains_in_bfloat16_with_any_transform(transform):
     ("settings", "sentence"),
     [
         ({"backbone": "resnet51"}, "did you mean 'resnet5"),
-        ({"backbone": "resnet18", "pretrained": "packaged"}, "packaged.*tf_efficientnet_lite0"),
-        ({"pretrained": "imagenet"}, "'imagenet'"),
+        ({"backbone": "resnet18", "weights": "packaged"}, "resnet18: weights packaged .* tf_efficientnet_lite0"),
+        ({"weights": "imagenet"}, "weights: no file 'imagenet'; expected packaged, hub, none"),
+        ({"weights": "none", "pretrained": True}, "pretrained and weights mean the same"),
         ({"backbone": "vit_tiny_patch16_224"}, "no four stages for patches of 96 pixels"),
-        ({"branches": "both"}, "branches.*'both'"),
-        ({"consistency_dropout": "none"}, "consistency_dropout.*'none'"),
-        ({"blocks": 0}, "blocks"),
-        ({"blocks": 3}, "96 pixels give 3 x 3 cells"),
-        ({"dropout": 1.0}, "dropout.*1.0"),
-        ({"transform": "flip"}, "known are horizontal_flip"),
-        ({"margin_scale": -1.0}, "margin_scale.*-1.0"),
-        ({f"{part}_weight": 0.0 for part in PARTS}, "weight"),
+        ({"branches": "both"}, "adtrs.branches: .*'both'"),
+        ({"consistency_dropout": "none"}, "adtrs.consistency_dropout: .*'none'"),
+        ({"blocks": 0}, "adtrs.blocks: "),
+        ({"blocks": 3}, "blocks 3.* 96 pixels give 3 x 3 cells"),
+        ({"dropout": 1.0}, "adtrs.dropout: "),
+        ({"transform": "flip"}, "adtrs.transform: .*'flip'"),
+        ({"margin_scale": -1.0}, "adtrs.margin_scale: "),
+        ({f"{part}_weight": 0.0 for part in PARTS}, "all four loss weights are 0"),
     ],
 )
 def test_settings_out_of_range_are_named(settings, sentence):

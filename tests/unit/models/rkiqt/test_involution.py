@@ -6,7 +6,7 @@ from iqadistill.models.rkiqt.involution import Involution
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_maps_of_any_size_have_a_place_every_stride(stride):
+def test_maps_of_any_size_have_a_position_per_stride(stride):
     layer = Involution(16, 7, stride).eval()
     for height, width in ((8, 8), (7, 9), (1, 3)):
         assert layer(torch.rand(2, 16, height, width)).shape == (2, 16, -(-height // stride), -(-width // stride))
@@ -20,7 +20,7 @@ def test_equal_kernels_of_one_make_sums_of_neighbours():
     assert sums.tolist() == [[4, 6, 6, 4], [6, 9, 9, 6], [6, 9, 9, 6], [4, 6, 6, 4]]
 
 
-def test_groups_have_kernels_of_their_own():
+def test_groups_have_different_kernels():
     layer = Involution(32, 3, 1).eval()
     torch.nn.init.zeros_(layer.conv2.conv.weight)
     with torch.no_grad():

@@ -1,8 +1,8 @@
-"""The student learns 32 pictures by heart, whichever loss is switched on."""
+"""The student overfits 32 images with all losses, which all decrease."""
 
 import pytest
 import torch
-from tiny_distillation import TEACHERS, pictures, tiny_distillation
+from tiny_distillation import TEACHERS, distorted, tiny_distillation
 
 from iqadistill.evaluation import srcc
 
@@ -10,21 +10,13 @@ STEPS = 45
 
 
 @pytest.mark.parametrize(
-    ("teachers", "settings"),
-    [
-        ((), {}),
-        (("nar",), {}),
-        (("nar",), {"masking": "none", "generator": ()}),
-        (("conv",), {}),
-        (("inv",), {}),
-        (("conv",), {"reverse": False}),
-        (TEACHERS, {}),
-    ],
-    ids=["quality", "mcd", "direct features", "conv", "inv", "direct scores", "all"],
+    "settings",
+    [{}, {"masking": "none", "generator": (), "reverse": False}],
+    ids=["masked and reverse", "direct"],
 )
-def test_fits_32_pictures_with_each_loss(teachers, settings):
-    patches, quality = pictures(32)
-    model = tiny_distillation(*teachers, **settings)
+def test_fits_32_images_with_all_losses(settings):
+    patches, quality = distorted(32)
+    model = tiny_distillation(*TEACHERS, **settings)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     history = []
     for _ in range(STEPS):
@@ -34,5 +26,6 @@ def test_fits_32_pictures_with_each_loss(teachers, settings):
         optimiser.step()
         history.append({name: part.item() for name, part in parts.items()})
     with torch.no_grad():
-        assert srcc(model.eval()(patches).numpy(), quality.numpy()) >= 0.95
+        assert srcc(model.eval()(patches).numpy(), quality.numpy()) >= 0.9
+    assert set(history[0]) == {"quality", "mcd", "conv", "inv"}
     assert all(history[-1][name] < 0.85 * history[0][name] for name in history[0])

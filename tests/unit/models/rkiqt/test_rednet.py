@@ -28,7 +28,7 @@ PUBLISHED_KEYS = {
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A RedNet-26 with lively statistics, and its checkpoint as the authors name things."""
+    """A RedNet-26 with random statistics, and its checkpoint with the authors' names of tensors."""
     torch.manual_seed(0)
     network = create_model("rednet26").eval()
     for module in network.modules():
@@ -41,8 +41,8 @@ def published(tmp_path_factory):
     return network, path
 
 
-def pixels(number=2, size=SIZE):
-    return torch.rand(number, 3, size, size, generator=torch.Generator().manual_seed(1))
+def pixels(count=2, size=SIZE):
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize(("depth", "millions"), [(26, 9.23), (38, 12.39), (50, 15.54), (101, 25.65)])
@@ -52,7 +52,7 @@ def test_has_the_published_number_of_parameters(depth, millions):
     assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(millions * 1e6, rel=0.001)
 
 
-def test_multiplies_as_often_as_convolutions_and_involutions_do():
+def test_has_the_published_number_of_multiplications():
     counted = {"convolution": 0, "involution": 0}
 
     def count(layer, _, out):
@@ -132,10 +132,10 @@ def test_gradients_reach_every_parameter():
 
 
 class Code:
-    """What no checkpoint may bring."""
+    """An object that no checkpoint may contain."""
 
 
-def test_files_that_are_no_such_checkpoint_are_named(tmp_path, published):
+def test_files_that_are_not_such_checkpoints_are_named(tmp_path, published):
     files = {name: tmp_path / f"{name}.pth" for name in ("garbage", "code", "bare", "headless")}
     files["garbage"].write_bytes(b"not a checkpoint")
     torch.save({"state_dict": {}, "meta": Code()}, files["code"])
@@ -143,7 +143,7 @@ def test_files_that_are_no_such_checkpoint_are_named(tmp_path, published):
     state = torch.load(published[1], weights_only=True)["state_dict"]
     torch.save({"state_dict": {name: t for name, t in state.items() if "head" not in name}}, files["headless"])
     for settings, sentence in [
-        (("rednet26", tmp_path / "none.pth"), r"none\.pth"),
+        (("rednet26", tmp_path / "none.pth"), r"weights: no file .*none\.pth"),
         (("rednet26", files["garbage"]), r"garbage\.pth: not a readable state dict"),
         (("rednet26", files["code"]), r"code\.pth: not a readable state dict"),
         (("rednet26", files["bare"]), r"bare\.pth: not a state dict"),
@@ -161,4 +161,4 @@ def test_settings_out_of_range_are_named():
     with pytest.raises(InputError, match="did you mean 'rednet"):
         create_model("rednet34")
     with pytest.raises(InputError, match="did you mean 'rednet"):
-        Backbone("rednet27", False, SIZE)
+        Backbone("rednet27", "none", SIZE)

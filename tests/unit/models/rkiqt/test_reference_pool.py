@@ -5,16 +5,16 @@ from iqadistill.errors import InputError
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
 
 
-def pool(number=10):
-    return ReferencePool(torch.arange(number, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4).clone())
+def pool(count=10):
+    return ReferencePool(torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4).clone())
 
 
-def test_draws_follow_the_seed_and_meet_every_patch():
-    own = pool()
+def test_draws_follow_the_seed_and_reach_every_patch():
+    references = pool()
     torch.manual_seed(3)
-    first = own.draw(200)
+    first = references.draw(200)
     torch.manual_seed(3)
-    assert torch.equal(own.draw(200), first)
+    assert torch.equal(references.draw(200), first)
     assert set(first.tolist()) == set(range(10))
 
 
@@ -25,10 +25,10 @@ def test_the_spread_is_always_the_same_and_draws_nothing():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_pixels_are_bytes_as_shares():
-    found = pool().pixels(torch.tensor([5, 0, 5]))
-    assert found.shape == (3, 3, 4, 4)
-    assert found[:, 0, 0, 0].tolist() == pytest.approx([5 / 255, 0, 5 / 255])
+def test_pixels_are_bytes_scaled_to_one():
+    pixels = pool().pixels(torch.tensor([5, 0, 5]))
+    assert pixels.shape == (3, 3, 4, 4)
+    assert pixels[:, 0, 0, 0].tolist() == pytest.approx([5 / 255, 0, 5 / 255])
 
 
 def test_no_state_dict_holds_the_patches():
@@ -40,6 +40,6 @@ def test_no_state_dict_holds_the_patches():
     "patches",
     [torch.rand(2, 3, 4, 4), torch.zeros(0, 3, 4, 4, dtype=torch.uint8), torch.zeros(2, 4, 4, 3, dtype=torch.uint8)],
 )
-def test_what_is_no_pool_is_named(patches):
+def test_invalid_patches_are_named(patches):
     with pytest.raises(InputError, match=r"reference pool: .* expected uint8 of \(patches, 3, side, side\)"):
         ReferencePool(patches)

@@ -12,9 +12,9 @@ def small(**settings):
     return create_model("regressor", **{"backbone": "test_resnet", "size": SIZE, **settings})
 
 
-def batch(number=4, size=SIZE):
+def batch(count=4, size=SIZE):
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(number, 3, size, size, generator=generator), torch.rand(number, generator=generator)
+    return torch.rand(count, 3, size, size, generator=generator), torch.rand(count, generator=generator)
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_convnext", "rednet26"])
@@ -32,10 +32,10 @@ def test_middle_gives_the_score_and_the_last_three_maps(backbone):
 
 def test_the_loss_is_the_mean_distance_to_the_scores():
     model, (patches, quality) = small().eval(), batch()
-    found = model.losses(patches, quality)
-    expected = sum(abs(score - own) for score, own in zip(model(patches), quality, strict=True)) / len(quality)
-    assert set(found) == {"quality"}
-    torch.testing.assert_close(found["quality"], expected)
+    losses = model.losses(patches, quality)
+    expected = sum(abs(score - human) for score, human in zip(model(patches), quality, strict=True)) / len(quality)
+    assert set(losses) == {"quality"}
+    torch.testing.assert_close(losses["quality"], expected)
 
 
 def test_gradients_reach_backbone_and_head():
@@ -51,7 +51,7 @@ def test_patches_of_other_sizes_are_scored():
 
 def test_dropout_is_in_training_alone():
     model, (patches, _) = small(dropout=0.5), batch()
-    torch.nn.init.normal_(model.head.weight)  # at first every patch has one score
+    torch.nn.init.normal_(model.head.weight)  # an untrained one gives every patch the same score
     torch.manual_seed(0)
     assert not torch.equal(model(patches), model(patches))
     torch.testing.assert_close(model.eval()(patches), model(patches), rtol=0, atol=0)
@@ -60,7 +60,7 @@ def test_dropout_is_in_training_alone():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"dropout": 1.0}, "dropout.*1.0"),
+        ({"dropout": 1.0}, "regressor.dropout: "),
         ({"backbone": "efficientnet_bo"}, "did you mean 'efficientnet_b"),
         ({"backbone": "rednet50", "pretrained": True}, "no weights to download"),
     ],

@@ -1,11 +1,10 @@
 import pytest
 import timm
 import torch
-from tiny_distillation import SIZE, pictures, tiny_student
+from tiny_distillation import SIZE, distorted, tiny_student
 
 from iqadistill.errors import InputError
-from iqadistill.models import create_model
-from iqadistill.models.pretrained import load_packaged_lite0
+from iqadistill.models import create_model, load_packaged_lite0
 
 EMBEDDED = {
     "backbone": "vit_tiny_patch16_224",
@@ -19,7 +18,7 @@ EMBEDDED = {
 
 @pytest.fixture(scope="module")
 def patches():
-    return pictures(4)[0]
+    return distorted(4)[0]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def embedded():
     return tiny_student(**EMBEDDED).eval()
 
 
-def count(module):
+def parameters_of(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -36,7 +35,7 @@ def test_the_default_is_deit_3_small_with_two_tokens_a_decoder_and_three_heads()
         model, vit = create_model("rkiqt"), timm.create_model("deit3_small_patch16_224", num_classes=0)
     attention, normalised = 4 * 384 * 384 + 4 * 384, 2 * 384
     decoder = 2 * attention + 8 * 384 * 384 + 5 * 384 + 4 * normalised
-    assert count(model) == count(vit) + 2 * 384 + decoder + 3 * 385
+    assert parameters_of(model) == parameters_of(vit) + 2 * 384 + decoder + 3 * 385
     assert model.tokens == ("cls", "conv", "inv")
 
 
@@ -50,20 +49,20 @@ def test_the_score_is_the_mean_of_the_tokens_scores(patches):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("tokens", "number"), [(("cls",), 1), (["cls", "inv"], 2), (("cls", "inv", "conv"), 3)])
-def test_each_token_has_a_score_of_its_own(patches, tokens, number):
+@pytest.mark.parametrize(("tokens", "count"), [(("cls",), 1), (["cls", "inv"], 2), (("cls", "inv", "conv"), 3)])
+def test_each_token_has_its_score(patches, tokens, count):
     model = tiny_student(tokens=tokens).eval()
     before, _ = model.tokens_and_maps(patches)
-    assert before.shape == (4, number)
-    for place, name in enumerate(tokens):
+    assert before.shape == (4, count)
+    for index, name in enumerate(tokens):
         changed = tiny_student(tokens=tokens).eval()
         changed.heads[name].bias += 1
         moved = changed.tokens_and_maps(patches)[0] - before
-        torch.testing.assert_close(moved, torch.eye(number)[place].expand(4, -1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(moved, torch.eye(count)[index].expand(4, -1), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_added_tokens_go_through_the_blocks(patches):
+def test_added_tokens_pass_through_the_blocks(patches):
     model = tiny_student().eval()
     scores, maps = model.tokens_and_maps(patches)
     model.added["inv"].mul_(-30)
@@ -81,7 +80,7 @@ def test_the_linear_head_is_a_plain_vision_transformer(patches, name):
     mean, std = (torch.tensor(vit.pretrained_cfg[key])[:, None, None] for key in ("mean", "std"))
     expected = model.heads["cls"](vit.forward_features((patches - mean) / std)[:, 0])
     torch.testing.assert_close(model(patches), expected[:, 0])
-    assert count(model) == count(vit) + model.width + 1
+    assert parameters_of(model) == parameters_of(vit) + model.width + 1
 
 
 @torch.no_grad()
@@ -93,8 +92,8 @@ def test_maps_are_the_patch_tokens_after_blocks_evenly_spread(patches, depth, bl
     vit.blocks = vit.blocks[:depth]
     vit.load_state_dict(model.vit.state_dict())
     expected = vit.forward_intermediates((patches - 0.5) / 0.5, intermediates_only=True)
-    for found, block in zip(maps, blocks, strict=True):
-        torch.testing.assert_close(found, expected[block])
+    for stage, block in zip(maps, blocks, strict=True):
+        torch.testing.assert_close(stage, expected[block])
 
 
 @torch.no_grad()
@@ -111,7 +110,7 @@ def test_takes_any_vision_transformer_with_a_class_token(name, size, cells):
     model = tiny_student(backbone=name, size=size, depth=1, decoder_heads=6).eval()
     scores, maps = model.tokens_and_maps(torch.rand(2, 3, size, size))
     assert scores.shape == (2, 3)
-    assert [found.shape for found in maps] == [(2, model.width, cells, cells)] * 4
+    assert [stage.shape for stage in maps] == [(2, model.width, cells, cells)] * 4
 
 
 @torch.no_grad()
@@ -124,14 +123,14 @@ def test_scores_do_not_depend_on_the_batch_in_eval_mode(patches):
 def test_the_packaged_stem_gives_an_8_by_8_grid_of_128_pixels(embedded):
     scores, maps = embedded.tokens_and_maps(torch.rand(2, 3, 128, 128))
     assert scores.shape == (2, 3)
-    assert [found.shape for found in maps] == [(2, 192, 8, 8)] * 4
+    assert [stage.shape for stage in maps] == [(2, 192, 8, 8)] * 4
 
 
 def test_the_packaged_stem_has_its_weights_and_no_deeper_stage(embedded):
-    own, packaged = embedded.backbone.network.state_dict(), load_packaged_lite0().state_dict()
-    assert all(torch.equal(tensor, packaged[key]) for key, tensor in own.items())
-    assert {key.split(".")[1] for key in own if key.startswith("blocks.")} == set("01234")
-    assert count(embedded.backbone) < 0.25 * sum(tensor.numel() for tensor in packaged.values())
+    state, packaged = embedded.backbone.network.state_dict(), load_packaged_lite0().state_dict()
+    assert all(torch.equal(tensor, packaged[key]) for key, tensor in state.items())
+    assert {key.split(".")[1] for key in state if key.startswith("blocks.")} == set("01234")
+    assert parameters_of(embedded.backbone) < 0.25 * sum(tensor.numel() for tensor in packaged.values())
 
 
 def test_a_stem_is_trained_with_its_batch_normalisation():
@@ -200,23 +199,23 @@ def test_patches_of_another_size_are_refused():
     ("settings", "sentence"),
     [
         ({"backbone": "deit3_smal_patch16_224"}, "did you mean 'deit3_small_patch16_224"),
-        ({"backbone": "resnet18"}, "resnet18"),
-        ({"backbone": "eva02_tiny_patch14_224", "size": 70}, "Vision Transformer with a class token"),
-        ({"backbone": "test_vit3"}, "Vision Transformer with a class token"),
+        ({"backbone": "resnet18"}, "backbone resnet18: "),
+        ({"backbone": "eva02_tiny_patch14_224", "size": 70}, "not a Vision Transformer with a class token"),
+        ({"backbone": "test_vit3"}, "not a Vision Transformer with a class token"),
         ({"size": 72}, "a multiple of the 16 pixels of a token"),
-        ({"pretrained": "packaged"}, "packaged.*tf_efficientnet_lite0"),
-        ({"depth": 0}, "depth"),
-        ({"depth": 7}, "depth"),
-        ({"head": "mlp"}, "head.*'mlp'"),
-        ({"tokens": ("conv", "inv")}, "tokens"),
-        ({"tokens": ("cls", "rnn")}, "tokens"),
-        ({"tokens": ("cls", "inv", "inv")}, "tokens"),
-        ({"tokens": ()}, "tokens"),
-        ({"decoder_depth": 0}, "decoder_depth.*0"),
-        ({"decoder_heads": 6}, "decoder_heads.*64"),
+        ({"weights": "packaged"}, "test_vit: weights packaged .* tf_efficientnet_lite0"),
+        ({"depth": 0}, "rkiqt.depth: "),
+        ({"depth": 7}, "expected 1 to the 6 blocks"),
+        ({"head": "mlp"}, "rkiqt.head: .*'mlp'"),
+        ({"tokens": ("conv", "inv")}, "tokens are cls first"),
+        ({"tokens": ("cls", "rnn")}, "rkiqt.tokens.1: .*'rnn'"),
+        ({"tokens": ("cls", "inv", "inv")}, "tokens are cls first"),
+        ({"tokens": ()}, "tokens are cls first"),
+        ({"decoder_depth": 0}, "rkiqt.decoder_depth: "),
+        ({"decoder_heads": 6}, "decoder_heads 6.* width 64"),
         ({"stem": "resnet17"}, "did you mean 'resnet1"),
-        ({"stem": "resnet18", "stem_weights": "packaged"}, "packaged.*tf_efficientnet_lite0"),
-        ({"stem": "resnet18", "stem_weights": "imagenet"}, "'imagenet'"),
+        ({"stem": "resnet18", "stem_weights": "packaged"}, "stem_weights packaged .* tf_efficientnet_lite0"),
+        ({"stem": "resnet18", "stem_weights": "imagenet"}, "stem_weights: no file 'imagenet'"),
         ({"stem": "resnet18", "backbone": "vit_small_patch14_dinov2", "size": 70}, "one of a token's 14 pixels"),
     ],
 )

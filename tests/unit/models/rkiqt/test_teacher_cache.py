@@ -4,8 +4,8 @@ import torch
 from iqadistill.models.rkiqt.teacher_cache import TeacherOutputCache
 
 
-def patches(number=6, seed=0):
-    return torch.rand(number, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+def patches(count=6, seed=0):
+    return torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -14,51 +14,51 @@ def seen():
 
 
 @pytest.fixture
-def recollection(seen):
-    return TeacherOutputCache(computing(seen), 1.0)
+def cache(seen):
+    return TeacherOutputCache(recording(seen), 1.0)
 
 
-def computing(seen):
-    def compute(some):
-        seen.append({tuple(patch.flatten().tolist()) for patch in some})
-        assert len(some) == 4
-        return [some.mean((1, 2, 3)), 2 * some]
+def recording(seen):
+    def compute(group):
+        seen.append({tuple(patch.flatten().tolist()) for patch in group})
+        assert len(group) == 4
+        return [group.mean((1, 2, 3)), 2 * group]
 
     return compute
 
 
-def test_gives_what_the_networks_give(recollection):
+def test_returns_the_outputs_of_the_networks(cache):
     for order in (torch.arange(6), torch.tensor([3, 3, 1]), torch.tensor([5, 0])):
-        means, doubled = recollection(patches()[order])
+        means, doubled = cache(patches()[order])
         torch.testing.assert_close(means, patches()[order].mean((1, 2, 3)))
         assert torch.equal(doubled, 2 * patches()[order])
 
 
-def test_computes_a_patch_once(recollection, seen):
+def test_computes_a_patch_once(cache, seen):
     for _ in range(3):
-        recollection(patches()[[0, 1, 2]])
-        recollection(patches()[[2, 1, 3]].contiguous(memory_format=torch.channels_last))
+        cache(patches()[[0, 1, 2]])
+        cache(patches()[[2, 1, 3]].contiguous(memory_format=torch.channels_last))
     assert [len(group) for group in seen] == [3, 1]
 
 
-def test_groups_are_of_one_size(recollection, seen):
-    assert torch.equal(recollection(patches(6))[1], 2 * patches(6))
+def test_groups_are_of_one_size(cache, seen):
+    assert torch.equal(cache(patches(6))[1], 2 * patches(6))
     assert [len(group) for group in seen] == [4, 2]
 
 
-def test_a_patch_changed_by_one_bit_flipped_or_shifted_is_another(recollection, seen):
+def test_a_patch_changed_by_one_bit_flipped_or_shifted_is_another_patch(cache, seen):
     patch = patches(1)
     brighter = patch.clone()
     brighter[0, 0, 0, 0] = torch.nextafter(brighter[0, 0, 0, 0], torch.tensor(2.0))
     others = [patch, brighter, patch.flip(-1), patch.flip(-2), patch.roll(1, -1), patch.flip(1)]
     for other in others:
-        assert torch.equal(recollection(other)[1], 2 * other)
+        assert torch.equal(cache(other)[1], 2 * other)
     assert len(seen) == len(others)
 
 
-def test_forgets_what_exceeds_its_memory(seen):
+def test_outputs_beyond_its_memory_are_not_kept(seen):
     one_patch = 4 * (1 + 3 * 8 * 8)
-    small = TeacherOutputCache(computing(seen), 2 * one_patch / 2**30)
+    small = TeacherOutputCache(recording(seen), 2 * one_patch / 2**30)
     for _ in range(2):
         for patch in patches(3).split(1):
             assert torch.equal(small(patch)[1], 2 * patch)

@@ -3,64 +3,64 @@
 import torch
 import torch.nn.functional as F
 
-from iqadistill.models import create_model
+from iqadistill.models import STUDENTS, create_model
 from iqadistill.models.rkiqt.distillation import RKIQTDistillation
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
-from iqadistill.models.students.rkiqt import RkiqtSettings
 
 SIZE = 64  # 4 x 4 tokens
 TEACHERS = ("nar", "conv", "inv")
 
 
 def tiny_student(**settings):
-    """A student of three blocks 64 wide."""
+    """A student of three blocks of width 64."""
     torch.manual_seed(0)
     return create_model("rkiqt", **{"backbone": "test_vit", "size": SIZE, "depth": 3, "decoder_heads": 4, **settings})
 
 
-def tiny_teachers(*names):
-    """Some of three frozen teachers, and the NAR-teacher's pool."""
+def tiny_teachers(*roles):
+    """Teachers of some of the three roles."""
     torch.manual_seed(1)
     mixers = {"width": 8, "cells": 2, "mixer_width": 16, "difference_depth": 1, "image_depth": 1}
-    made = {
+    create = {
         "nar": lambda: create_model("nar_teacher", backbone="test_convnext", size=SIZE, **mixers),
-        "conv": lambda: _scoring(create_model("regressor", backbone="test_convnext", size=SIZE)),
-        "inv": lambda: _scoring(create_model("regressor", backbone="test_convnext2", size=SIZE)),
+        "conv": lambda: _scoring("test_convnext"),
+        "inv": lambda: _scoring("test_convnext2"),
     }
-    found = {name: made[name]() for name in names}
-    if "nar" in names:
-        found["pool"] = ReferencePool((255 * pristine(40, seed=5)).byte())
-    return found
+    return {role: create[role]() for role in roles}
 
 
-def _scoring(teacher):
-    """The teacher with a head that tells patches apart, as a trained one does."""
+def tiny_pool():
+    """References of the NAR-teacher."""
+    return ReferencePool((255 * pristine(40, seed=5)).byte())
+
+
+def _scoring(backbone):
+    """A regressor whose head distinguishes patches, as a trained one does."""
+    teacher = create_model("regressor", backbone=backbone, size=SIZE)
     teacher.head.reset_parameters()
     return teacher
 
 
-def tiny_distillation(*teachers, student=None, **settings):
-    """A student with some of the teachers."""
+def tiny_distillation(*roles, student=None, pool=None, memory_gb=1.0, **settings):
+    """A student with teachers of some of the roles."""
     student = student or tiny_student()
-    given = tiny_teachers(*teachers)
+    teachers = tiny_teachers(*roles)
     torch.manual_seed(2)
-    pool, arguments = given.pop("pool", None), {}
-    if "memory_gb" in settings:
-        arguments["memory_gb"] = settings.pop("memory_gb")
-    return RKIQTDistillation(student, RkiqtSettings(**settings), given, pool, **arguments)
+    settings = STUDENTS.create({"model": "rkiqt", **settings})
+    return RKIQTDistillation(student, settings, teachers, pool or tiny_pool(), memory_gb)
 
 
-def pristine(number, seed):
-    """Mosaics (number, 3, 64, 64) of random colours."""
-    colours = torch.rand(number, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+def pristine(count, seed):
+    """Mosaics (count, 3, 64, 64) of random colours."""
+    colours = torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
     return F.interpolate(colours, size=(SIZE, SIZE), mode="nearest")
 
 
-def pictures(number=32, seed=0):
-    """Mosaics (number, 3, 64, 64), blurred or noisy, the less the better; and their quality (number,)."""
+def distorted(count=32, seed=0):
+    """Mosaics (count, 3, 64, 64), blurred or noisy, the less the better; and their quality (count,)."""
     generator = torch.Generator().manual_seed(seed)
-    clean, strength = pristine(number, seed), torch.rand(number, generator=generator)
+    clean, strength = pristine(count, seed), torch.rand(count, generator=generator)
     amount = strength[:, None, None, None]
     blurred = torch.lerp(clean, F.avg_pool2d(clean, 7, 1, 3), amount)
     noisy = (clean + 0.4 * amount * torch.randn(clean.shape, generator=generator)).clamp(0, 1)
-    return torch.where((torch.arange(number) % 2 == 0)[:, None, None, None], blurred, noisy), 1 - strength
+    return torch.where((torch.arange(count) % 2 == 0)[:, None, None, None], blurred, noisy), 1 - strength
