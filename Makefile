@@ -2,28 +2,37 @@
 PYTHON ?= python3
 BIN = .venv/bin
 CORES ?= all
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: demo check test lint schema clean
+.PHONY: demo check test lint types all-tests schema clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores $(CORES)
 	@echo "The report: results/studies/demo/report/index.html"
 
-# What to run while working: lint, and unit tests that start no process and train for no longer than a second or two.
+# What to run while working: lint, and tests that start no process and train for no longer than a second or two.
 check: .venv/.test lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit -m "not slow" -n auto --dist loadgroup --durations=5
+	$(PYTEST) tests/unit tests/docs -m "not slow" --durations=5
 
-test: .venv/.test lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --durations=15
+test: lint all-tests
 
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/codespell
 	$(BIN)/snakemake --lint
 
+types: .venv/.test
+	$(BIN)/mypy
+
+all-tests: .venv/.test
+	$(PYTEST) --durations=15
+
+# Generated from the settings; tests compare them.
 schema: .venv/.test
-	$(BIN)/python -m iqadistill.config > schemas/study.schema.json
+	$(BIN)/python -m iqadistill.config schema > schemas/study.schema.json
+	$(BIN)/python -m iqadistill.config reference > docs/configuration.md
 
 # Constraints pin versions only; where packages come from is the user's own pip configuration.
 .venv/.demo: pyproject.toml constraints.txt

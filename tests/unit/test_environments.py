@@ -34,3 +34,11 @@ def test_every_rule_names_an_environment_that_exists():
     rules = "\n".join(file.read_text() for file in (REPOSITORY / "rules").glob("*.smk"))
     named = set(re.findall(r'"\.\./(envs/.*?)"', rules))
     assert named and all((REPOSITORY / name).is_file() for name in named)
+
+
+def test_pre_commit_uses_the_pinned_versions():
+    pins = requirements((REPOSITORY / "constraints.txt").read_text().splitlines())
+    repositories = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
+    for repository in repositories:
+        name = repository["repo"].rsplit("/", 1)[-1].removesuffix("-pre-commit")
+        assert pins[name] == f"=={repository['rev'].removeprefix('v')}", name

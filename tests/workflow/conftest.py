@@ -115,7 +115,8 @@ def shipped(tmp_path_factory):
 def finished(tmp_path_factory):
     """The small study, run once to its report.
 
-    Tests that use it carry `pytest.mark.xdist_group("finished")`, so that one worker runs them all and the study is run once.
+    Tests that use it carry `pytest.mark.xdist_group("finished")`, so that one worker runs them all and the study is run
+    once.
     """
     workflow = Workflow(tmp_path_factory.mktemp("finished"))
     workflow.write_images()

@@ -1,4 +1,4 @@
-"""Dry runs of Snakemake inside the test process: what would run and why, without starting a Python for each question."""
+"""Dry runs of Snakemake inside the test process: what would run and why."""
 
 import contextlib
 import logging
@@ -83,8 +83,8 @@ class DryRun:
 def dry_run(folder: Path, *arguments: str) -> DryRun:
     """Run `snakemake --dry-run ARGUMENTS` in a folder and in this process.
 
-    The command line is parsed as a user's, profiles included. The package is the one that the tests import, from the repository: a test
-    that edits the folder's copy of the package or of its data files needs a process of its own instead.
+    The command line is parsed as a user's, profiles included. The package is the one that the tests import, from the
+    repository: a test that edits the folder's copy of the package or of its data files needs a process instead.
 
     Args:
         folder: Folder that holds the Snakefile and the studies.
@@ -114,7 +114,7 @@ def _process_state() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _records_of(log: logging.Logger, found: DryRun) -> Iterator[None]:
-    """Collect the log records of Snakemake; a filter, since Snakemake replaces the handlers of its logger in each run."""
+    """Collect the log records of Snakemake by a filter: it replaces the handlers of its logger in each run."""
 
     def collect(record: logging.LogRecord) -> bool:
         facts = vars(record)
