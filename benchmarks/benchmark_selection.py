@@ -1,10 +1,10 @@
-"""Times the residual-selection solvers beside the plain equations of arXiv 2412.12667, on one image and on many.
+"""Time the residual-selection solvers against the plain equations of arXiv 2412.12667, on one image and on many.
 
     python benchmarks/benchmark_selection.py
     python benchmarks/benchmark_selection.py --embeddings embeddings.parquet --peer emb_selection.py
 
-Every method sees the same E and Z and is timed in turn; the table shows medians. `plain` is the paper's Eq. 9 and 11 with
-d x d matrices in NumPy, once with the inverse they print and once with a linear solve in its place; ratios are against the
+Every method sees the same E and Z and is timed in turn; the table shows medians. `plain` is the paper's Eq. 9 and 11
+with d x d matrices in NumPy, once with the printed inverse and once with a linear solve instead; ratios are against the
 faster of the two. Gaps certify how far each answer is from the optimum.
 """
 
@@ -69,7 +69,7 @@ def peer(path: Path) -> Callable[[np.ndarray, np.ndarray, float, float], np.ndar
             result = module.run(E, Z, alpha, beta, ITERATIONS)
         done = int(np.count_nonzero(result["loss"]))
         if done < ITERATIONS:
-            print(f"  (the peer stopped by its own rule after {done} iterations)")
+            print(f"  (the peer stopped by its rule after {done} iterations)")
         return result["W"]
 
     return solve
@@ -128,7 +128,12 @@ def throughput(options: argparse.Namespace) -> None:
     images = [synthetic_features(options.patches, options.width, seed) for seed in range(options.images)]
     for solver in ("irls", "published"):
         selector = ResidualSelector(
-            options.components, options.alpha, options.beta, gamma="scale_free", solver=solver, device=options.device
+            n_components=options.components,
+            alpha=options.alpha,
+            beta=options.beta,
+            gamma="scale_free",
+            solver=solver,
+            device=options.device,
         )
         selector.fit_many(images[:2])
         started = time.perf_counter()
@@ -161,12 +166,13 @@ def main() -> None:
     parser.add_argument(
         "--embeddings", type=Path, help="embeddings table; its largest image replaces the synthetic one"
     )
-    parser.add_argument("--peer", type=Path, help="the authors' emb_selection.py, timed beside the others")
+    parser.add_argument("--peer", type=Path, help="the authors' emb_selection.py, timed with the others")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", message="solver published stopped")  # fifty iterations are the protocol here
     print(
-        f"torch {torch.__version__} with {torch.get_num_threads()} threads, numpy {np.__version__} (set OMP_NUM_THREADS)"
+        f"torch {torch.__version__} with {torch.get_num_threads()} threads (set OMP_NUM_THREADS), numpy "
+        f"{np.__version__}; fit_many always runs every operation in one thread"
     )
 
     methods = {

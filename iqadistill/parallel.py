@@ -14,8 +14,8 @@ R = TypeVar("R")
 def map_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """Map with threads, in order, never more than `workers` results ahead of the one asked for.
 
-    Threads are enough where Pillow, SciPy, PyTorch or the codecs do the work: they release the interpreter lock. The first
-    error cancels the items that have not begun.
+    Threads are enough where Pillow, SciPy, PyTorch or the codecs do the work: they release the interpreter lock. The
+    first error cancels the items that have not begun.
 
     Args:
         function: Applied to every item.
@@ -42,8 +42,8 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> I
 def one_thread_per_operation() -> Iterator[int]:
     """Run every PyTorch operation in the thread that calls it; yields the number of threads it could have used.
 
-    Results then do not depend on the number of threads: a sum split among threads is rounded differently. Batches processed side by
-    side also keep the cores busier than one batch that is split at every operation.
+    Results then do not depend on the number of threads: a sum split among threads is rounded differently. Batches that
+    are processed in parallel also keep the cores busier than one batch that is split at every operation.
     """
     import torch
 

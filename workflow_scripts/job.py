@@ -1,6 +1,5 @@
-"""The device and threads that Snakemake granted to the running job."""
+"""The device that Snakemake granted to the running job."""
 
-import os
 from contextlib import AbstractContextManager
 
 from iqadistill.devices import lease_device
@@ -19,9 +18,3 @@ def granted_device(snakemake) -> AbstractContextManager[str]:
 def granted_cards(snakemake) -> int:
     """Number of cards that this job was granted."""
     return int(snakemake.resources.get("gpu", 0))
-
-
-def limit_threads(count: int) -> None:
-    """Let a PyTorch that is imported from here on use so many threads; a job that needs none does not import it for that."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(count)

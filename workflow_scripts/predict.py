@@ -4,7 +4,7 @@ import torch
 from job import granted_device
 
 from iqadistill.console import job_log
-from iqadistill.patches.kept import kept_patches
+from iqadistill.selection.kept import kept_patches
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.deep.prediction import predict_network
 from iqadistill.training.deep.weights import rebuild_network

@@ -1,8 +1,8 @@
-"""Rank the patches of every image; the keep rate is chosen later by cutting the ranking."""
+"""Rank the patches of every image; the keep rate is applied later by cutting the ranking."""
 
 import json
 
-from job import granted_device, limit_threads
+from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.selection.ranking import rank_patches
@@ -10,7 +10,6 @@ from iqadistill.selection.registry import SELECTORS
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
-    limit_threads(snakemake.threads)
     selector = SELECTORS.create(json.loads(snakemake.params.selector)).create(device)
     embeddings = read_table(snakemake.input.embeddings, "embeddings")
     selection, trace = rank_patches(embeddings, selector, seed=snakemake.params.seed)

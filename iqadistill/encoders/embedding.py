@@ -1,6 +1,5 @@
 """Embedding of a patch table into an embeddings table."""
 
-import contextlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 from iqadistill.console import progress
 from iqadistill.encoders.encoder import Encoder
 from iqadistill.errors import InputError
-from iqadistill.parallel import map_ahead
+from iqadistill.parallel import map_ahead, one_thread_per_operation
 from iqadistill.patches.reading import read_patches
 from iqadistill.tables import embeddings_table
 
@@ -75,21 +74,6 @@ def embed_patches(
                 )
             done += len(batch)
     return embeddings_table(patches["patch_id"].to_numpy(), names, vectors)
-
-
-@contextlib.contextmanager
-def one_thread_per_operation() -> Iterator[int]:
-    """Run every tensor operation in the calling thread; yields the number of threads that PyTorch had before.
-
-    Several batches in parallel use the cores better than one batch split at every layer, and a core taken by another
-    process delays one batch instead of all layers of all batches.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _rebatch(pieces: Iterable[Tensor], size: int) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""The sphere: angles and pixels, viewports and crops of equirectangular panoramas."""
+"""Geometry of equirectangular panoramas: angles, pixels and viewports."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Three ways to name a direction: angles, unit vectors, pixels of an equirectangular panorama.
+"""Directions on the sphere as angles, unit vectors and pixels of an equirectangular panorama.
 
 Yaw in [-pi, pi) grows to the right, pitch in [-pi/2, pi/2] upwards, both in radians. Vectors are (right, up, forward):
 forward is where yaw and pitch are 0. Pixel centres have integer coordinates.

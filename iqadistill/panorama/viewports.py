@@ -1,4 +1,4 @@
-"""Rectilinear viewports: what a camera inside the panorama sees."""
+"""Rectilinear viewports of equirectangular panoramas."""
 
 import math
 
@@ -16,31 +16,36 @@ Angles = Tensor | np.ndarray | float
 def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles, size: int) -> Tensor:
     """Cut upright, square, rectilinear viewports out of an equirectangular panorama.
 
-    Samples are bilinear between pixel centres, also across the seam and over the poles. There is no low-pass filter: detail
-    finer than the viewport's pixels aliases, as a blur here would hide the very distortions that are to be judged.
+    Samples are bilinear between pixel centres, also across the seam and over the poles. There is no low-pass filter:
+    detail finer than the pixels of the viewport aliases, because a blur would hide the distortions that are to be
+    assessed.
 
     Args:
-        panorama: (3, H, W), W even; any floating type, or uint8.
-        yaw: (n,) viewing directions, radians.
-        pitch: (n,) viewing directions, radians.
-        fov: Full horizontal angle in radians, inside (0, pi): one number, or (n,).
+        panorama: Panorama (3, H, W) of even width; any floating type, or uint8.
+        yaw: Yaw (n,) of the viewing directions in radians.
+        pitch: Pitch (n,) of the viewing directions in radians.
+        fov: Full horizontal angle in radians, inside (0, pi): a scalar or (n,).
         size: Side of a viewport in pixels.
 
     Returns:
-        (n, 3, size, size) on the panorama's device; the panorama's type, or float32 with values 0..255 for uint8.
+        Viewports (n, 3, size, size) on the panorama's device; of the panorama's type, or float32 with values 0..255 for
+        uint8.
 
     Raises:
-        InputError: The panorama has no three dimensions or an odd width, or a field of view is outside (0, pi).
+        InputError: The panorama does not have three dimensions or has an odd width, or a field of view is outside
+            (0, pi).
     """
     if panorama.ndim != 3 or panorama.shape[-1] % 2:
         raise InputError(
-            f"panorama of shape {tuple(panorama.shape)}: expected (channels, height, width) with an even width, because "
-            "beyond a pole a row goes on half a turn away; crop or resize it."
+            f"panorama of shape {tuple(panorama.shape)}: expected (channels, height, width) with an even width, "
+            "because beyond a pole a row continues half a turn away; crop or resize it."
         )
     kind = torch.float64 if panorama.dtype == torch.float64 else torch.float32
     yaw, pitch, fov = (_tensor(angle).to(panorama.device, kind) for angle in (yaw, pitch, fov))
     if not bool(((fov > 0) & (fov < math.pi)).all()):
-        raise InputError("viewport: fov outside (0, pi) radians; a rectilinear view spans less than half a turn.")
+        raise InputError(
+            "viewport: fov outside (0, pi) radians; a rectilinear view spans less than half a turn; change fov."
+        )
 
     offset = (torch.arange(size, dtype=kind, device=panorama.device) + 0.5) / size * 2 - 1
     reach = torch.tan(fov / 2).expand(yaw.shape).reshape(-1, 1, 1)
@@ -51,7 +56,7 @@ def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles,
     column = torch.remainder(yaw / (2 * math.pi) + 0.5, 1) * width + 1
     row = (0.5 - pitch / math.pi) * height + 1
     grid = torch.stack([column / (width + 2) * 2 - 1, row / (height + 2) * 2 - 1], dim=-1)
-    padded = _continue_over_edges(panorama, kind).expand(len(grid), -1, -1, -1)
+    padded = _pad_over_edges(panorama, kind).expand(len(grid), -1, -1, -1)
     viewports = functional.grid_sample(padded, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return viewports.to(panorama.dtype) if panorama.is_floating_point() else viewports
 
@@ -60,14 +65,14 @@ def viewport_outline(yaw: Angles, pitch: Angles, fov: Angles, points: int = 32) 
     """Border of viewports as closed polygons on the sphere, for drawing on a panorama.
 
     Args:
-        yaw: Viewing directions, radians, one number or (n,).
-        pitch: Viewing directions, radians, one number or (n,).
-        fov: Full horizontal angle, radians, one number or (n,).
-        points: Points on each of the four sides.
+        yaw: Yaw of the viewing directions in radians, a scalar or (n,).
+        pitch: Pitch of the viewing directions in radians, a scalar or (n,).
+        fov: Full horizontal angle in radians, a scalar or (n,).
+        points: Number of points on each of the four sides.
 
     Returns:
-        Yaw in [-pi, pi) and pitch, each (..., 4 * points + 1): clockwise from the upper left corner, first point repeated.
-        Neighbours whose yaw differs by more than pi lie on either side of the seam.
+        Yaw in [-pi, pi) and pitch, each (..., 4 * points + 1): clockwise from the upper left corner, first point
+        repeated. Neighbours whose yaw differs by more than pi lie on either side of the seam.
     """
     yaw, pitch, fov = (_tensor(angle).cpu().double().unsqueeze(-1) for angle in (yaw, pitch, fov))
     side, edge = torch.linspace(-1, 1, points + 1, dtype=torch.float64)[:-1], torch.ones(points, dtype=torch.float64)
@@ -91,8 +96,8 @@ def _directions(right: Tensor, up: Tensor, yaw: Tensor, pitch: Tensor) -> tuple[
     return yaw + torch.atan2(right, forward), torch.atan2(height, torch.hypot(right, forward))
 
 
-def _continue_over_edges(panorama: Tensor, kind: torch.dtype) -> Tensor:
-    """One more pixel on each side: columns wrap around, beyond a pole the row goes on along the opposite meridian."""
+def _pad_over_edges(panorama: Tensor, kind: torch.dtype) -> Tensor:
+    """Pad by one pixel on each side: columns wrap around, beyond a pole a row continues along the opposite meridian."""
     channels, height, width = panorama.shape
     padded = panorama.new_empty((channels, height + 2, width + 2), dtype=kind)
     padded[:, 1:-1, 1:-1] = panorama

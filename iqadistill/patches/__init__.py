@@ -1,1 +1,1 @@
-"""Patches as pixels: crops, viewports, stores, and the kept ones."""
+"""Patches as pixels: crops, reading patch tables, and stores of patches."""

@@ -1,4 +1,4 @@
-"""Square crops, pixel for pixel."""
+"""Square crops of images, without resampling."""
 
 from collections.abc import Iterable
 
@@ -9,17 +9,17 @@ from iqadistill.errors import InputError
 
 
 def extract_crops(image: Tensor, x: Iterable[int], y: Iterable[int], size: int, wrap: bool = False) -> Tensor:
-    """Cut square crops out of a flat image or, as it lies, out of an equirectangular panorama.
+    """Cut square crops out of a flat image or out of the equirectangular plane of a panorama.
 
     Args:
-        image: (channels, H, W), any type.
-        x: (n,) left columns, pixels.
-        y: (n,) top rows, pixels.
+        image: Image (channels, H, W) of any type.
+        x: Left columns (n,) in pixels.
+        y: Top rows (n,) in pixels.
         size: Side of a crop in pixels.
-        wrap: Let a crop that leaves a panorama on the right go on at its left border.
+        wrap: Whether a crop that leaves a panorama on the right continues at its left border.
 
     Returns:
-        (n, channels, size, size), the image's type and device.
+        Crops (n, channels, size, size) of the image's type, on its device.
 
     Raises:
         InputError: A crop does not lie within the image.

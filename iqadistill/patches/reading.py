@@ -1,4 +1,4 @@
-"""Patches as pixels, image by image, decoded and cut ahead of their use."""
+"""Reading the patches of a patch table as pixels, image by image, with threads that decode and cut ahead."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -27,44 +27,45 @@ def read_patches(
     """Cut the patches of a patch table, one image after another, each image decoded once.
 
     Args:
-        images: Table images; only the named ones are read.
-        patches: Table patches, the patches of an image next to each other.
-        size: Side to which larger crops of flat images come down: the image is scaled before it is cut, so that crops which
-            overlap are scaled once.
-        device: Where patches are cut.
-        workers: Images decoded and cut ahead, each by a thread; each holds a float copy of its panorama.
+        images: Table "images"; only images that have patches are read.
+        patches: Table "patches"; the patches of an image must be consecutive.
+        size: Side in pixels to which larger crops of flat images are reduced: the image is resized before it is cut, so
+            that overlapping crops are resized once.
+        device: Device on which patches are cut.
+        workers: Number of threads that decode and cut ahead, one image each; each holds a float copy of its panorama.
 
     Returns:
-        Iterator of patches (n, 3, side, side) of one image, float32 in [0, 1], in the table's order.
+        Iterator over images of their patches (n, 3, side, side), float32 in [0, 1], in the order of the table.
 
     Raises:
         InputError: An image cannot be read, is not in the images table, or has patches of several sizes.
     """
     paths = dict(zip(images["image_id"].to_pylist(), images["path"].to_pylist(), strict=True))
-    runs = list(_image_runs(patches))
-    for name, _ in runs:
+    groups = list(_groups_by_image(patches))
+    for name, _ in groups:
         if name not in paths:
-            raise InputError(f"patches of {name!r}: the images table has no such image; sample the patches again.")
+            raise InputError(f"patches of {name!r}: this image is not in the images table; run sample_patches again.")
 
-    def read(run: tuple[str, pa.Table]) -> Tensor:
-        name, rows = run
+    def read(group: tuple[str, pa.Table]) -> Tensor:
+        name, rows = group
         return _cut(read_image(paths[name]), rows, size, device)
 
-    return map_ahead(read, runs, workers)
+    return map_ahead(read, groups, workers)
 
 
-def _image_runs(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def _groups_by_image(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Each image_id with its consecutive rows of the patch table."""
     start = 0
-    for name, run in groupby(patches["image_id"].to_pylist()):
-        number = len(list(run))
-        yield name, patches.slice(start, number)
-        start += number
+    for name, rows in groupby(patches["image_id"].to_pylist()):
+        count = len(list(rows))
+        yield name, patches.slice(start, count)
+        start += count
 
 
 def _cut(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
     sides = rows["size"].unique().to_pylist()
     if len(sides) > 1:
-        raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; sample the patches again.")
+        raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; run sample_patches again.")
     side = sides[0]
     if rows["x"].null_count:
         angles = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
@@ -82,13 +83,13 @@ def _cut(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torc
 
 
 def _channels_first(image: np.ndarray, device: str | torch.device) -> Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(device)  # a copy: Pillow's own array is read-only
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(device)  # a copy: Pillow's array is read-only
 
 
 def _scaled(
     image: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float, side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The image made smaller, and the corners of its crops, now `side` wide, at the nearest pixel."""
+    """The image reduced by `scale`, and the corners of its crops of that `side`, at the nearest pixel."""
     height, width = (max(side, round(length * scale)) for length in image.shape[:2])
     smaller = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
     x, y = (np.rint(corner * scale).astype(np.int64) for corner in (x, y))

@@ -1,4 +1,4 @@
-"""Patches as bytes, for networks that see them again and again."""
+"""Stores of patches as bytes, for training and prediction that read them repeatedly."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,21 +14,22 @@ from iqadistill.patches.reading import read_patches
 
 
 class PatchStore:
-    """The patches of some images; each image is decoded once a call, or once for all where everything fits into memory.
+    """Patches of selected images. An image is decoded once per call of `fetch`, or once in total where all patches fit
+    in memory.
 
     Args:
         images: Table "images".
-        patches: Table "patches"; rows of other images are left out.
-        image_ids: The images, in the order in which they are addressed.
-        size: Side to which patches are resized; None as they are.
-        workers: Images decoded and cut at the same time, each by a thread.
-        memory_gb: Where all patches fit into so many GiB they are kept once read.
+        patches: Table "patches"; rows of other images are ignored.
+        image_ids: The images, in the order of their indices.
+        size: Side in pixels to which patches are resized; None leaves them at their size.
+        workers: Number of threads that decode and cut, one image each.
+        memory_gb: Memory in GiB up to which all patches are kept once they are read.
 
     Attributes:
-        patches: Table "patches": those of the first image first, of an image by patch_id.
-        image: (N,), the number of each patch's image.
-        counts: (I,), patches of each image.
-        side: Of every patch, in pixels.
+        patches: Table "patches", sorted by the index of the image and by patch_id.
+        image: Index (N,) of each patch's image.
+        counts: Number (I,) of patches of each image.
+        side: Side of every patch in pixels.
 
     Raises:
         InputError: An image has no patch or is not in the images table, or patches differ in size and `size` is None.
@@ -53,7 +54,7 @@ class PatchStore:
         for name, count in zip(image_ids, self.counts, strict=True):
             if name not in known or not count:
                 table = "images" if count else "patches"
-                raise InputError(f"{table}: image {name!r} of the splits is missing; run that stage again.")
+                raise InputError(f"{table}: image {name!r} of the splits is missing; run its stage again.")
         sides = self.patches["size"].unique().to_pylist()
         if size is None and len(sides) > 1:
             raise InputError(f"patches: their sides are {min(sides)} to {max(sides)} pixels; give the student a size.")
@@ -65,31 +66,31 @@ class PatchStore:
     def fetch(self, rows: np.ndarray) -> Tensor:
         """Patches (n, 3, side, side), uint8, of distinct rows (n,) in any order."""
         pixels = torch.empty((len(rows), 3, self.side, self.side), dtype=torch.uint8)
-        sorted_places = np.argsort(rows)
-        groups = np.split(sorted_places, np.flatnonzero(np.diff(self.image[rows[sorted_places]])) + 1)
+        by_row = np.argsort(rows)
+        groups = np.split(by_row, np.flatnonzero(np.diff(self.image[rows[by_row]])) + 1)
         unread = []
-        for places in groups:
-            image = int(self.image[rows[places[0]]])
+        for indices in groups:
+            image = int(self.image[rows[indices[0]]])
             if image in self._kept:
-                pixels[places] = self._kept[image][rows[places] - self._starts[image]]
+                pixels[indices] = self._kept[image][rows[indices] - self._starts[image]]
             else:
-                unread.append((image, places))
-        for (image, places), piece in zip(unread, self._read(unread, rows), strict=True):
+                unread.append((image, indices))
+        for (image, indices), piece in zip(unread, self._read(unread, rows), strict=True):
             if self._keeps:
                 self._kept[image] = piece
-                piece = piece[rows[places] - self._starts[image]]
-            pixels[places] = piece
+                piece = piece[rows[indices] - self._starts[image]]
+            pixels[indices] = piece
         return pixels
 
     def _read(self, unread: Sequence[tuple[int, np.ndarray]], rows: np.ndarray) -> Iterator[Tensor]:
-        """The wanted patches of one image after another; all its patches where they are kept."""
+        """The requested patches of one image after another; all patches of an image where they are kept."""
         if not unread:
             return
-        wanted = [
-            self._starts[image] + np.arange(self.counts[image]) if self._keeps else rows[places]
-            for image, places in unread
+        requested = [
+            self._starts[image] + np.arange(self.counts[image]) if self._keeps else rows[indices]
+            for image, indices in unread
         ]
-        table = self.patches.take(np.concatenate(wanted))
+        table = self.patches.take(np.concatenate(requested))
         for patches in read_patches(self._images, table, size=self._size, workers=self._workers):
             if patches.shape[-1] != self.side:
                 patches = functional.interpolate(patches, (self.side, self.side), mode="bilinear", antialias=True)
@@ -97,20 +98,20 @@ class PatchStore:
 
 
 def cut_batches(pools: Iterable[tuple[Tensor, ...]], sizes: Iterable[int]) -> Iterator[tuple[Tensor, ...]]:
-    """Cut a stream of pools, tensors (n, ...) that go together, into batches of the given sizes.
+    """Cut a stream of pools, each a tuple of tensors (n, ...) of equal n, into batches of the given sizes.
 
     A batch that lies within one pool is a view of it.
     """
     pools = iter(pools)
     pool: tuple[Tensor, ...] = ()
-    at = length = 0
+    start = length = 0
     for size in sizes:
         parts = []
         while size:
-            if at == length:
+            if start == length:
                 pool = next(pools)
-                at, length = 0, len(pool[0])
-            parts.append(tuple(tensor[at : at + size] for tensor in pool))
-            at += len(parts[-1][0])
+                start, length = 0, len(pool[0])
+            parts.append(tuple(tensor[start : start + size] for tensor in pool))
+            start += len(parts[-1][0])
             size -= len(parts[-1][0])
         yield parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))

@@ -1,4 +1,4 @@
-"""Where on an image patches are taken; patch tables hold coordinates, never pixels."""
+"""Patch sampling: the positions of patches on images; patch tables hold coordinates, never pixels."""
 
 import lazy_loader
 

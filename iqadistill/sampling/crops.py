@@ -14,18 +14,21 @@ def sample_crops(
 ) -> pa.Table:
     """Square crops of flat images; x and y are the upper left pixel.
 
-    Photographs of one dataset can differ tenfold in resolution, and crops of equally many pixels then show very different shares of
-    them. With `longer_side`, a crop shows what `size` pixels show once the image's longer side is resized to `longer_side`: the side
-    of a crop differs from image to image, and the encoder resizes all crops to one size.
+    Photographs of one dataset can differ tenfold in resolution, and crops of equally many pixels then show very
+    different shares of them. With `longer_side`, a crop shows what `size` pixels show once the image's longer side is
+    resized to `longer_side`: the side of a crop differs from image to image, and the encoder resizes all crops to one
+    size.
 
     Args:
         images: Table "images" of flat images.
-        count: Number of patches of an image; fewer where an image has fewer positions ("random": all are different) or where no
-            denser grid fits into `count` ("grid").
+        count: Number of patches of an image; fewer where an image has fewer positions ("random": all are
+            different) or where no denser grid fits into `count` ("grid").
         size: Side of a crop in pixels, of the original image or, with `longer_side`, of the resized one.
         seed: Seed; the random stream of an image depends on it and on the image_id only. A grid uses none.
-        method: "random" (uniform over all positions, without repeats) or "grid" (even rows and columns from border to border).
-        longer_side: Length in pixels that `size` refers to for the longer side of every image; None for the original resolution.
+        method: "random" (uniform over all positions, without repeats) or "grid" (even rows and columns from border to
+            border).
+        longer_side: Length in pixels that `size` refers to for the longer side of every image; None for the original
+            resolution.
 
     Returns:
         Table "patches".
@@ -52,7 +55,7 @@ def sample_crops(
 
 
 def _grid(columns: int, rows: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of an even grid of at most `count` crops on columns x rows positions, spaced about equally in both directions."""
+    """Corners of an even grid of at most `count` crops on columns x rows positions, equally spaced both ways."""
     down = int(np.clip(round(np.sqrt(count * rows / columns)), 1, min(rows, count)))
     across = min(count // down, columns)
     x, y = np.meshgrid(_spread(columns, across), _spread(rows, down))

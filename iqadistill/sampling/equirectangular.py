@@ -20,7 +20,8 @@ def sample_erp(
 ) -> pa.Table:
     """ERP: `count` patches of every panorama, uniform on the equirectangular plane (arXiv 2412.12667).
 
-    Pitch is therefore uniform too, and the poles, which the plane stretches, are sampled more often than their area deserves.
+    Pitch is therefore uniform too, and the poles, which the plane stretches, are sampled more often than their area
+    deserves.
 
     Args:
         images: Table "images" of panoramas.
@@ -28,8 +29,9 @@ def sample_erp(
         size: Side of a patch in pixels.
         seed: Seed; the random stream of an image depends on it and on the image_id only.
         fov: Full horizontal angle of a viewport in radians.
-        projection: "viewport" looks along the sampled direction; "crop" cuts the plane without projection (x and y are the upper left
-            pixel, a crop that crosses the seam continues at column 0; yaw and pitch are its centre, fov is null).
+        projection: "viewport" looks along the sampled direction; "crop" cuts the plane without projection (x and y are
+            the upper left pixel, a crop that crosses the seam continues at column 0; yaw and pitch are its centre, fov
+            is null).
 
     Returns:
         Table "patches".
@@ -56,10 +58,10 @@ def sample_latitude(
 ) -> pa.Table:
     """LAT: latitude-aware patches, the equator favoured, their number varying by image (arXiv 2412.12667).
 
-    The paper does not print its distribution. Ours thins the ERP plane: candidates are uniform on it and one at pitch p is kept with
-    probability cos(p)^exponent. Exponent 1 undoes the stretching of the plane (uniform on the sphere), 2 favours the equator beyond
-    that. There are as many candidates as leave `count` on average; the first `count` that are kept are taken, so about half of the
-    images have fewer, but every image has at least one.
+    The paper does not print its distribution. Ours thins the ERP plane: candidates are uniform on it and one at pitch p
+    is kept with probability cos(p)^exponent. Exponent 1 undoes the stretching of the plane (uniform on the sphere), 2
+    favours the equator beyond that. There are as many candidates as leave `count` on average; the first `count` that
+    are kept are taken, so about half of the images have fewer, but every image has at least one.
 
     Args:
         images: Table "images" of panoramas.

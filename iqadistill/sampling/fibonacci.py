@@ -16,8 +16,8 @@ _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 def sample_sphere(images: pa.Table, *, count: int, size: int, seed: int, fov: float = math.pi / 2) -> pa.Table:
     """`count` viewports of every panorama, spread evenly over the sphere.
 
-    A Fibonacci lattice under a random rotation for every image: each viewport on its own is uniform on the sphere, and together
-    they leave no gap and form no cluster.
+    A Fibonacci lattice under a random rotation for every image: each viewport on its own is uniform on the sphere, and
+    together they leave no gap and form no cluster.
 
     Args:
         images: Table "images" of panoramas.

@@ -31,6 +31,6 @@ def check_patch_fits(width: int, height: int, name: str, size: int) -> None:
     """
     if min(width, height) < size:
         raise InputError(
-            f"{name}: {width} x {height} pixels, expected at least {size} x {size} for its patches; lower the sampler's "
-            "size or remove the image from the dataset."
+            f"{name}: {width} x {height} pixels, expected at least {size} x {size} for its patches; lower the "
+            "sampler's size or remove the image from the dataset."
         )

@@ -33,8 +33,8 @@ def sample_images(
 
     Args:
         images: Table "images".
-        sample: Function from a row of the images table and the image's random stream to the coordinates of its patches: x and y, or
-            yaw, pitch and fov; and size where it differs between images.
+        sample: Function from a row of the images table and the image's random stream to the coordinates of its patches:
+            x and y, or yaw, pitch and fov; and size where it differs between images.
         size: Side of a patch in pixels where `sample` gives no size.
         seed: Seed of the random streams of all images.
 

@@ -26,8 +26,8 @@ def panorama_saliency(path: str | Path) -> np.ndarray:
 def spectral_residual(luminance: np.ndarray) -> np.ndarray:
     """Saliency of luminance (rows, columns) in [0, 1]: the part of its log spectrum above the local average.
 
-    Source: Hou and Zhang, "Saliency detection: a spectral residual approach", CVPR 2007. The spectrum is periodic, as the
-    panorama is in yaw. Without structure nothing is salient: the map is 0.
+    Source: Hou and Zhang, "Saliency detection: a spectral residual approach", CVPR 2007. The spectrum is periodic, as
+    the panorama is in yaw. Without structure nothing is salient: the map is 0.
     """
     contrast = luminance - luminance.mean()
     if np.ptp(contrast) < 1e-6:

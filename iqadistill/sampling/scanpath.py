@@ -32,9 +32,9 @@ def sample_scanpath(
 ) -> pa.Table:
     """SP: viewports where people look, their number varying by image (arXiv 2412.12667).
 
-    Fixations of all viewers are put in viewing order (the first ones of all viewers, then the second ones, ...), one within a tenth
-    of the field of view of an earlier one is merged into it, and the first `count` remain. By default the viewers are virtual (see
-    `iqadistill.sampling.virtual_viewers`).
+    Fixations of all viewers are put in viewing order (the first ones of all viewers, then the second ones, ...), one
+    within a tenth of the field of view of an earlier one is merged into it, and the first `count` remain. By default
+    the viewers are virtual (see `iqadistill.sampling.virtual_viewers`).
 
     Args:
         images: Table "images" of panoramas.
@@ -42,8 +42,8 @@ def sample_scanpath(
         size: Side of a viewport in pixels.
         seed: Seed; the random stream of an image depends on it and on the image_id only.
         fov: Full horizontal angle of a viewport in radians.
-        scanpaths: CSV with the columns image (image_id or file name under the dataset's root), viewer, order, yaw, pitch (radians);
-            None for virtual viewers.
+        scanpaths: CSV with the columns image (image_id or file name under the dataset's root), viewer, order, yaw,
+            pitch (radians); None for virtual viewers.
         viewers: Number of virtual viewers of an image.
         fixations: Largest number of fixations of a virtual viewer.
 
@@ -51,8 +51,8 @@ def sample_scanpath(
         Table "patches".
 
     Raises:
-        InputError: A panorama cannot be read or has an odd width; the CSV is missing, lacks a column, names an unknown image, has
-            an angle out of range, or has no fixation for an image.
+        InputError: A panorama cannot be read or has an odd width; the CSV is missing, lacks a column, names an unknown
+            image, has an angle out of range, or has no fixation for an image.
     """
     recorded = None if scanpaths is None else read_scanpaths(Path(scanpaths), images)
 

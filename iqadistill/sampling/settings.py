@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class SamplerSettings(Settings):
     """Settings of one sampler: which patches are taken from an image.
 
-    A new sampler is one file in `iqadistill/sampling/samplers/`: a subclass of `FlatSamplerSettings` or `SphereSamplerSettings`
-    whose `method` is the name of the file.
+    A new sampler is one file in `iqadistill/sampling/samplers/`: a subclass of `FlatSamplerSettings` or
+    `SphereSamplerSettings` whose `method` is the name of the file.
 
     Attributes:
         kind: Images that the sampler is for: "flat" images or panoramas ("sphere").
@@ -25,13 +25,13 @@ class SamplerSettings(Settings):
 
     kind: ClassVar[Literal["flat", "sphere"]]
 
-    method: str = Field(description="name of the sampler; default: the entry's name")
-    count: int = Field(180, ge=1, description="largest number of patches of an image")
-    size: int = Field(224, ge=8, description="side of a patch in pixels")
+    method: str = Field(description="Name of the sampler; default: the entry's name.")
+    count: int = Field(180, ge=1, description="Largest number of patches of an image.")
+    size: int = Field(224, ge=8, description="Side of a patch in pixels.")
 
     @property
     def varies_in_size(self) -> bool:
-        """Whether patches of different images can differ in size, so that an encoder or student must bring them to one."""
+        """Whether patches of different images can differ in size; an encoder or student must then have a size."""
         return False
 
     def files(self) -> tuple[str, ...]:
@@ -75,8 +75,8 @@ class FlatSamplerSettings(SamplerSettings):
     longer_side: int | None = Field(
         None,
         ge=8,
-        description="the side of a crop is `size` pixels of the image after its longer side is resized to `longer_side`; the "
-        "encoder then needs a size; default: pixels of the image as it is",
+        description="The side of a crop is `size` pixels of the image after its longer side is resized to "
+        "`longer_side`; the encoder then needs a size; default: pixels of the original image.",
     )
 
     @property
@@ -98,7 +98,7 @@ class SphereSamplerSettings(SamplerSettings):
 
     kind: ClassVar[Literal["flat", "sphere"]] = "sphere"
 
-    fov: float = Field(60.0, gt=0, lt=180, description="full horizontal angle of a viewport in degrees")
+    fov: float = Field(60.0, gt=0, lt=180, description="Full horizontal angle of a viewport in degrees.")
 
     @property
     def fov_radians(self) -> float:
@@ -114,7 +114,7 @@ class ProjectedSamplerSettings(SphereSamplerSettings):
     """Settings of a sampler whose patches are viewports or crops of the equirectangular plane."""
 
     projection: Literal["viewport", "crop"] = Field(
-        "viewport", description="viewport: rectilinear view; crop: pixels of the equirectangular plane"
+        "viewport", description="viewport: rectilinear view; crop: pixels of the equirectangular plane."
     )
 
     def check_image(self, width: int, height: int, name: str) -> None:

@@ -1,8 +1,8 @@
 """Virtual viewers: a seeded generative model of how people look around a panorama.
 
-The next fixation is drawn from the product of four factors on a grid of directions: an equator prior, the panorama's saliency, a
-distribution of saccade lengths, and inhibition of return. Published generators need trained weights; this one has five documented
-parameters, whose values are our choice.
+The next fixation is drawn from the product of four factors on a grid of directions: an equator prior, the panorama's
+saliency, a distribution of saccade lengths, and inhibition of return. Published generators need trained weights; this
+one has five documented parameters, whose values are our choice.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""Which patches of an image to keep: residual selection (arXiv 2412.12667) and the baselines it is compared with."""
+"""Patch selection: residual selection (arXiv 2412.12667) and the baselines it is compared with."""
 
 import lazy_loader
 

@@ -1,5 +1,7 @@
 from .base import Selector, keep_count
+from .kept import kept_patches
 from .ranking import rank_patches
+from .registry import SELECTORS
 from .residual import HighestResidualSelector, ResidualSelector
 from .selectors.facility import FacilityLocationSelector
 from .selectors.herding import HerdingSelector
@@ -8,6 +10,7 @@ from .selectors.random import RandomSelector
 from .similarity import similarity_matrix, spectral_target, spectrum
 
 __all__ = [
+    "SELECTORS",
     "FacilityLocationSelector",
     "HerdingSelector",
     "HighestResidualSelector",
@@ -16,6 +19,7 @@ __all__ = [
     "ResidualSelector",
     "Selector",
     "keep_count",
+    "kept_patches",
     "rank_patches",
     "similarity_matrix",
     "spectral_target",

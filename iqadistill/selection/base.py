@@ -1,4 +1,4 @@
-"""What every selector shares: fit one image or many, rank its patches, keep the first of them."""
+"""Base class of selectors: fit one image or many, rank the patches, keep the first of them."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from iqadistill.errors import InputError
 
 
 def keep_count(n: int, keep: float) -> int:
-    """How many of `n` patches a keep rate retains: max(1, round(keep * n)), halves rounded to even.
+    """Number of patches that a keep rate retains out of `n`: max(1, round(keep * n)), halves rounded to even.
 
     Raises:
         InputError: The keep rate is outside (0, 1].
@@ -21,17 +21,12 @@ def keep_count(n: int, keep: float) -> int:
     return max(1, round(keep * n))
 
 
-def ranked(order: np.ndarray) -> dict[str, np.ndarray]:
-    """Fitted attributes of a selector without residuals."""
-    return {"ranking_": order, "residuals_": np.full(len(order), np.nan)}
-
-
 class Selector(ABC):
     """Ranks the patches of one image by their embeddings.
 
     Attributes:
-        ranking_: Patch indices (n,), the one to keep first in front.
-        residuals_: Irrelevance of each patch (n,); NaN for selectors that have none.
+        ranking_: Patch indices (n,), the one to keep first at index 0.
+        residuals_: Residual of each patch (n,), larger for less relevant ones; NaN for selectors without residuals.
     """
 
     ranking_: np.ndarray
@@ -53,14 +48,14 @@ class Selector(ABC):
         """Fit many images at once.
 
         Args:
-            embeddings: One matrix (n, d) an image; n may differ between images.
-            random_states: A seed an image; without it every image uses the selector's own.
+            embeddings: One matrix (n, d) per image; n may differ between images.
+            random_states: One seed per image; default: the selector's `random_state` for every image.
 
         Returns:
-            One fitted selector an image, in order, each as `fit` would leave it.
+            One fitted selector per image, in order, each as `fit` would leave it.
 
         Raises:
-            InputError: As `fit`, naming the position of the image.
+            InputError: As `fit`; the message names the position of the image.
         """
         matrices = [self.check(X, f"embeddings of image {i}") for i, X in enumerate(embeddings)]
         seeds = [self.random_state] * len(matrices) if random_states is None else list(random_states)
@@ -78,7 +73,18 @@ class Selector(ABC):
         return np.sort(self.ranking_[: keep_count(len(self.ranking_), keep)])
 
     def check(self, X: np.ndarray, name: str) -> np.ndarray:
-        """The embeddings as a finite float64 matrix (n, d), or an InputError that calls them `name`."""
+        """Validate the embeddings of one image.
+
+        Args:
+            X: Embeddings (n, d).
+            name: Name of the embeddings in messages.
+
+        Returns:
+            Finite float64 matrix (n, d).
+
+        Raises:
+            InputError: The embeddings are empty, not finite, or too few for this selector.
+        """
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or 0 in X.shape:
             raise InputError(f"{name}: has shape {X.shape}, expected (patches, features) with at least one of each.")
@@ -88,4 +94,19 @@ class Selector(ABC):
 
     @abstractmethod
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
-        """Fitted attributes of each image, ranking_ and residuals_ among them."""
+        """Fit embeddings (n, d) of each image with its seed.
+
+        Returns:
+            Fitted attributes of each image, `ranking_` and `residuals_` among them.
+        """
+
+
+def unscored(order: np.ndarray) -> dict[str, np.ndarray]:
+    """Fitted attributes of a selector without residuals that ranks patches in this order (n,)."""
+    return {"ranking_": order, "residuals_": np.full(len(order), np.nan)}
+
+
+def first_occurrence(X: np.ndarray) -> list[int]:
+    """For each row the index of the first row that equals it: duplicates share what is computed for that one."""
+    seen: dict[bytes, int] = {}
+    return [seen.setdefault(row.tobytes(), i) for i, row in enumerate(X + 0.0)]  # + 0.0 turns -0.0 into 0.0

@@ -4,32 +4,77 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
-from iqadistill.selection.base import Selector, ranked
-from iqadistill.selection.settings import ResidualOptions
+from iqadistill.parallel import one_thread_per_operation
+from iqadistill.selection.base import Selector, first_occurrence, unscored
+from iqadistill.selection.settings import Metric, SelectorSettings, check_options
 
 if TYPE_CHECKING:
     import torch
 
+TIE = 1e-10  # values that differ by less, relative to the largest distance or similarity, differ by rounding only
+METRIC: Metric = "euclidean"  # default of settings and classes
+
+
+class GreedySettings(SelectorSettings):
+    """Settings that greedy selectors share."""
+
+    metric: Metric = Field(METRIC, description="Distance between the embeddings of two patches.")
+
 
 class GreedySelector(Selector):
-    """Adds one patch after the other; deterministic, ties go to the lower index."""
+    """Adds one patch after the other. It is deterministic: ties go to the lower index, and duplicates are exact ties.
 
-    def __init__(self, metric: str = "euclidean", device: "str | torch.device" = "cpu"):
-        ResidualOptions.of({"metric": metric}, type(self).__name__)
+    Args:
+        metric: Distance between embeddings: euclidean, manhattan or mahalanobis.
+        device: Torch device of the distances.
+    """
+
+    def __init__(self, metric: str = METRIC, device: "str | torch.device" = "cpu"):
+        check_options(metric)
         self.metric, self.device = metric, device
 
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
-        import torch
-
-        return [ranked(self._order(torch.as_tensor(X, device=self.device))) for X in matrices]
+        with one_thread_per_operation():
+            return [unscored(self._order(X)) for X in matrices]
 
     @abstractmethod
-    def _order(self, X: "torch.Tensor") -> np.ndarray:
-        """Patch indices (n,) in the order in which they are added."""
+    def _order(self, X: np.ndarray) -> np.ndarray:
+        """Patch indices (n,) in the order in which they are added, from embeddings (n, d)."""
 
-    def _similarity(self, X: "torch.Tensor") -> np.ndarray:
-        """RBF similarity with the scale-free gamma: with the published one it is close to the identity on raw features."""
+    def distances(self, X: np.ndarray) -> np.ndarray:
+        """Distances (n, n) between the rows of embeddings (n, d); those of duplicates are equal to the last bit."""
+        from iqadistill.selection.similarity import pairwise_distances
+
+        return _share_duplicates(pairwise_distances(self._tensor(X), self.metric).cpu().numpy(), X)
+
+    def similarities(self, X: np.ndarray) -> np.ndarray:
+        """RBF similarity (n, n) of embeddings (n, d), scale-free gamma; rows of duplicates are equal to the last bit.
+
+        With the published gamma it is close to the identity matrix on raw network features.
+        """
         from iqadistill.selection.similarity import similarity_matrix
 
-        return similarity_matrix(X, self.metric, "scale_free").cpu().numpy()
+        return _share_duplicates(similarity_matrix(self._tensor(X), self.metric, "scale_free").cpu().numpy(), X)
+
+    def distances_to_mean(self, X: np.ndarray) -> np.ndarray:
+        """Squared Euclidean distances (n,) of embeddings (n, d) to their mean."""
+        tensor = self._tensor(X)
+        return (tensor - tensor.mean(0)).square().sum(1).cpu().numpy()
+
+    def _tensor(self, X: np.ndarray) -> "torch.Tensor":
+        import torch
+
+        return torch.as_tensor(X, device=self.device)
+
+
+def first_largest(values: np.ndarray, scale: float = 1.0) -> int:
+    """Lowest index of the values that equal the largest one up to rounding, relative to `scale`."""
+    return int(np.argmax(values >= values.max() - TIE * scale))
+
+
+def _share_duplicates(matrix: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """The matrix (n, n) with rows and columns of duplicate embeddings replaced by those of their first occurrence."""
+    first = first_occurrence(X)
+    return np.ascontiguousarray(matrix[np.ix_(first, first)])

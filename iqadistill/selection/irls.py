@@ -1,18 +1,20 @@
 r"""Certified re-weighted least squares for residual selection.
 
-Re-weighting replaces each norm by its quadratic bound, lambda ||w|| = min over t >= 0 of ||w||^2 / t + lambda^2 t / 4. The
-residuals join as n further rows of W: with the design E' = [E, -I] and lambda = alpha for the d features, beta for the n
-patches, the best W for given weights is w_j = t_j g_j (up to sign), where
+Re-weighting replaces each norm by its quadratic bound, lambda ||w|| = min over t >= 0 of ||w||^2 / t + lambda^2 t / 4.
+The residuals join as n further rows of W: with the design E' = [E, -I] and lambda = alpha for the d features, beta for
+the n patches, the best W for given weights is w_j = t_j g_j (up to sign), where
 
     A = I + E' diag(t) E'^T,   Y = A^-1 Z,   G = E'^T Y,   J(t) = <Y, Z> + sum_j lambda_j^2 t_j / 4,
 
-so only n x n systems occur. J is convex with the minimum of Phi, gradient lambda_j^2 / 4 - ||g_j||^2, and its Hessian is
-2 (E'^T A^-1 E') * (G G^T), entrywise. A re-weighting step is t_j <- t_j 2 ||g_j|| / lambda_j (with R eliminated exactly,
-1 + t_i <- max(1, (1 + t_i) 2 ||y_i|| / beta)): it never increases J but needs hundreds of steps for the last digits.
+so only n x n systems occur. J is convex with the minimum of Phi, gradient lambda_j^2 / 4 - ||g_j||^2, and its Hessian
+is 2 (E'^T A^-1 E') * (G G^T), entrywise. A re-weighting step is t_j <- t_j 2 ||g_j|| / lambda_j (with R eliminated
+exactly, 1 + t_i <- max(1, (1 + t_i) 2 ||y_i|| / beta)): it never increases J but needs hundreds of steps for the last
+digits.
 
-So a few re-weightings sort out which rows matter; from then on Levenberg-Marquardt steps on the weights of the rows that are
-not about to vanish converge quadratically. A step that raises J is undone: the image goes back, re-weights once, and its
-damping grows. -2 Y scaled into the feasible set is dual feasible, which certifies every iterate at no further product with E.
+So a few re-weightings sort out which rows matter; from then on Levenberg-Marquardt steps on the weights of the rows
+that are not about to vanish converge quadratically. A step that raises J is undone: the image goes back, re-weights
+once, and its damping grows. -2 Y scaled into the feasible set is dual feasible, which certifies every iterate at no
+further product with E.
 """
 
 import torch
@@ -47,45 +49,45 @@ def solve_irls(
 ) -> list[Solution]:
     """Minimise Phi until its relative duality gap is at most `tol`.
 
-    Of each image the best W so far counts: the objectives never increase.
+    The best W of each image so far counts: the objectives never increase.
 
     Args:
         columns: E^T of each image (b, d, n). A padded patch is a zero column and a zero row of Z: it changes nothing.
         Z: Targets (b, n, h).
         alpha: Weight of the row norms of W.
         beta: Weight of the row norms of R^T.
-        max_iter: Most iterations.
+        max_iter: Largest number of iterations.
         tol: Relative duality gap to reach.
-        start: W (b, d, h) to take the first weights from; without it all rows of W weigh the same.
+        start: W (b, d, h) that gives the first weights; default: equal weights of all rows of W.
     """
     batch = len(columns)
-    lanes = _Lanes(columns, Z, alpha, beta, start)
+    active = _ActiveImages(columns, Z, alpha, beta, start)
     solutions = [Solution(Z[i], Z[i]) for i in range(batch)]
     for iteration in range(max_iter):
-        lanes.evaluate(warm=iteration <= REWEIGHTINGS)
-        gap = lanes.gap
-        for lane, phi, certificate in zip(lanes.index.tolist(), lanes.best.tolist(), gap.tolist(), strict=True):
-            solutions[lane].objective.append(phi)
-            solutions[lane].gaps.append(certificate)
+        active.evaluate(warm=iteration <= REWEIGHTINGS)
+        gap = active.gap
+        for image, phi, certificate in zip(active.index.tolist(), active.best.tolist(), gap.tolist(), strict=True):
+            solutions[image].objective.append(phi)
+            solutions[image].gaps.append(certificate)
         certified = gap <= tol
-        leaving = certified | (lanes.idle > PATIENCE)
+        finished = certified | (active.idle > PATIENCE)
         if iteration == max_iter - 1:
-            leaving = torch.ones_like(leaving)
-        if leaving.any():
-            for i in leaving.nonzero().flatten().tolist():
-                solution = solutions[lanes.index[i]]
-                P = lanes.columns[i].T @ lanes.coef[i] - lanes.Z[i]
-                solution.coef, solution.residual = lanes.coef[i], soft_threshold(P, beta)
+            finished = torch.ones_like(finished)
+        if finished.any():
+            for i in finished.nonzero().flatten().tolist():
+                solution = solutions[active.index[i]]
+                P = active.columns[i].T @ active.coef[i] - active.Z[i]
+                solution.coef, solution.residual = active.coef[i], soft_threshold(P, beta)
                 solution.converged = bool(certified[i])
-            if leaving.all():
+            if finished.all():
                 break
-            lanes.keep(~leaving)
-        lanes.step(warm=iteration < REWEIGHTINGS)
+            active.keep(~finished)
+        active.step(warm=iteration < REWEIGHTINGS)
     return solutions
 
 
-class _Lanes:
-    """The images still being solved, side by side."""
+class _ActiveImages:
+    """The images that are still being solved, as one batch."""
 
     def __init__(self, columns: torch.Tensor, Z: torch.Tensor, alpha: float, beta: float, start: torch.Tensor | None):
         batch, d, n = columns.shape
@@ -102,11 +104,11 @@ class _Lanes:
         self.dual = Z.new_full((batch,), -torch.inf)
         self.coef = Z.new_zeros(batch, d, Z.shape[-1])
         self.lowest = self.best.clone()  # J of the last accepted weights
-        self.retreat = self.t  # their re-weighting, where a refused step goes back to
+        self.fallback = self.t  # their re-weighting, to which a refused step returns
         self.damping = Z.new_full((batch,), DAMPING_START)
         self.gap = Z.new_full((batch,), torch.inf)
         self.idle = torch.zeros(batch, device=Z.device, dtype=torch.int64)
-        self.watermark = self.gap.clone()  # the gap when it last shrank noticeably
+        self.watermark = self.gap.clone()  # the gap when it last shrank by more than a thousandth
 
     def keep(self, stay: torch.Tensor) -> None:
         for name, value in vars(self).items():
@@ -149,22 +151,22 @@ class _Lanes:
         self.accepted = bound <= self.lowest
         if warm:
             self.accepted = torch.ones_like(self.accepted)
-        # after a refusal the re-weighted point is accepted whatever rounding says
+        # after a refusal the re-weighted point is accepted whatever its rounding
         self.lowest = torch.where(self.accepted, bound, torch.inf)
 
     def step(self, warm: bool) -> None:
         """Choose the next weights."""
         reweighted = self._reweighted(OVER_RELAXATION if warm else 1.0)
         if warm:
-            self.t = self.retreat = reweighted
+            self.t = self.fallback = reweighted
             return
         refused = ~self.accepted
-        retreat = self.retreat
-        self.retreat = torch.where(refused[:, None], retreat, reweighted)
+        fallback = self.fallback
+        self.fallback = torch.where(refused[:, None], fallback, reweighted)
         if refused.all():
-            self.t = retreat
+            self.t = fallback
         else:
-            self.t = torch.where(refused[:, None], retreat, self._newton())
+            self.t = torch.where(refused[:, None], fallback, self._newton())
         self.damping = torch.where(
             refused, self.damping * DAMPING_GROWTH, (self.damping * DAMPING_DECAY).clamp(min=DAMPING_FLOOR)
         )

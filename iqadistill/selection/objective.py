@@ -1,4 +1,4 @@
-r"""The objective of residual selection and the duality gap that certifies it.
+r"""Objective of residual selection and its duality gap.
 
 Phi(W, R) = ||E W - Z - R^T||_F^2 + alpha sum_j ||w_j|| + beta sum_i ||r_i||     (arXiv 2412.12667, Eq. 7)
 
@@ -16,7 +16,7 @@ import torch
 
 @dataclass
 class Solution:
-    """What a solver found for one image.
+    """Solution for one image.
 
     Attributes:
         coef: W (d, h).
@@ -44,7 +44,7 @@ def soft_threshold(P: torch.Tensor, beta: float) -> torch.Tensor:
 
 
 def huber(p: torch.Tensor, beta: float) -> torch.Tensor:
-    """Group-Huber loss of row norms p: what is left of Phi for a row once its residual is eliminated."""
+    """Group-Huber loss of row norms p: the terms of Phi of a row whose residual is eliminated."""
     return torch.where(p <= beta / 2, p.square(), beta * p - beta**2 / 4)
 
 
@@ -72,7 +72,7 @@ def relative_gap(value: torch.Tensor, dual: torch.Tensor) -> torch.Tensor:
 
 
 def weighted_gram(columns: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Lower triangle of E diag(weights) E^T from columns = E^T (..., m, n); what lies above it is undefined.
+    """Lower triangle of E diag(weights) E^T from columns = E^T (..., m, n); the entries above it are undefined.
 
     Only three row blocks up to the diagonal are multiplied: two thirds of the work of the full product.
     """

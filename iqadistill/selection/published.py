@@ -19,17 +19,18 @@ def solve_published(
 ) -> list[Solution]:
     """Alternate W (Eq. 9), R (Eq. 11) and the weights until |change of Phi| <= tol max(1, |Phi|) or `max_iter`.
 
-    Eq. 9 asks for a d x d inverse. With D = alpha D_W + rho I the same W is D^-1 E^T Y, Y = (I_n + E D^-1 E^T)^-1 (R^T + Z),
-    and E W = R^T + Z - Y costs nothing more: one weighted Gram matrix and one n x n Cholesky factor an iteration.
+    Eq. 9 needs a d x d inverse. With D = alpha D_W + rho I the same W is D^-1 E^T Y with
+    Y = (I_n + E D^-1 E^T)^-1 (R^T + Z), and E W = R^T + Z - Y costs nothing more: one weighted Gram matrix and one
+    n x n Cholesky factor per iteration.
 
     Args:
         columns: E^T of each image (b, d, n). A padded patch is a zero column and a zero row of Z: it changes nothing.
         Z: Targets (b, n, h).
         alpha: Weight of the row norms of W.
         beta: Weight of the row norms of R^T.
-        max_iter: Most iterations; the paper's 50.
-        tol: Stopping tolerance; the paper's 1e-6.
-        start: W (b, d, h) to take the first weights and R from; the published start is R = 0, D_W = D_R = I.
+        max_iter: Largest number of iterations; 50 in the paper.
+        tol: Stopping tolerance; 1e-6 in the paper.
+        start: W (b, d, h) that gives the first weights and R; default: the published start R = 0, D_W = D_R = I.
     """
     batch, d, n = columns.shape
     if start is None:
@@ -39,7 +40,7 @@ def solve_published(
         R = soft_threshold(columns.mT @ start - Z, beta)
         weights_w, weights_r = _weights(start), _weights(R)
     solutions = [Solution(Z[i], Z[i]) for i in range(batch)]
-    lanes = torch.arange(batch)
+    active = torch.arange(batch)
     previous = None
     for iteration in range(max_iter):
         inverse = 1 / (alpha * weights_w + RIDGE)
@@ -50,20 +51,20 @@ def solve_published(
         P = R - Y  # E W - Z
         R = P / (1 + beta * weights_r + RIDGE)[..., None]
         value = (P - R).square().sum((1, 2)) + alpha * row_norms(W).sum(1) + beta * row_norms(R).sum(1)
-        settled = torch.zeros_like(value, dtype=torch.bool)
+        converged = torch.zeros_like(value, dtype=torch.bool)
         if previous is not None:
-            settled = (value - previous).abs() <= tol * value.abs().clamp(min=1)
-        for lane, phi in zip(lanes.tolist(), value.tolist(), strict=True):
-            solutions[lane].objective.append(phi)
-        leaving = settled if iteration < max_iter - 1 else torch.ones_like(settled)
-        if leaving.any():
-            for i in leaving.nonzero().flatten().tolist():
-                solution = solutions[lanes[i]]
-                solution.coef, solution.residual, solution.converged = W[i], R[i], bool(settled[i])
-            stay = ~leaving
+            converged = (value - previous).abs() <= tol * value.abs().clamp(min=1)
+        for image, phi in zip(active.tolist(), value.tolist(), strict=True):
+            solutions[image].objective.append(phi)
+        finished = converged if iteration < max_iter - 1 else torch.ones_like(converged)
+        if finished.any():
+            for i in finished.nonzero().flatten().tolist():
+                solution = solutions[active[i]]
+                solution.coef, solution.residual, solution.converged = W[i], R[i], bool(converged[i])
+            stay = ~finished
             if not stay.any():
                 break
-            lanes, columns, Z, W, R, value = lanes[stay.cpu()], columns[stay], Z[stay], W[stay], R[stay], value[stay]
+            active, columns, Z, W, R, value = active[stay.cpu()], columns[stay], Z[stay], W[stay], R[stay], value[stay]
         previous, weights_w, weights_r = value, _weights(W), _weights(R)
     return solutions
 

@@ -1,4 +1,4 @@
-"""From an embeddings table to the selection table: every image's patches ranked by one selector."""
+"""Selection table of an embeddings table: the patches of every image ranked by one selector."""
 
 import hashlib
 
@@ -12,19 +12,19 @@ from iqadistill.tables import as_table, embedding_matrix
 def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tuple[pa.Table, pa.Table]:
     """Rank the patches of every image of an embeddings table.
 
-    What is random depends on (seed, image_id) alone, not on the other images or their order.
+    Random choices depend on (seed, image_id) only, not on the other images or their order.
 
     Args:
-        embeddings: Table of kind embeddings; the rows of an image need not be together.
-        selector: How to rank.
+        embeddings: Table "embeddings"; the rows of an image need not be consecutive.
+        selector: Selector that ranks the patches.
         seed: Seed of the study.
 
     Returns:
-        Tables of kind selection (rows in the order of `embeddings`) and selection_trace (no rows for selectors that do
-        not iterate; iterations count from 1; the published solver knows its gap at the end only).
+        Tables "selection" (rows in the order of `embeddings`) and "selection_trace" (no rows for selectors that do not
+        iterate; iterations count from 1; the published solver knows its gap after the last one only).
 
     Raises:
-        InputError: An image's embeddings are not finite or too few; the message names the image.
+        InputError: The embeddings of an image are not finite or too few; the message names the image.
     """
     image_ids = np.array(embeddings["image_id"].to_pylist(), dtype=object)
     images, group = np.unique(image_ids.astype(str), return_inverse=True)
@@ -43,20 +43,17 @@ def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tupl
         trace["image_id"] += [str(image)] * len(objective)
         trace["iteration"] += range(1, len(objective) + 1)
         trace["objective"] += objective
-        trace["gap"] += one.gaps_ if objective and one.gaps_ else [None] * (len(objective) - 1) + _last_gap(one)
+        if objective:
+            trace["gap"] += one.gaps_ or [None] * (len(objective) - 1) + [one.duality_gap_]
     selection = pa.table(
         {
             "patch_id": embeddings["patch_id"],
             "image_id": embeddings["image_id"],
-            "residual": pa.array(residual, from_pandas=True),  # a selector without residuals leaves nulls
+            "residual": pa.array(residual, from_pandas=True),  # NaN of a selector without residuals becomes null
             "rank": rank,
         }
     )
     return as_table(selection, "selection"), as_table(pa.table(trace), "selection_trace")
-
-
-def _last_gap(fitted: Selector) -> list[float]:
-    return [fitted.duality_gap_] if hasattr(fitted, "duality_gap_") else []
 
 
 def _image_seed(seed: int, image_id: str) -> int:

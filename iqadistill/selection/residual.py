@@ -1,4 +1,4 @@
-"""Residual selection (arXiv 2412.12667): keep the patches whose similarity structure their embeddings explain best."""
+"""Residual selection (arXiv 2412.12667): keep the patches whose similarities their embeddings explain best."""
 
 import warnings
 from collections.abc import Iterator
@@ -8,35 +8,40 @@ import numpy as np
 import torch
 
 from iqadistill.errors import InputError
-from iqadistill.selection.base import Selector
+from iqadistill.parallel import one_thread_per_operation
+from iqadistill.selection.base import Selector, first_occurrence
 from iqadistill.selection.irls import solve_irls
 from iqadistill.selection.objective import Solution, duality_gap, row_norms
 from iqadistill.selection.published import EPS, solve_published
-from iqadistill.selection.settings import ResidualOptions
+from iqadistill.selection.selectors.residual import ResidualSettings
 from iqadistill.selection.similarity import similarity_matrix, spectral_target
 
-DEFAULTS = ResidualOptions()
 SOLVERS = {"irls": (solve_irls, 1000, 1e-3), "published": (solve_published, 50, 1e-6)}  # with max_iter and tol
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
-BATCH_BYTES = {"cpu": 2**21, "cuda": 2**31}  # embeddings solved side by side: what the cache holds, what the GPU holds
+BATCH_BYTES = {
+    "cpu": 2**21,
+    "cuda": 2**31,
+}  # size of the embeddings solved together: they fit in the cache or on the GPU
+_DEFAULTS = ResidualSettings()
 
 
 class ResidualSelector(Selector):
     """Ranks patches by how badly a sparse linear map of the embeddings E reproduces their similarity S ~ Z Z^T.
 
-    Minimises ||E W - Z - R^T||_F^2 + alpha sum of row norms of W + beta sum of column norms of R (Eq. 7); the patches with
-    the smallest residuals come first. Exact duplicates get the same residual; ties go by index.
+    Minimises ||E W - Z - R^T||_F^2 + alpha sum of row norms of W + beta sum of column norms of R (Eq. 7); the patches
+    with the smallest residuals come first. Exact duplicates get the same residual; ties go by index.
 
     Args:
-        n_components: h, the width of Z; at most the number of patches.
+        n_components: Number h of columns of Z; at most the number of patches.
         alpha: Weight of the row norms of W, positive.
         beta: Weight of the column norms of R, positive.
         metric: Distance of the similarity: euclidean, manhattan or mahalanobis (Ledoit-Wolf covariance, inverted).
         gamma: published, 1 / (2 mean D), or scale_free, 1 / (2 mean D^2).
         similarity: rbf, or negative_distance (S = max D - D, negative eigenvalues clipped).
         solver: irls (certified by a duality gap) or published (Eq. 9 and 11 with the published stopping rule).
-        max_iter: Most iterations; by default 1000 (irls) or 50 (published).
-        tol: irls: relative duality gap, default 1e-3. published: |change of Phi| <= tol max(1, |Phi|), default 1e-6.
+        max_iter: Largest number of iterations; default: 1000 (irls) or 50 (published).
+        tol: Relative duality gap to reach, default 1e-3 (irls); |change of Phi| <= tol max(1, |Phi|), default 1e-6
+            (published).
         dtype: float64 or float32.
         init: None for R = 0 and unit weights, "random" for a seeded random W, or W (d, h).
         device: Torch device to solve on.
@@ -55,88 +60,83 @@ class ResidualSelector(Selector):
 
     def __init__(
         self,
-        n_components: int = DEFAULTS.n_components,
-        alpha: float = DEFAULTS.alpha,
-        beta: float = DEFAULTS.beta,
-        metric: str = DEFAULTS.metric,
-        gamma: str = DEFAULTS.gamma,
-        similarity: str = DEFAULTS.similarity,
-        solver: str = DEFAULTS.solver,
-        max_iter: int | None = DEFAULTS.max_iter,
-        tol: float | None = DEFAULTS.tol,
+        n_components: int = _DEFAULTS.n_components,
+        alpha: float = _DEFAULTS.alpha,
+        beta: float = _DEFAULTS.beta,
+        metric: str = _DEFAULTS.metric,
+        gamma: str = _DEFAULTS.gamma,
+        similarity: str = _DEFAULTS.similarity,
+        solver: str = _DEFAULTS.solver,
+        max_iter: int | None = _DEFAULTS.max_iter,
+        tol: float | None = _DEFAULTS.tol,
         dtype: str = "float64",
         init: np.ndarray | str | None = None,
         device: str | torch.device = "cpu",
         random_state: int = 0,
     ):
-        ResidualOptions.of(
-            {
-                "n_components": n_components,
-                "alpha": alpha,
-                "beta": beta,
-                "metric": metric,
-                "gamma": gamma,
-                "similarity": similarity,
-                "solver": solver,
-                "max_iter": max_iter,
-                "tol": tol,
-            },
-            "ResidualSelector",
-        )
+        settings = {
+            "n_components": n_components,
+            "alpha": alpha,
+            "beta": beta,
+            "metric": metric,
+            "gamma": gamma,
+            "similarity": similarity,
+            "solver": solver,
+            "max_iter": max_iter,
+            "tol": tol,
+        }
+        self.settings = ResidualSettings.of(settings, type(self).__name__)
         if dtype not in DTYPES:
             raise InputError(f"dtype: {dtype!r} is unknown; give one of {', '.join(DTYPES)}.")
         if isinstance(init, str) and init != "random":
             raise InputError(f"init: {init!r} is unknown; give None, 'random' or a matrix W (d, h).")
-        self.n_components, self.alpha, self.beta = n_components, alpha, beta
-        self.metric, self.gamma, self.similarity = metric, gamma, similarity
-        self.solver, self.max_iter, self.tol = solver, max_iter, tol
         self.dtype, self.init, self.device, self.random_state = dtype, init, torch.device(device), random_state
 
     def check(self, X: np.ndarray, name: str) -> np.ndarray:
-        """As every selector, and at least `n_components` patches."""
+        """Validate the embeddings of one image: as every selector, and at least `n_components` patches."""
         X = super().check(X, name)
-        if self.n_components > len(X):
+        components = self.settings.n_components
+        if components > len(X):
             raise InputError(
-                f"{name}: {len(X)} patches are fewer than n_components = {self.n_components}; "
+                f"{name}: {len(X)} patches are fewer than n_components = {components}; "
                 "sample more patches or lower n_components."
             )
-        if isinstance(self.init, np.ndarray) and self.init.shape != (X.shape[1], self.n_components):
-            expected = (X.shape[1], self.n_components)
+        if isinstance(self.init, np.ndarray) and self.init.shape != (X.shape[1], components):
+            expected = (X.shape[1], components)
             raise InputError(f"init: has shape {self.init.shape}, expected W {expected} for {name}.")
         return X
 
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
-        solve, max_iter, tol = SOLVERS[self.solver]
-        max_iter = max_iter if self.max_iter is None else self.max_iter
-        tol = tol if self.tol is None else self.tol
+        settings = self.settings
+        solve, max_iter, tol = SOLVERS[settings.solver]
+        max_iter = max_iter if settings.max_iter is None else settings.max_iter
+        tol = tol if settings.tol is None else settings.tol
         fitted: list[dict[str, Any]] = [{} for _ in matrices]
         unfinished = []
-        for batch in self._batches(matrices):
-            tensors = [torch.as_tensor(matrices[i], dtype=DTYPES[self.dtype], device=self.device) for i in batch]
-            targets = [
-                spectral_target(similarity_matrix(E, self.metric, self.gamma, self.similarity), self.n_components)
-                for E in tensors
-            ]
-            start = self._start([seeds[i] for i in batch], tensors[0])
-            columns = torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).mT.contiguous()
-            Z = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True)
-            solutions = solve(columns, Z, self.alpha, self.beta, max_iter, tol, start)
-            for i, E, target, solution in zip(batch, tensors, targets, solutions, strict=True):
-                fitted[i] = self._describe(matrices[i], E, target, solution)
-                if not solution.converged:
-                    unfinished.append(fitted[i])
+        with one_thread_per_operation():
+            for batch in self._batches(matrices):
+                tensors = [torch.as_tensor(matrices[i], dtype=DTYPES[self.dtype], device=self.device) for i in batch]
+                targets = [self._target(E) for E in tensors]
+                start = self._start([seeds[i] for i in batch], tensors[0])
+                columns = torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).mT.contiguous()
+                Z = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True)
+                solutions = solve(columns, Z, settings.alpha, settings.beta, max_iter, tol, start)
+                for i, E, target, solution in zip(batch, tensors, targets, solutions, strict=True):
+                    fitted[i] = self._describe(matrices[i], E, target, solution)
+                    if not solution.converged:
+                        unfinished.append(fitted[i])
         if unfinished:
             gap = max(one["duality_gap_"] for one in unfinished)
             warnings.warn(
-                f"solver {self.solver} stopped before its tolerance {tol:g} on {len(unfinished)} of {len(matrices)} images "
-                f"after up to {max(one['n_iter_'] for one in unfinished)} iterations: the objective is certified to a "
-                f"relative duality gap of {gap:.1e} only; raise max_iter or tol.",
+                f"solver {settings.solver} stopped before its tolerance {tol:g} on {len(unfinished)} of "
+                f"{len(matrices)} images after up to {max(one['n_iter_'] for one in unfinished)} iterations: the "
+                f"objective is certified to a relative duality gap of {gap:.1e} only; raise max_iter or tol.",
                 stacklevel=3,
             )
         return fitted
 
     def _batches(self, matrices: list[np.ndarray]) -> Iterator[list[int]]:
-        """Positions of images to solve side by side: equal width, similar size."""
+        """Positions of images to solve together: equal width, similar size."""
         limit = BATCH_BYTES.get(self.device.type, BATCH_BYTES["cpu"])
         batch: list[int] = []
         for i in sorted(range(len(matrices)), key=lambda i: (matrices[i].shape[1], len(matrices[i]))):
@@ -148,10 +148,16 @@ class ResidualSelector(Selector):
         if batch:
             yield batch
 
+    def _target(self, E: torch.Tensor) -> torch.Tensor:
+        """Z (n, h) of one image."""
+        settings = self.settings
+        S = similarity_matrix(E, settings.metric, settings.gamma, settings.similarity)
+        return spectral_target(S, settings.n_components)
+
     def _start(self, seeds: list[int], like: torch.Tensor) -> torch.Tensor | None:
         if self.init is None:
             return None
-        shape = (like.shape[1], self.n_components)
+        shape = (like.shape[1], self.settings.n_components)
         if isinstance(self.init, str):
             starts = [np.random.default_rng(seed).standard_normal(shape) / shape[0] for seed in seeds]
         else:
@@ -160,11 +166,11 @@ class ResidualSelector(Selector):
 
     def _describe(self, X: np.ndarray, E: torch.Tensor, Z: torch.Tensor, solution: Solution) -> dict[str, Any]:
         W = solution.coef
-        _, gap = duality_gap(E, Z, W, self.alpha, self.beta)
-        first = _first_occurrence(X)
+        _, gap = duality_gap(E, Z, W, self.settings.alpha, self.settings.beta)
+        first = first_occurrence(X)
         p = row_norms(E @ W - Z).cpu().numpy()[first]
         r = row_norms(solution.residual[: len(Z)]).cpu().numpy()[first]
-        if self.solver == "published":
+        if self.settings.solver == "published":
             residuals, ranking = r, np.lexsort((p, np.where(r > EPS, r, 0)))
         else:
             residuals, ranking = p, np.argsort(p, kind="stable")
@@ -181,14 +187,8 @@ class ResidualSelector(Selector):
 
 
 class HighestResidualSelector(ResidualSelector):
-    """The negative control: residual selection with its ranking reversed, worst explained patches first."""
+    """Negative control: residual selection with the ranking reversed, worst explained patches first."""
 
     def _describe(self, X: np.ndarray, E: torch.Tensor, Z: torch.Tensor, solution: Solution) -> dict[str, Any]:
         fitted = super()._describe(X, E, Z, solution)
         return {**fitted, "ranking_": fitted["ranking_"][::-1].copy()}
-
-
-def _first_occurrence(X: np.ndarray) -> list[int]:
-    """For each row the index of the first row that equals it: duplicates share what is computed for that one."""
-    seen: dict[bytes, int] = {}
-    return [seen.setdefault(row.tobytes(), i) for i, row in enumerate(X + 0.0)]

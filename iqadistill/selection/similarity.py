@@ -3,28 +3,28 @@
 import numpy as np
 import torch
 
-from iqadistill.errors import InputError
+from iqadistill.selection.settings import check_options
 
-METRICS = ("euclidean", "manhattan", "mahalanobis")
-GAMMAS = ("published", "scale_free")
-SIMILARITIES = ("rbf", "negative_distance")
+TIE = 1e-9  # entries of an eigenvector that differ by less, relative to the largest, differ by rounding only
 
 
 def pairwise_distances(X: torch.Tensor, metric: str) -> torch.Tensor:
-    """Distances (n, n) between the rows of `X` (n, d), symmetric with a zero diagonal.
+    """Distances (n, n) between the rows of `X` (n, d): symmetric, zero on the diagonal and where all rows are equal.
 
     Mahalanobis uses the inverse of the Ledoit-Wolf covariance (the estimate of `sklearn.covariance.LedoitWolf`): with
     fewer patches than features the sample covariance has no inverse. Differences of rows lie in the row space of the
     centred data, so an n x n eigenproblem gives the distances exactly and no d x d matrix is formed.
     """
+    if (X[:1] == X).all():
+        return X.new_zeros(len(X), len(X))
     if metric == "manhattan":
         return torch.cdist(X, X, p=1)
-    X = X - X.mean(0)  # distances do not change, cancellation shrinks
+    X = X - X.mean(0)  # leaves the distances as they are and reduces cancellation
     gram = X @ X.T
     if metric == "mahalanobis":
         gram = _whiten(gram, X.shape[1])
     norms = gram.diagonal()
-    # both brackets are symmetric to the last bit, whatever the processor's matrix product does
+    # both brackets are symmetric to the last bit, even where the matrix product of a processor is not
     squares = ((norms[:, None] + norms[None, :]) - (gram + gram.T)).clamp(min=0)
     return squares.fill_diagonal_(0).sqrt()
 
@@ -55,8 +55,8 @@ def similarity_matrix(
 ) -> torch.Tensor:
     """Similarity S (n, n) of the patches of one image (arXiv 2412.12667).
 
-    S = exp(-gamma D^2). The published gamma is 1 / (2 mean(D)), the mean over all n^2 entries: it depends on the scale of
-    the features, and S tends to the identity for large ones. The scale-free gamma is 1 / (2 mean(D^2)).
+    S = exp(-gamma D^2). The published gamma is 1 / (2 mean(D)), the mean over all n^2 entries: it depends on the scale
+    of the features, and S tends to the identity for large ones. The scale-free gamma is 1 / (2 mean(D^2)).
 
     Args:
         X: Embeddings (n, d).
@@ -72,26 +72,22 @@ def similarity_matrix(
     if similarity == "negative_distance":
         return D.max() - D
     scale = D.mean() if gamma == "published" else D.square().mean()
-    if scale == 0:  # all patches are the same one
+    if scale == 0:  # all patches are equal
         return torch.ones_like(D)
     return torch.exp(-D.square() / (2 * scale))
 
 
-def check_options(metric: str, gamma: str, similarity: str) -> None:
-    """Refuse an unknown option with an InputError that lists the known ones."""
-    for key, value, known in (
-        ("metric", metric, METRICS),
-        ("gamma", gamma, GAMMAS),
-        ("similarity", similarity, SIMILARITIES),
-    ):
-        if value not in known:
-            raise InputError(f"{key}: {value!r} is unknown; give one of {', '.join(known)}.")
-
-
 def spectral_target(S: torch.Tensor, n_components: int) -> torch.Tensor:
-    """Target Z (n, h) with S ~ Z Z^T: the leading eigenvectors scaled by the roots of their (non-negative) eigenvalues."""
+    """Target Z (n, h) with S ~ Z Z^T: the leading eigenvectors scaled by the roots of their (non-negative) eigenvalues.
+
+    The sign of an eigenvector is arbitrary and differs between processors: here its largest entry is positive.
+    """
     values, vectors = torch.linalg.eigh(S)
-    return (vectors[:, -n_components:] * values[-n_components:].clamp(min=0).sqrt()).flip(1)
+    vectors = vectors[:, -n_components:]
+    magnitude = vectors.abs()
+    largest = (magnitude >= (1 - TIE) * magnitude.amax(0)).int().argmax(0, keepdim=True)
+    vectors = vectors * torch.where(vectors.gather(0, largest) < 0, -1.0, 1.0).to(vectors.dtype)
+    return (vectors * values[-n_components:].clamp(min=0).sqrt()).flip(1)
 
 
 def spectrum(X: np.ndarray, metric: str = "euclidean", gamma: str = "published") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The n x n solvers against a plain d x d NumPy writing of the paper's equations, and against each other."""
+"""The n x n solvers against a plain d x d NumPy version of the paper's equations, and against each other."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,8 @@ def test_published_stops_by_its_rule_where_the_plain_equations_would():
     fitted = ResidualSelector(n_components=4, solver="published", max_iter=500, tol=1e-5).fit(E)
     _, _, objective = plain_alternation(E, fitted.target_, 0.1, 0.1, 500)
     change = np.abs(np.diff(objective)) <= 1e-5 * np.maximum(1, np.abs(objective[1:]))
-    assert fitted.n_iter_ == 2 + np.argmax(change) < 500
+    assert abs(fitted.n_iter_ - (2 + np.argmax(change))) <= 1  # rounding can decide whether the tolerance is met
+    assert fitted.n_iter_ < 500
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.02], ids=["no residual", "many residuals"])

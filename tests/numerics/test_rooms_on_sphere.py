@@ -1,4 +1,4 @@
-"""Ray-cast rooms against the geometry of the sphere."""
+"""Rendered rooms against the geometry of the sphere."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_turning_the_camera_rolls_the_panorama(room, columns):
     assert difference.max() <= 1  # rounding of the angles
 
 
-def test_seam_is_no_edge(room):
+def test_the_seam_is_not_an_edge(room):
     panorama = render_room(room, WIDTH).astype(int)
     steps = np.abs(np.diff(panorama, axis=1, append=panorama[:, :1])).mean(axis=(0, 2))
     assert steps[-1] <= np.quantile(steps[:-1], 0.95)
@@ -37,7 +37,7 @@ def test_pole_rows_look_at_nearly_one_point(room):
         assert np.abs(np.diff(row, axis=0)).max() <= 4
 
 
-def test_four_walls_are_four_different_crops(room):
+def test_the_four_walls_show_different_crops(room):
     walls = [wall.mean(axis=(0, 1)) for wall in room.textures[:4]]
     distances = [np.abs(a - b).max() for i, a in enumerate(walls) for b in walls[:i]]
     assert min(distances) > 2

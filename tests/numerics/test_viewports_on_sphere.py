@@ -1,4 +1,4 @@
-"""Viewports against functions known everywhere on the sphere, and against another implementation."""
+"""Viewports against functions known analytically on the sphere, and against another implementation."""
 
 import numpy as np
 import py360convert
@@ -52,16 +52,16 @@ DIRECTIONS = [
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 def test_viewports_equal_the_function_on_the_sphere(kind):
     yaw, pitch, fov = np.array(DIRECTIONS).T
-    found = extract_viewports(smooth_panorama().to(kind), yaw, pitch, fov, SIZE)
+    viewports = extract_viewports(smooth_panorama().to(kind), yaw, pitch, fov, SIZE)
     expected = np.stack([smooth(camera_rays(*direction)) for direction in DIRECTIONS])
-    assert found.dtype == kind
-    assert np.abs(found.numpy() - expected).max() <= 1e-3 / 10
+    assert viewports.dtype == kind
+    assert np.abs(viewports.numpy() - expected).max() <= 1e-3 / 10
 
 
 def test_noise_agrees_with_py360convert():
     panorama = np.random.default_rng(0).random((HEIGHT, WIDTH, 3)).astype(np.float32)
     fov = 1.2
-    # py360convert puts its outermost samples on the border of the view, we put ours half a pixel inside
+    # py360convert puts its outermost samples on the border of the view, ours lie half a pixel inside
     degrees = np.degrees(2 * np.arctan(np.tan(fov / 2) * (SIZE - 1) / SIZE))
     for yaw, pitch in [(0.4, 0.2), (-2.5, -0.7), (1.0, 0.9), (3.0, 0.0)]:
         other = py360convert.e2p(panorama, degrees, np.degrees(yaw), np.degrees(pitch), (SIZE, SIZE), mode="bilinear")

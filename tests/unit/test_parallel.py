@@ -3,11 +3,10 @@ import threading
 import pytest
 import torch
 
-from iqadistill.encoders.embedding import one_thread_per_operation
-from iqadistill.parallel import map_ahead
+from iqadistill.parallel import map_ahead, one_thread_per_operation
 
 
-def test_results_come_in_order_and_no_further_ahead_than_asked():
+def test_results_come_in_order_and_no_further_ahead_than_the_number_of_workers():
     started = []
 
     def double(number):
@@ -21,7 +20,7 @@ def test_results_come_in_order_and_no_further_ahead_than_asked():
     assert next(results, None) is None
 
 
-def test_a_failure_reaches_the_caller_at_its_turn():
+def test_a_failure_reaches_the_caller_in_order():
     def divide(number):
         return 6 // (number - 2)
 
@@ -35,11 +34,12 @@ def test_work_is_done_by_threads():
     assert threading.main_thread() not in map_ahead(lambda _: threading.current_thread(), range(3), 2)
 
 
-def test_threads_of_operations_are_given_back_even_after_a_failure():
+def test_the_number_of_threads_is_restored_even_after_a_failure():
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
     with pytest.raises(KeyError), one_thread_per_operation() as threads:
         assert threads == 2
         assert list(map_ahead(lambda _: torch.get_num_threads(), range(2), 1)) == [1, 1]
         raise KeyError
     assert torch.get_num_threads() == 2
-    torch.set_num_threads(1)
+    torch.set_num_threads(before)

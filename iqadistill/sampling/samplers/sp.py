@@ -16,8 +16,8 @@ class SpSettings(SphereSamplerSettings):
     method: Literal["sp"] = Field("sp", description="Name of the sampler; default: the entry's name.")
     scanpaths: str | None = Field(
         None,
-        description="CSV of recorded scanpaths with the columns image, viewer, order, yaw, pitch (radians); default: scanpaths "
-        "of virtual viewers",
+        description="CSV of recorded scanpaths with the columns image, viewer, order, yaw, pitch (radians); default: "
+        "scanpaths of virtual viewers.",
     )
 
     def files(self) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Selectors, one file each: their settings and how they rank."""
+"""Selectors, one file each: their settings and how they rank patches."""

@@ -1,31 +1,29 @@
-"""Negative control: the ranking of residual selection reversed."""
-
-from __future__ import annotations
+"""Highest residual first: the negative control of residual selection."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from iqadistill.selection.settings import ResidualOptions, SelectorSettings
+from iqadistill.selection.selectors.residual import ResidualSettings
 
 if TYPE_CHECKING:
     from iqadistill.selection.residual import HighestResidualSelector
 
 
-class HighestResidualSettings(ResidualOptions, SelectorSettings):
-    """Negative control: the ranking of residual selection reversed."""
+class HighestResidualSettings(ResidualSettings):
+    """Residual selection reversed: the worst explained patches come first."""
 
     label: ClassVar[str] = "highest residual first"
     colour: ClassVar[str] = "#cc79a7"
     marker: ClassVar[str] = "<"
-    order: ClassVar[int] = 40
+    order: ClassVar[int] = 5
 
     method: Literal["highest_residual"] = Field(
         "highest_residual", description="Name of the selector; default: the entry's name."
-    )
+    )  # type: ignore[assignment]
 
-    def create(self, device: str = "cpu") -> HighestResidualSelector:
-        """The selector on a device."""
+    def create(self, device: str = "cpu") -> "HighestResidualSelector":
+        """The selector with these settings."""
         from iqadistill.selection.residual import HighestResidualSelector
 
         return HighestResidualSelector(**self.model_dump(exclude={"method"}), device=device)

@@ -1,47 +1,45 @@
-"""k-centre by farthest points (Gonzalez 1985; core-set selection)."""
+"""k-centre selection: the patch farthest from all chosen ones comes next."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from iqadistill.selection.greedy import GreedySelector
-from iqadistill.selection.settings import SelectorSettings
-
-if TYPE_CHECKING:
-    import torch
+from iqadistill.selection.greedy import GreedySelector, GreedySettings, first_largest
 
 
-class KCenterSettings(SelectorSettings):
+class KCenterSettings(GreedySettings):
     """k-centre by farthest points (Gonzalez 1985; core-set selection)."""
 
     label: ClassVar[str] = "k-centre"
     colour: ClassVar[str] = "#0072b2"
     marker: ClassVar[str] = "s"
-    order: ClassVar[int] = 10
+    order: ClassVar[int] = 2
 
     method: Literal["kcenter"] = Field("kcenter", description="Name of the selector; default: the entry's name.")
 
     def create(self, device: str = "cpu") -> "KCenterSelector":
-        """The selector on a device."""
-        return KCenterSelector(device=device)
+        """The selector with these settings."""
+        return KCenterSelector(self.metric, device)
 
 
 class KCenterSelector(GreedySelector):
-    """k-centre by farthest points (Gonzalez 1985; core-set selection): start nearest to the mean, then always the patch
-    farthest from all chosen ones.
+    """k-centre by farthest points (Gonzalez 1985; core-set selection): the patch nearest to the mean comes first, then
+    always the patch farthest from all chosen ones.
+
+    Args:
+        metric: Distance between embeddings: euclidean, manhattan or mahalanobis.
+        device: Torch device of the distances.
     """
 
-    def _order(self, X: "torch.Tensor") -> np.ndarray:
-        from iqadistill.selection.similarity import pairwise_distances
-
-        D = pairwise_distances(X, self.metric).cpu().numpy()
-        chosen = int((X - X.mean(0)).square().sum(1).argmin())
+    def _order(self, X: np.ndarray) -> np.ndarray:
+        D, to_mean = self.distances(X), self.distances_to_mean(X)
+        chosen = first_largest(-to_mean, to_mean.max())
         order = [chosen]
         nearest = D[chosen].copy()
         for _ in range(len(D) - 1):
-            nearest[chosen] = -1
-            chosen = int(np.argmax(nearest))
+            nearest[chosen] = -np.inf
+            chosen = first_largest(nearest, D.max())
             order.append(chosen)
-            nearest = np.where(nearest < 0, nearest, np.minimum(nearest, D[chosen]))
+            nearest = np.minimum(nearest, D[chosen])
         return np.array(order)

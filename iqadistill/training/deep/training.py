@@ -15,8 +15,8 @@ from torch import nn
 
 from iqadistill.errors import InputError
 from iqadistill.models.settings import TrainingSettings
-from iqadistill.patches.kept import kept_patches
 from iqadistill.patches.store import PatchStore
+from iqadistill.selection.kept import kept_patches
 from iqadistill.tables import SCHEMAS, as_table
 from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.epoch_plan import EpochPlanner

@@ -31,7 +31,7 @@ def test_yaw_to_the_right_and_pitch_upwards_move_the_view():
     np.testing.assert_allclose(views[:, :2].numpy(), expected, atol=1e-4)
 
 
-def test_a_view_shows_its_own_field_of_view():
+def test_every_viewport_has_its_field_of_view():
     views = extract_viewports(noise(), [0.1, 0.1], [0.0, 0.0], [0.5, 1.5], 16)
     torch.testing.assert_close(views[1:], extract_viewports(noise(), [0.1], [0.0], 1.5, 16))
     torch.testing.assert_close(views[:1], extract_viewports(noise(), [0.1], [0.0], 0.5, 16))
@@ -59,7 +59,7 @@ def test_types_are_kept_and_bytes_become_floats_of_the_same_scale():
     torch.testing.assert_close(bytes_ / 255, views, atol=1 / 255, rtol=0)
 
 
-def test_no_direction_gives_no_view():
+def test_no_direction_gives_no_viewport():
     assert extract_viewports(noise(), [], [], 1.0, 16).shape == (0, 3, 16, 16)
 
 

@@ -44,22 +44,22 @@ def test_a_grid_of_one_lies_in_the_middle():
 
 
 def test_an_image_smaller_than_the_patch_is_refused_by_name():
-    with pytest.raises(InputError, match="photo: 100 x 31 pixels, expected at least 32 x 32"):
+    with pytest.raises(InputError, match=r"photo: 100 x 31 .* 32 x 32"):
         crops(100, 31, count=4, size=32)
 
 
 def test_unknown_method_is_refused():
-    with pytest.raises(InputError, match="'random' or 'grid'"):
+    with pytest.raises(InputError, match="method 'hexagons'"):
         crops(100, 100, count=4, size=32, method="hexagons")
 
 
 @pytest.mark.parametrize("width, height, side", [(1024, 640, 128), (512, 320, 64), (256, 160, 32)])
-def test_a_crop_shows_the_same_share_of_pictures_of_any_resolution(width, height, side):
+def test_a_crop_shows_the_same_share_of_images_of_any_resolution(width, height, side):
     rows = crops(width, height, count=30, size=64, longer_side=512)
     assert set(rows["size"]) == {side}
     assert rows["x"].between(0, width - side).all() and rows["y"].between(0, height - side).all()
 
 
 def test_an_image_too_flat_for_a_crop_of_its_share_is_refused_by_name():
-    with pytest.raises(InputError, match="photo: 1024 x 100 pixels, expected at least 128 x 128"):
+    with pytest.raises(InputError, match=r"photo: 1024 x 100 .* 128 x 128"):
         crops(1024, 100, count=4, size=64, longer_side=512)

@@ -1,4 +1,8 @@
-"""Properties all samplers share."""
+"""Properties that all samplers share."""
+
+import math
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -7,12 +11,36 @@ from PIL import Image
 
 from iqadistill.errors import InputError
 from iqadistill.registry import Registry
-from iqadistill.sampling.registry import SAMPLERS
+from iqadistill.sampling import SAMPLERS, sample_crops, sample_erp, sample_latitude, sample_scanpath, sample_sphere
+from iqadistill.sampling import samplers as samplers_folder
 from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.tables import SCHEMAS, as_table
 
-METHODS = list(SAMPLERS.names)
-ON_SPHERE = [name for name in METHODS if SAMPLERS[name].kind == "sphere"]
+METHODS = SAMPLERS.names
+SPHERE = [name for name in METHODS if SAMPLERS[name].kind == "sphere"]
+FLAT = [name for name in METHODS if SAMPLERS[name].kind == "flat"]
+
+NEW_SAMPLER = '''
+"""One crop in the upper left corner."""
+
+from typing import Literal
+
+from iqadistill.sampling.settings import FlatSamplerSettings
+
+
+class CornerSettings(FlatSamplerSettings):
+    """The corner."""
+
+    method: Literal["corner"] = "corner"
+
+    def sample(self, images, *, seed):
+        import numpy as np
+
+        from iqadistill.sampling.patch_table import sample_images
+
+        corner = {"x": np.zeros(1), "y": np.zeros(1)}
+        return sample_images(images, lambda image, stream: corner, size=self.size, seed=seed)
+'''
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +61,15 @@ def images(tmp_path_factory):
     return as_table(pd.DataFrame(rows), "images")
 
 
-def sample(images, method, seed=1, **settings):
-    """Patches of images by a sampler of this method."""
-    return SAMPLERS.create({"method": method, "count": 7, "size": 16, **settings}).sample(images, seed=seed)
-
-
-def frame(table):
-    return table.to_pandas()
+def sampler(method, **settings):
+    return SAMPLERS.create({"method": method, "count": 7, "size": 16, **settings})
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_patches_are_grouped_by_image_and_numbered(images, method):
-    patches = sample(images, method)
+    patches = sampler(method).sample(images, seed=1)
     assert patches.schema == SCHEMAS["patches"]
-    rows = frame(patches)
+    rows = patches.to_pandas()
     assert rows["patch_id"].tolist() == list(range(len(rows)))
     assert rows["image_id"].drop_duplicates().tolist() == ["a/room", "b", "c"]
     assert (rows["image_id"] != rows["image_id"].shift()).sum() == 3
@@ -56,90 +79,122 @@ def test_patches_are_grouped_by_image_and_numbered(images, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_image_keeps_its_patches_whatever_the_others_are(images, method):
-    together = frame(sample(images, method)).query("image_id == 'c'")
-    alone = frame(sample(images.slice(2, 1), method))
+def test_patches_of_an_image_do_not_depend_on_the_other_images(images, method):
+    together = sampler(method).sample(images, seed=1).to_pandas().query("image_id == 'c'")
+    alone = sampler(method).sample(images.slice(2, 1), seed=1).to_pandas()
     pd.testing.assert_frame_equal(
         together.drop(columns="patch_id").reset_index(drop=True), alone.drop(columns="patch_id")
     )
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "grid_crops"])
-def test_seeds_and_images_have_streams_of_their_own(images, method):
-    first = frame(sample(images, method))
-    again = frame(sample(images, method))
-    other = frame(sample(images, method, seed=2))
+def test_every_seed_and_image_has_its_random_stream(images, method):
+    first, again, other = (sampler(method).sample(images, seed=seed).to_pandas() for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
-    places = ["x", "y", "yaw", "pitch"]
-    assert not first[places].equals(other[places])
-    assert not first.query("image_id == 'b'")[places].head(1).equals(first.query("image_id == 'c'")[places].head(1))
+    columns = ["x", "y", "yaw", "pitch"]
+    assert not first[columns].equals(other[columns])
+    assert not first.query("image_id == 'b'")[columns].head(1).equals(first.query("image_id == 'c'")[columns].head(1))
 
 
-@pytest.mark.parametrize("method", ON_SPHERE)
+@pytest.mark.parametrize("method", SPHERE)
 def test_viewports_have_angles_and_no_pixels(images, method):
-    rows = frame(sample(images, method, count=20, fov=60))
+    rows = sampler(method, count=20, fov=72).sample(images, seed=1).to_pandas()
     assert rows[["x", "y"]].isna().all(axis=None)
-    assert (rows["fov"] == np.pi / 3).all()
+    assert (rows["fov"] == math.radians(72)).all()
     assert rows["yaw"].between(-np.pi, np.pi, inclusive="left").all()
     assert rows["pitch"].abs().max() <= np.pi / 2
 
 
-@pytest.mark.parametrize("method", ON_SPHERE)
-def test_an_odd_panorama_is_refused_by_name(images, method):
+@pytest.mark.parametrize("method", SPHERE)
+def test_a_panorama_of_odd_width_is_refused_by_name(images, method):
     odd = as_table(images.to_pandas().assign(width=127), "images")
-    with pytest.raises(InputError, match=r"a/room.*127"):
-        sample(odd, method)
+    with pytest.raises(InputError, match=r"a/room: .*127"):
+        sampler(method).sample(odd, seed=1)
+    with pytest.raises(InputError, match=r"room: .*127"):
+        sampler(method).check_image(127, 64, "room")
+    sampler(method, size=200).check_image(128, 64, "room")
+
+
+@pytest.mark.parametrize("method, settings", [*((name, {}) for name in FLAT), ("erp", {"projection": "crop"})])
+def test_an_image_smaller_than_its_patches_is_refused_by_name(images, method, settings):
+    for refuse in (
+        lambda: sampler(method, size=65, **settings).sample(images, seed=1),
+        lambda: sampler(method, size=65, **settings).check_image(128, 64, "a/room"),
+    ):
+        with pytest.raises(InputError, match=r"a/room: 128 x 64 .* 65 x 65"):
+            refuse()
+    sampler(method, size=64, **settings).check_image(128, 64, "a/room")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_images_give_an_empty_table(images, method):
-    empty = sample(images.slice(3), method)
+    empty = sampler(method).sample(images.slice(3), seed=1)
     assert len(empty) == 0
     assert empty.schema == SCHEMAS["patches"]
 
 
-def test_unknown_method_names_the_nearest():
-    with pytest.raises(InputError, match="did you mean 'sphere'"):
-        SAMPLERS.create({"method": "spere"})
+@pytest.mark.parametrize(
+    "method, function, settings, arguments",
+    [
+        ("erp", sample_erp, {"projection": "crop"}, {"projection": "crop"}),
+        ("lat", sample_latitude, {"fov": 90}, {"fov": math.radians(90)}),
+        ("sp", sample_scanpath, {}, {"fov": math.radians(60)}),
+        ("sphere", sample_sphere, {}, {"fov": math.radians(60)}),
+        ("random_crops", sample_crops, {"longer_side": 64}, {"method": "random", "longer_side": 64}),
+        ("grid_crops", sample_crops, {}, {"method": "grid"}),
+    ],
+)
+def test_settings_reach_the_function(images, method, function, settings, arguments):
+    expected = function(images, count=7, size=16, seed=1, **arguments)
+    assert sampler(method, **settings).sample(images, seed=1).equals(expected)
 
 
-def test_unknown_setting_names_the_nearest():
-    with pytest.raises(InputError, match="did you mean 'count'"):
-        SAMPLERS.create({"method": "lat", "coun": 1})
+def test_only_a_longer_side_lets_patches_vary_in_size():
+    assert [name for name in METHODS if sampler(name).varies_in_size] == []
+    assert all(sampler(name, longer_side=64).varies_in_size for name in FLAT)
+    with pytest.raises(InputError, match=r"longer_side"):
+        sampler("erp", longer_side=64)
 
 
-def test_settings_of_other_methods_are_unknown():
-    with pytest.raises(InputError, match=r"erp\.longer_side: unknown key"):
-        SAMPLERS.create({"method": "erp", "longer_side": 512}, "erp")
+def test_only_recorded_scanpaths_are_a_further_file():
+    assert all(sampler(name).files() == () for name in METHODS)
+    assert sampler("sp", scanpaths="seen.csv").files() == ("seen.csv",)
 
 
-def test_a_sampler_is_one_file(tmp_path, monkeypatch, images):
-    """A file that is put into the folder of samplers is a sampler, found by its name."""
-    folder = tmp_path / "toy_samplers"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "centre_crop.py").write_text(
-        """
-from typing import Literal
-
-import numpy as np
-
-from iqadistill.sampling.patch_table import sample_images
-from iqadistill.sampling.settings import FlatSamplerSettings
+def test_unknown_names_and_values_name_the_nearest():
+    for settings, words in [
+        ({"method": "spere"}, "'sphere'"),
+        ({"method": "erp", "projektion": "crop"}, "projektion.*'projection'"),
+        ({"method": "erp", "projection": "crops"}, "projection.*'crops'.*'crop'"),
+        ({"method": "erp", "fov": 180}, "fov.*180"),
+        ({"method": "grid_crops", "size": 7}, "size.*7"),
+        ({"count": 3}, "method is missing"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            SAMPLERS.create(settings)
 
 
-class CentreCropSettings(FlatSamplerSettings):
-    method: Literal["centre_crop"] = "centre_crop"
+@pytest.fixture
+def with_corner_sampler(tmp_path):
+    """Registry of samplers over its folder with one file more."""
+    (tmp_path / "corner.py").write_text(NEW_SAMPLER)
+    samplers_folder.__path__.append(str(tmp_path))
+    yield Registry(SAMPLERS.package, SamplerSettings, key="method", noun="sampler")
+    samplers_folder.__path__.remove(str(tmp_path))
+    sys.modules.pop(f"{SAMPLERS.package}.corner", None)
 
-    def sample(self, images, *, seed):
-        def draw(image, stream):
-            return {"x": np.array([(image["width"] - self.size) // 2]), "y": np.array([(image["height"] - self.size) // 2])}
 
-        return sample_images(images, draw, size=self.size, seed=seed)
-"""
+def test_a_new_sampler_is_one_file(images, with_corner_sampler):
+    assert set(with_corner_sampler.names) == {*METHODS, "corner"}
+    corner = with_corner_sampler.create({"method": "corner", "size": 16})
+    assert corner.kind == "flat" and corner.count == 180
+    rows = corner.sample(images, seed=0).to_pandas()
+    assert rows[["x", "y", "size"]].values.tolist() == [[0, 0, 16]] * 3
+
+
+def test_settings_are_read_without_numerical_packages():
+    code = (
+        "import sys; from iqadistill.sampling.registry import SAMPLERS; list(SAMPLERS.values());"
+        "print([name for name in ('torch', 'numpy', 'scipy', 'pyarrow', 'pandas', 'PIL') if name in sys.modules])"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry("toy_samplers", SamplerSettings, key="method", noun="sampler")
-    assert registry.names == ("centre_crop",)
-    rows = frame(registry.create({"method": "centre_crop", "size": 16}).sample(images, seed=0))
-    assert rows[["x", "y"]].drop_duplicates().to_numpy().tolist() == [[56, 24]]
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

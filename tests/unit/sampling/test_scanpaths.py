@@ -28,7 +28,7 @@ def images(tmp_path_factory):
     return as_table(pd.DataFrame(rows), "images")
 
 
-def test_an_odd_patch_is_salient():
+def test_a_patch_unlike_its_surroundings_is_salient():
     luminance = np.tile(0.5 + 0.2 * np.sin(np.arange(128) * 2 * np.pi / 8), (64, 1))
     luminance[30:34, 100:104] = stream().random((4, 4))
     saliency = spectral_residual(luminance)
@@ -40,11 +40,11 @@ def test_an_odd_patch_is_salient():
 def test_saliency_turns_with_the_panorama():
     luminance = stream().random(SHAPE)
     np.testing.assert_allclose(
-        spectral_residual(np.roll(luminance, 40, 1)), np.roll(spectral_residual(luminance), 40, 1)
+        spectral_residual(np.roll(luminance, 40, 1)), np.roll(spectral_residual(luminance), 40, 1), rtol=1e-2
     )
 
 
-def test_nothing_is_salient_in_one_colour():
+def test_nothing_is_salient_in_a_uniform_image():
     assert (spectral_residual(np.full(SHAPE, 0.3)) == 0).all()
 
 
@@ -72,7 +72,7 @@ def test_saccades_are_short_but_do_not_stay():
     assert np.mean(lengths < 5) < 0.05
 
 
-def test_seam_and_turn_make_no_difference_to_viewers():
+def test_viewers_look_at_all_yaws_alike():
     _, yaw, _ = virtual_scanpaths(FLAT, stream(), viewers=200)
     counts, _ = np.histogram(yaw, 8, (-np.pi, np.pi))
     assert counts.min() > 0.6 * counts.mean()
@@ -103,7 +103,7 @@ def write(folder, rows, columns=("image", "viewer", "order", "yaw", "pitch")):
     return path
 
 
-def test_own_scanpaths_are_followed_in_viewing_order(images, tmp_path):
+def test_recorded_scanpaths_are_followed_in_viewing_order(images, tmp_path):
     rows = [
         ("room.png", "eve", 2, 0.5, 0.0),
         ("room.png", "eve", 1, 0.1, 0.2),
@@ -117,25 +117,34 @@ def test_own_scanpaths_are_followed_in_viewing_order(images, tmp_path):
     np.testing.assert_allclose(patches["pitch"], [-0.3, 0.2, 0.0, 0.0])
 
 
+@pytest.mark.parametrize("fov", [40, 60, 75, 90, 110])
+def test_fixations_exactly_a_tenth_of_the_view_apart_are_merged(images, tmp_path, fov):
+    for step, expected in ((0.1, 5), (0.1 + 1e-6, 9)):
+        yaw = [np.radians(k * step * fov) for k in range(9)]
+        path = write(tmp_path, [*(("room", "eve", k, yaw[k], 0.0) for k in range(9)), ("night", "eve", 0, 0.0, 0.0)])
+        rows = sample_scanpath(images, count=20, size=32, seed=0, fov=np.radians(fov), scanpaths=path).to_pandas()
+        assert (rows["image_id"] == "room").sum() == expected
+
+
 @pytest.mark.parametrize(
-    "row, sentence",
+    "row, words",
     [
-        (("cellar", 1, 1, 0.0, 0.0), "row 2 names image 'cellar'"),
-        (("room", 1, 1, 190.0, 0.0), "row 2 has yaw 190.0"),
-        (("room", 1, 1, 0.0, 1.6), "row 2 has pitch 1.6"),
-        (("room", 1, 1, 0.0, None), "row 2 has pitch nan"),
-        (("room", 1, 1, 0.0, 0.0), "no fixation for image 'night'"),
+        (("cellar", 1, 1, 0.0, 0.0), "row 2 .* 'cellar'"),
+        (("room", 1, 1, 190.0, 0.0), "row 2 .*yaw 190.0"),
+        (("room", 1, 1, 0.0, 1.6), "row 2 .*pitch 1.6"),
+        (("room", 1, 1, 0.0, None), "row 2 .*pitch nan"),
+        (("room", 1, 1, 0.0, 0.0), "'night'"),
     ],
 )
-def test_wrong_scanpaths_are_refused_with_their_row(images, tmp_path, row, sentence):
+def test_wrong_scanpaths_are_refused_with_their_row(images, tmp_path, row, words):
     path = write(tmp_path, [("room", 1, 0, 0.0, 0.0), row])
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=words):
         sample_scanpath(images, count=9, size=32, seed=0, scanpaths=path)
 
 
 def test_a_missing_column_or_file_is_named(images, tmp_path):
     path = write(tmp_path, [("room", 1, 0, 0.0)], columns=("image", "viewer", "order", "yaw"))
-    with pytest.raises(InputError, match="column 'pitch' is missing"):
+    with pytest.raises(InputError, match="'pitch' is missing"):
         sample_scanpath(images, count=9, size=32, seed=0, scanpaths=path)
     with pytest.raises(InputError, match=r"nowhere\.csv"):
         sample_scanpath(images, count=9, size=32, seed=0, scanpaths=tmp_path / "nowhere.csv")

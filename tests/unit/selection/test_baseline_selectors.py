@@ -1,12 +1,9 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from iqadistill.errors import InputError
-from iqadistill.registry import Registry
 from iqadistill.selection import (
+    SELECTORS,
     FacilityLocationSelector,
     HerdingSelector,
     KCenterSelector,
@@ -14,10 +11,13 @@ from iqadistill.selection import (
     keep_count,
     similarity_matrix,
 )
-from iqadistill.selection.registry import SELECTORS
-from iqadistill.selection.settings import SelectorSettings
 
-METHODS = ["residual", "random", "kcenter", "herding", "facility", "highest_residual"]
+METHODS = SELECTORS.names
+GREEDY = [KCenterSelector, HerdingSelector, FacilityLocationSelector]
+
+
+def create_selector(method):
+    return SELECTORS[method]().create()
 
 
 def features(n=30, d=20, seed=0):
@@ -26,10 +26,7 @@ def features(n=30, d=20, seed=0):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_selector_returns_a_permutation_and_repeats_itself(method):
-    one, again = (
-        SELECTORS.create({"method": method}).create().fit(features()),
-        SELECTORS.create({"method": method}).create().fit(features()),
-    )
+    one, again = create_selector(method).fit(features()), create_selector(method).fit(features())
     assert sorted(one.ranking_) == list(range(30))
     np.testing.assert_array_equal(one.ranking_, again.ranking_)
     np.testing.assert_array_equal(one.select(1.0), np.arange(30))
@@ -41,8 +38,8 @@ def test_every_selector_returns_a_permutation_and_repeats_itself(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_many_equals_one_by_one(method):
     images = [features(n, seed=n) for n in (30, 15, 22)]
-    for X, one in zip(images, SELECTORS.create({"method": method}).create().fit_many(images), strict=True):
-        np.testing.assert_array_equal(one.ranking_, SELECTORS.create({"method": method}).create().fit(X).ranking_)
+    for X, one in zip(images, create_selector(method).fit_many(images), strict=True):
+        np.testing.assert_array_equal(one.ranking_, create_selector(method).fit(X).ranking_)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -57,7 +54,7 @@ def test_many_equals_one_by_one(method):
 )
 def test_unusable_embeddings_are_refused(method, X, words):
     with pytest.raises(InputError, match=words):
-        SELECTORS.create({"method": method}).create().fit(X)
+        create_selector(method).fit(X)
 
 
 def test_random_depends_on_the_seed_alone():
@@ -69,6 +66,46 @@ def test_random_depends_on_the_seed_alone():
 def test_kcenter_starts_at_the_mean_and_goes_to_the_far_ends():
     X = np.array([[0.0], [0.1], [5.2], [10.0], [9.9], [5.0]])
     np.testing.assert_array_equal(KCenterSelector().fit(X).ranking_[:3], [5, 0, 3])
+
+
+def test_kcenter_gives_ties_to_the_lower_index():
+    X = np.array([[0.0, 0], [3, 1], [-3, 1], [3, -1], [-3, -1]])
+    for shift in (0, 0.1, 1 / 3, 1e3):
+        np.testing.assert_array_equal(KCenterSelector().fit(X + shift).ranking_, np.arange(5))
+
+
+def test_facility_location_gives_mutual_neighbours_to_the_lower_index():
+    # the fourth patch is 28 or 30: each represents the other and no further one, so their gains differ by rounding only
+    rng = np.random.default_rng(5)
+    low_rank = 0.5 + 0.4 * rng.standard_normal((31, 6)) @ rng.standard_normal((6, 128))
+    X = np.maximum(0, low_rank + rng.random((31, 128)))
+    for scale in (1, 1.1, 3, 1e3):
+        np.testing.assert_array_equal(FacilityLocationSelector().fit(scale * X).ranking_[:4], [21, 16, 0, 28])
+
+
+@pytest.mark.parametrize("selector", GREEDY)
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
+def test_duplicates_are_exact_ties(selector, metric):
+    X = features(20, seed=1)
+    ranking = selector(metric).fit(np.concatenate([X, X, X])).ranking_
+    for patch in range(20):
+        assert (np.diff(np.flatnonzero(ranking % 20 == patch)) > 0).all()
+        np.testing.assert_array_equal(ranking[ranking % 20 == patch] // 20, [0, 1, 2])
+
+
+@pytest.mark.parametrize("selector", GREEDY)
+def test_equal_patches_are_ranked_by_index(selector):
+    for value in (1, 0.1, 1 / 3):
+        np.testing.assert_array_equal(selector().fit(np.full((7, 30), value)).ranking_, np.arange(7))
+
+
+@pytest.mark.parametrize("selector", GREEDY)
+def test_differences_of_rounding_do_not_change_the_ranking(selector):
+    X = features(60, 40)
+    ranking = selector().fit(X).ranking_
+    for seed in range(5):
+        noise = 1 + 1e-15 * np.random.default_rng(seed).standard_normal(X.shape)
+        np.testing.assert_array_equal(selector().fit(X * noise).ranking_, ranking)
 
 
 def test_kcenter_takes_one_patch_of_each_cluster_first():
@@ -110,53 +147,6 @@ def test_keep_rates_outside_zero_to_one_are_refused(keep):
         keep_count(10, keep)
 
 
-def test_unknown_methods_and_settings_are_named():
-    with pytest.raises(InputError, match=r"'greedy'.*facility"):
-        SELECTORS.create({"method": "greedy"})
-    with pytest.raises(InputError, match=r"kcenter\.alpha: unknown key"):
-        SELECTORS.create({"method": "kcenter", "alpha": 1}, "kcenter")
-
-
-def test_a_selector_is_one_file(tmp_path, monkeypatch):
-    """A file that is put into the folder of selectors is a selector, found by its name."""
-    folder = tmp_path / "toy_selectors"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "norm.py").write_text(
-        """
-from typing import ClassVar, Literal
-
-import numpy as np
-
-from iqadistill.selection.base import Selector, ranked
-from iqadistill.selection.settings import SelectorSettings
-
-
-class NormSettings(SelectorSettings):
-    label: ClassVar[str] = "largest norm"
-    colour: ClassVar[str] = "#332288"
-    marker: ClassVar[str] = "P"
-
-    method: Literal["norm"] = "norm"
-
-    def create(self, device="cpu"):
-        return NormSelector()
-
-
-class NormSelector(Selector):
-    def _fit(self, matrices, seeds):
-        return [ranked(np.argsort(-np.linalg.norm(X, axis=1), kind="stable")) for X in matrices]
-"""
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry("toy_selectors", SelectorSettings, key="method", noun="selector")
-    X = np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 0.0]])
-    assert registry.create({"method": "norm"}).create().fit(X).ranking_.tolist() == [1, 2, 0]
-
-
-def test_settings_and_random_selection_need_no_torch():
-    code = (
-        "import sys; from iqadistill.selection.ranking import rank_patches; from iqadistill.selection.registry import"
-        " SELECTORS; list(SELECTORS.values()); SELECTORS.create({'method': 'random'}).create(); print('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+def test_unknown_metrics_are_refused():
+    with pytest.raises(InputError, match=r"metric.*'cosine'.*mahalanobis"):
+        KCenterSelector("cosine")

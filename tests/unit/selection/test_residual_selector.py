@@ -6,6 +6,7 @@ import torch
 
 from iqadistill.errors import InputError
 from iqadistill.selection import HighestResidualSelector, ResidualSelector, spectral_target
+from iqadistill.selection.selectors.residual import ResidualSettings
 
 SOLVERS = ["irls", "published"]
 pytestmark = pytest.mark.filterwarnings("ignore:solver .* stopped before its tolerance")
@@ -66,8 +67,9 @@ def test_ragged_batches_equal_one_by_one(settings):
     assert len({one.n_iter_ for one in together}) > 1 or settings == {"solver": "published"}
     for X, one in zip(images, together, strict=True):
         alone = ResidualSelector(gamma="scale_free", **settings).fit(X)
-        np.testing.assert_array_equal(one.ranking_, alone.ranking_)
         np.testing.assert_allclose(one.residuals_, alone.residuals_, atol=1e-8)
+        assert sorted(one.ranking_) == list(range(len(X)))
+        assert (np.diff(alone.residuals_[one.ranking_]) >= -1e-7).all()
         np.testing.assert_allclose(one.coef_, alone.coef_, atol=1e-8)
         np.testing.assert_allclose(one.objective_, alone.objective_, rtol=1e-8)
         assert one.duality_gap_ == pytest.approx(alone.duality_gap_, abs=1e-7)
@@ -83,7 +85,7 @@ def test_published_ranks_vanished_residuals_by_what_they_would_be():
     fitted = ResidualSelector(solver="published", max_iter=300, beta=0.5, tol=0).fit(features())
     p = np.linalg.norm(features() @ fitted.coef_ - fitted.target_, axis=1)
     assert (fitted.residuals_ <= 1e-8).sum() > 20
-    np.testing.assert_array_equal(fitted.ranking_, np.argsort(p))
+    assert (np.diff(p[fitted.ranking_]) >= -1e-9).all()
 
 
 def test_irls_residuals_are_the_rows_of_the_misfit():
@@ -137,14 +139,14 @@ def test_negative_distance_clips_negative_eigenvalues():
 @pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_stopping_before_the_tolerance_warns_with_the_gap(solver):
-    with pytest.warns(UserWarning, match=rf"solver {solver} stopped before its tolerance .* gap of"):
+    with pytest.warns(UserWarning, match=rf"{solver} stopped .* gap"):
         ResidualSelector(solver=solver, max_iter=2).fit(features())
 
 
 @pytest.mark.filterwarnings("always")
 def test_stagnation_is_warned_about_long_before_the_iteration_limit():
     selector = ResidualSelector(tol=1e-30)
-    with pytest.warns(UserWarning, match="stopped before its tolerance"):
+    with pytest.warns(UserWarning, match="stopped"):
         selector.fit(features())
     assert selector.n_iter_ < 200
 
@@ -158,16 +160,17 @@ def test_convergence_is_silent():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"metric": "cosine"}, "metric.*cosine.*manhattan"),
+        ({"metric": "cosine"}, r"ResidualSelector\.metric.*cosine.*manhattan"),
         ({"gamma": 3}, "gamma.*scale_free"),
         ({"similarity": "dot"}, "similarity.*negative_distance"),
         ({"solver": "newton"}, "solver.*irls"),
         ({"dtype": "float16"}, "dtype.*float64"),
         ({"init": "ones"}, "init.*random"),
-        ({"alpha": 0}, "alpha"),
-        ({"beta": -1}, "beta"),
-        ({"n_components": 0}, "n_components"),
-        ({"max_iter": 0}, "max_iter"),
+        ({"alpha": 0}, "alpha.*0"),
+        ({"beta": -1}, "beta.*-1"),
+        ({"n_components": 0}, "n_components.*0"),
+        ({"max_iter": 0}, "max_iter.*0"),
+        ({"tol": -1}, "tol.*-1"),
     ],
 )
 def test_bad_settings_are_named(settings, words):
@@ -176,10 +179,34 @@ def test_bad_settings_are_named(settings, words):
 
 
 def test_more_components_than_patches_names_both_numbers():
-    with pytest.raises(InputError, match=r"7 patches are fewer than n_components = 10"):
+    with pytest.raises(InputError, match=r"7 .*n_components.* 10"):
         ResidualSelector().fit(features(7))
 
 
 def test_a_start_of_the_wrong_shape_is_refused():
     with pytest.raises(InputError, match=r"init.*\(3, 3\).*\(150, 10\)"):
         ResidualSelector(init=np.zeros((3, 3))).fit(features())
+
+
+def test_arguments_may_be_positional_and_of_numpy_types():
+    selector = ResidualSelector(np.int64(4), np.float32(0.5), 2)
+    assert selector.settings.model_dump() == {
+        **ResidualSettings().model_dump(),
+        "n_components": 4,
+        "alpha": 0.5,
+        "beta": 2,
+    }
+    assert selector.fit(features()).coef_.shape == (150, 4)
+
+
+def test_results_do_not_depend_on_the_number_of_threads():
+    threads = torch.get_num_threads()
+    fitted = []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        fitted.append(ResidualSelector(gamma="scale_free").fit(features(80, 400)))
+        assert torch.get_num_threads() == count
+    torch.set_num_threads(threads)
+    for other in fitted[1:]:
+        np.testing.assert_array_equal(other.residuals_, fitted[0].residuals_)
+        np.testing.assert_array_equal(other.coef_, fitted[0].coef_)

@@ -18,7 +18,27 @@ def features(n=25, d=60):
 def test_distances_equal_scipy(metric, scipy_name):
     D = pairwise_distances(torch.tensor(features()), metric)
     np.testing.assert_allclose(D, cdist(features(), features(), scipy_name), atol=1e-6)
-    assert (D == D.T).all() and (D.diagonal() == 0).all()
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
+@pytest.mark.parametrize("n", [12, 25, 30, 31, 40, 60, 180])
+def test_distances_and_similarities_equal_their_transpose_exactly(n, metric):
+    for d in (5, 60, 333):
+        D = pairwise_distances(torch.tensor(features(n, d)), metric)
+        assert torch.equal(D, D.T) and (D.diagonal() == 0).all()
+        for gamma in ("published", "scale_free"):
+            S = similarity_matrix(features(n, d), metric, gamma)
+            assert torch.equal(S, S.T) and (S.diagonal() == 1).all()
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
+def test_equal_patches_are_exactly_alike(metric):
+    for value in (1.0, 0.1, 1 / 3):
+        X = np.full((6, 31), value)
+        assert (pairwise_distances(torch.tensor(X), metric) == 0).all()
+        for gamma in ("published", "scale_free"):
+            assert (similarity_matrix(X, metric, gamma) == 1).all()
+        assert (similarity_matrix(X, metric, similarity="negative_distance") == 0).all()
 
 
 @pytest.mark.parametrize("shape", [(25, 60), (80, 10)], ids=["fewer patches", "fewer features"])
@@ -59,13 +79,27 @@ def test_target_is_the_best_low_rank_factor():
     np.testing.assert_allclose((Z**2).sum(0), values[:5])
 
 
+@pytest.mark.parametrize("flips", [1, -1])
+def test_largest_entry_of_every_column_of_the_target_is_positive(flips, monkeypatch):
+    S = similarity_matrix(features(), gamma="scale_free")
+    expected = spectral_target(S, 5)
+    largest = expected.gather(0, expected.abs().argmax(0, keepdim=True))
+    assert (largest > 0).all()
+    eigh = torch.linalg.eigh
+
+    def flipped(matrix):
+        values, vectors = eigh(matrix)
+        return values, flips * vectors
+
+    monkeypatch.setattr(torch.linalg, "eigh", flipped)
+    assert torch.equal(spectral_target(S, 5), expected)
+
+
+def test_signs_of_the_target_are_decided_by_the_first_of_equal_entries():
+    S = torch.tensor([[2.0, -1.0], [-1.0, 2.0]], dtype=torch.float64)  # eigenvectors (1, -1) and (1, 1)
+    assert (spectral_target(S, 2)[0] > 0).all()
+
+
 def test_unknown_options_are_refused():
     with pytest.raises(InputError, match=r"metric.*'cosine'"):
         spectrum(features(), metric="cosine")
-
-
-@pytest.mark.parametrize("metric", ["euclidean", "mahalanobis", "manhattan"])
-@pytest.mark.parametrize("n", [30, 31, 40, 60])
-def test_distances_are_symmetric_to_the_last_bit(metric, n):
-    D = pairwise_distances(torch.from_numpy(np.random.default_rng(n).normal(size=(n, 50))), metric)
-    assert torch.equal(D, D.T)

@@ -1,0 +1,137 @@
+"""Selectors as entries of their registry."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from iqadistill.errors import InputError
+from iqadistill.registry import Registry
+from iqadistill.selection import SELECTORS, RandomSelector, ResidualSelector, rank_patches
+from iqadistill.selection import selectors as selectors_folder
+from iqadistill.selection.settings import SelectorSettings
+from iqadistill.tables import embeddings_table
+
+NEW_SELECTOR = '''
+"""Patches by the norm of their embeddings."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from iqadistill.selection.base import Selector, unscored
+from iqadistill.selection.settings import SelectorSettings
+
+
+class NormSettings(SelectorSettings):
+    """Patches by the norm of their embeddings."""
+
+    label: ClassVar[str] = "norm"
+    colour: ClassVar[str] = "#123456"
+    marker: ClassVar[str] = "x"
+    order: ClassVar[int] = 9
+
+    method: Literal["norm"] = "norm"
+    sign: Literal[-1, 1] = Field(1, description="1: smallest norm first")
+
+    def create(self, device="cpu"):
+        return NormSelector(self.sign)
+
+
+class NormSelector(Selector):
+    def __init__(self, sign=1):
+        self.sign = sign
+
+    def _fit(self, matrices, seeds):
+        return [unscored(np.argsort(self.sign * np.linalg.norm(X, axis=1), kind="stable")) for X in matrices]
+'''
+
+
+def embeddings():
+    return embeddings_table(np.arange(4), ["a"] * 4, np.array([[3], [1], [2], [4]], dtype=np.float32))
+
+
+@pytest.fixture
+def with_norm_selector(tmp_path):
+    """Registry of selectors over its folder with one file more."""
+    (tmp_path / "norm.py").write_text(NEW_SELECTOR)
+    selectors_folder.__path__.append(str(tmp_path))
+    yield Registry(SELECTORS.package, SelectorSettings, key="method", noun="selector")
+    selectors_folder.__path__.remove(str(tmp_path))
+    sys.modules.pop(f"{SELECTORS.package}.norm", None)
+
+
+def test_a_new_selector_is_one_file(with_norm_selector):
+    assert set(with_norm_selector.names) == {*SELECTORS.names, "norm"}
+    selector = with_norm_selector.create({"method": "norm", "sign": -1}).create()
+    selection, trace = rank_patches(embeddings(), selector, seed=0)
+    assert selection["rank"].to_pylist() == [1, 3, 2, 0]
+    assert len(trace) == 0
+
+
+def test_every_method_has_its_look_and_place_in_legends():
+    settings = [SELECTORS[method] for method in SELECTORS]
+    for attribute in ("label", "colour", "marker", "order"):
+        assert len({getattr(entry, attribute) for entry in settings}) == len(settings)
+    assert sorted(SELECTORS, key=lambda method: SELECTORS[method].order) == [
+        "residual", "kcenter", "herding", "facility", "highest_residual", "random",
+    ]  # fmt: skip
+
+
+def test_only_residual_selectors_need_several_patches():
+    least = {method: SELECTORS[method]().least_patches for method in SELECTORS}
+    assert least == {"residual": 10, "highest_residual": 10, "random": 1, "kcenter": 1, "herding": 1, "facility": 1}
+    assert SELECTORS.create({"method": "residual", "n_components": 3}).least_patches == 3
+
+
+def test_settings_reach_the_selector():
+    settings = {"n_components": 3, "alpha": 0.2, "solver": "published", "tol": 1e-3}
+    selector = SELECTORS.create({"method": "residual", **settings}).create("cpu")
+    assert selector.settings == ResidualSelector(**settings).settings
+    assert selector.settings.beta == 0.1 and selector.dtype == "float64"
+    assert isinstance(SELECTORS["random"]().create(), RandomSelector)
+    assert SELECTORS.create({"method": "kcenter", "metric": "manhattan"}).create().metric == "manhattan"
+
+
+def test_unknown_names_and_values_name_the_nearest():
+    for settings, words in [
+        ({"method": "herdin"}, "'herding'"),
+        ({"method": "kcenter", "alpha": 1}, "alpha"),
+        ({"method": "random", "device": "cpu"}, "device"),
+        ({"method": "residual", "gama": 1}, "gama.*'gamma'"),
+        ({"method": "residual", "solver": "newton"}, "solver.*'newton'"),
+        ({"method": "residual", "alpha": 0}, "alpha.*0"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            SELECTORS.create(settings)
+
+
+def modules_after(code):
+    code += "\nimport sys; print(*(name for name in ('torch', 'scipy', 'pandas', 'pyarrow') if name in sys.modules))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_settings_and_classes_are_imported_without_torch():
+    code = """
+from iqadistill.selection.registry import SELECTORS
+for settings in SELECTORS.values():
+    settings()
+"""
+    assert modules_after(code) == []
+    for method in ("random", "kcenter", "herding", "facility"):
+        create = f"import iqadistill.selection.registry as r; r.SELECTORS['{method}']().create('cuda')"
+        assert "torch" not in modules_after(create)
+
+
+def test_random_ranks_patches_without_torch():
+    code = """
+import numpy as np
+from iqadistill.selection.ranking import rank_patches
+from iqadistill.selection.registry import SELECTORS
+from iqadistill.tables import embeddings_table
+table = embeddings_table(np.arange(4), ["a"] * 4, np.ones((4, 2), dtype=np.float32))
+rank_patches(table, SELECTORS.create({"method": "random"}).create(), seed=0)
+"""
+    assert "torch" not in modules_after(code)
