@@ -3,13 +3,13 @@
 import contextlib
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.encoders.folding import fold_batchnorm
 from iqadistill.errors import InputError
-from iqadistill.models.pretrained import create_pretrained
+from iqadistill.models.pretrained import TimmNetwork, create_pretrained
 
 
 def create_timm_encoder(settings: TimmSettings, device: str | torch.device = "cpu") -> "Encoder":
@@ -56,13 +56,13 @@ class Encoder:
     """
 
     def __init__(
-        self, network: nn.Module, pooling: str, *, size: int | None, precision: str, device: str | torch.device
+        self, network: TimmNetwork, pooling: str, *, size: int | None, precision: str, device: str | torch.device
     ) -> None:
         self._forward = _pool_stages if pooling == "stages" else _pool_last
         example = torch.rand(2, *network.pretrained_cfg["input_size"], generator=torch.Generator().manual_seed(0))
         model = fold_batchnorm(network, self._forward, example)
         self.device = torch.device(device)
-        self._model = model.to(self.device, memory_format=torch.channels_last).requires_grad_(False)
+        self._model = model.to(self.device).to(memory_format=torch.channels_last).requires_grad_(False)
         self._mean, self._std = (
             torch.tensor(network.pretrained_cfg[key], device=self.device).view(-1, 1, 1) for key in ("mean", "std")
         )
@@ -89,11 +89,11 @@ class Encoder:
         return torch.autocast(self.device.type, getattr(torch, self._precision))
 
 
-def _pool_last(model: nn.Module, batch: Tensor) -> Tensor:
+def _pool_last(model: TimmNetwork, batch: Tensor) -> Tensor:
     return model(batch)
 
 
-def _pool_stages(model: nn.Module, batch: Tensor) -> Tensor:
+def _pool_stages(model: TimmNetwork, batch: Tensor) -> Tensor:
     parts = []
     for features in model.forward_intermediates(batch, intermediates_only=True):
         features = features.float()
@@ -104,7 +104,7 @@ def _pool_stages(model: nn.Module, batch: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _has_stages(model: nn.Module) -> bool:
+def _has_stages(model: TimmNetwork) -> bool:
     """Whether feature maps shrink along the network; those of a plain vision transformer do not."""
     known = hasattr(model, "forward_intermediates") and hasattr(model, "feature_info")
     return known and len({stage["reduction"] for stage in model.feature_info}) > 1

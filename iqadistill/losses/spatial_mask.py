@@ -33,6 +33,8 @@ class SpatialMask(nn.Module):
         InputError: There is no such masking.
     """
 
+    probabilities: Tensor
+
     def __init__(self, masking: str, ratio: float, cells: int):
         super().__init__()
         if masking not in MASKINGS:

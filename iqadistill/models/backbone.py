@@ -33,13 +33,17 @@ class Backbone(nn.Module):
             such weights of it.
     """
 
+    network: nn.Module
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str, weights: str, size: int):
         super().__init__()
         if name in REDNETS:
             self.network = RedNet(REDNETS[name], num_classes=1, weights=weights).backbone
             self._normalise_by(IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
         else:
-            self.network = create_pretrained(
+            network = create_pretrained(
                 name,
                 weights,
                 where="backbone",
@@ -47,7 +51,8 @@ class Backbone(nn.Module):
                 features_only=True,
                 out_indices=range(-STAGES, 0),
             )
-            self._normalise_by(self.network.pretrained_cfg["mean"], self.network.pretrained_cfg["std"])
+            self.network = network
+            self._normalise_by(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
         maps = self._try(name, size)
         self.channels = [stage.shape[1] for stage in maps]
         self.cells = maps[-1].shape[-1]

@@ -1,14 +1,19 @@
 """Creation of models by name."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 
 from iqadistill.errors import InputError, nearest
 from iqadistill.models.registry import STUDENTS, TEACHERS
+from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
+
+if TYPE_CHECKING:
+    from iqadistill.models.students.mlp import MlpSettings
 
 REDNET_DEPTHS = {f"rednet{depth}": depth for depth in (26, 38, 50, 101)}
+_WEIGHTS: dict[bool | str, str] = {False: "none", True: "hub"}
 
 
 def create_model(name: str, *, size: int = 224, pretrained: bool | str | None = None, **settings: Any) -> nn.Module:
@@ -28,7 +33,7 @@ def create_model(name: str, *, size: int = 224, pretrained: bool | str | None = 
     if pretrained is not None:
         if "weights" in settings:
             raise InputError(f"model {name!r}: pretrained and weights mean the same; give weights alone.")
-        settings["weights"] = {False: "none", True: "hub"}.get(pretrained, pretrained)
+        settings["weights"] = _WEIGHTS.get(pretrained, pretrained)
     if name in REDNET_DEPTHS:
         return _create_rednet(name, **settings)
     if name == "mlp":
@@ -37,14 +42,16 @@ def create_model(name: str, *, size: int = 224, pretrained: bool | str | None = 
     if registry is None:
         known = [*STUDENTS.names, *TEACHERS.names, *REDNET_DEPTHS]
         raise InputError(f"model {name!r}: unknown model; {nearest(name, known)}")
-    random = {key: "none" for key in ("weights", "stem_weights") if key in registry[name].model_fields}
-    return registry.create({"model": name, **random, **settings}, name).create_network(size)
+    random: dict[str, str] = {key: "none" for key in ("weights", "stem_weights") if key in registry[name].model_fields}
+    model = cast(DeepStudentSettings | TeacherSettings, registry.create({"model": name, **random, **settings}, name))
+    return model.create_network(size)
 
 
 def _create_mlp(width: int | None = None, generator: torch.Generator | None = None, **settings: Any) -> nn.Module:
     if width is None:
         raise InputError("mlp.width: missing; give the length of an embedding.")
-    return STUDENTS.create({"model": "mlp", **settings}, "mlp").create_network(width, generator)
+    model = cast("MlpSettings", STUDENTS.create({"model": "mlp", **settings}, "mlp"))
+    return model.create_network(width, generator)
 
 
 def _create_rednet(name: str, **settings: Any) -> nn.Module:

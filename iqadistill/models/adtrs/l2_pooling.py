@@ -14,6 +14,8 @@ class L2Pooling(nn.Module):
     the anti-aliased pooling of DISTS (arXiv 2004.07728); arXiv 2409.07115 applies it to every stage of its backbone.
     """
 
+    taps: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         taps = torch.hann_window(5, periodic=False)[1:-1]

@@ -1,6 +1,7 @@
 """Distillation of the RKIQT student: the student, its frozen teachers and the losses between them."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -9,7 +10,9 @@ from iqadistill.losses.inductive_bias import ReverseDistillationLoss
 from iqadistill.losses.masked_distillation import MaskedDistillationLoss
 from iqadistill.losses.quality import QualityLoss
 from iqadistill.models.rkiqt.frozen_teachers import FrozenTeachers
+from iqadistill.models.rkiqt.nar_teacher import NARTeacher
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
+from iqadistill.models.rkiqt.regressor import Regressor
 from iqadistill.models.rkiqt.student import RKIQT
 from iqadistill.models.students.rkiqt import RkiqtSettings
 
@@ -52,8 +55,8 @@ class RKIQTDistillation(nn.Module):
         memory_gb: float = 1.0,
     ):
         super().__init__()
-        nar = teachers.get("nar")
-        regressors = {token: teachers[token] for token in ("conv", "inv") if token in teachers}
+        nar = cast(NARTeacher | None, teachers.get("nar"))
+        regressors = {token: cast(Regressor, teachers[token]) for token in ("conv", "inv") if token in teachers}
         if nar and not pool:
             raise InputError("rkiqt: the NAR-teacher has no pool of pristine patches; give pool.")
         for token in regressors:
@@ -66,7 +69,7 @@ class RKIQTDistillation(nn.Module):
         self.quality_loss = QualityLoss()
         self.mcd_loss = None
         if nar:
-            channels = [projection.out_channels for projection in nar.projections]
+            channels = [nar.width] * len(nar.projections)
             self.mcd_loss = MaskedDistillationLoss(
                 student.width, channels, nar.cells, settings.mask_ratio, settings.masking, settings.generator
             )
@@ -99,7 +102,7 @@ class RKIQTDistillation(nn.Module):
         scores, maps = self.student.tokens_and_maps(patches)
         parts = {"quality": self.quality_loss(scores.mean(1), quality)}
         differences, outputs = self._teachers.teach(patches)
-        if differences:
+        if self.mcd_loss:
             parts["mcd"] = self.mcd_weight * self.mcd_loss(maps, differences)
         for token, (teacher_scores, features) in outputs.items():
             token_scores = scores[:, self.student.tokens.index(token)]

@@ -27,6 +27,8 @@ class FrozenTeachers:
         memory_gb: Bound on the memory of cached outputs in GiB, see `TeacherOutputCache`.
     """
 
+    _references: list[Tensor] | None
+
     def __init__(
         self,
         nar: NARTeacher | None,
@@ -60,16 +62,17 @@ class FrozenTeachers:
         if not self._modules():
             return [], {}
         outputs = iter(self._cache(patches))
-        differences = self._differences([next(outputs) for _ in self.nar.projections]) if self.nar else []
+        maps = [next(outputs) for _ in self.nar.projections] if self.nar else []
+        differences = self._differences(self.nar, self.pool, maps) if self.nar and self.pool else []
         return differences, {token: (next(outputs), [next(outputs) for _ in range(3)]) for token in self.regressors}
 
-    def _differences(self, maps: list[Tensor]) -> list[Tensor]:
+    def _differences(self, nar: NARTeacher, pool: ReferencePool, maps: list[Tensor]) -> list[Tensor]:
         if self._references is None:  # neither the references nor the teacher change: once is enough
-            parts = torch.arange(len(self.pool), device=self.pool.patches.device).split(_REFERENCE_BATCH)
-            projected = [self.nar.project(self.pool.pixels(part)) for part in parts]
+            parts = torch.arange(len(pool), device=pool.patches.device).split(_REFERENCE_BATCH)
+            projected = [nar.project(pool.pixels(part)) for part in parts]
             self._references = [torch.cat(stages) for stages in zip(*projected, strict=True)]
-        drawn = self.pool.draw(len(maps[0]))
-        return self.nar.differences(maps, [stage[drawn] for stage in self._references])
+        drawn = pool.draw(len(maps[0]))
+        return nar.differences(maps, [stage[drawn] for stage in self._references])
 
     def _forward(self, patches: Tensor) -> list[Tensor]:
         outputs = self.nar.project(patches) if self.nar else []
@@ -79,7 +82,7 @@ class FrozenTeachers:
         return outputs
 
     def _reset(self) -> None:
-        self._references: list[Tensor] | None = None
+        self._references = None
         self._cache = TeacherOutputCache(self._forward, self.memory_gb)
 
     def _modules(self) -> list[nn.Module]:

@@ -41,7 +41,7 @@ class NARTeacher(nn.Module):
     def __init__(self, settings: NarTeacherSettings, size: int):
         super().__init__()
         width, cells, mixer_width = settings.width, settings.cells, settings.mixer_width
-        self.cells, self.freeze_backbone = cells, settings.freeze_backbone
+        self.width, self.cells, self.freeze_backbone = width, cells, settings.freeze_backbone
         self.backbone = Backbone(settings.backbone, settings.weights, size)
         self.backbone.requires_grad_(not self.freeze_backbone)
         self.projections = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in self.backbone.channels)
@@ -81,7 +81,7 @@ class NARTeacher(nn.Module):
         """
         return [high - low for high, low in zip(pristine, maps, strict=True)]
 
-    def score(self, maps: Sequence[Tensor], differences: Sequence[Tensor]) -> Tensor:
+    def score(self, maps: list[Tensor], differences: list[Tensor]) -> Tensor:
         """Scores (B,) of patches.
 
         Args:

@@ -68,6 +68,11 @@ class RedNetStages(nn.Module):
         InputError: There is no such depth.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, depth: int):
         super().__init__()
         if depth not in BLOCKS:

@@ -19,6 +19,8 @@ class ReferencePool(nn.Module):
         InputError: There is no patch, or the patches do not have this shape and type.
     """
 
+    patches: Tensor
+
     def __init__(self, patches: Tensor):
         super().__init__()
         if patches.dtype != torch.uint8 or patches.ndim != 4 or patches.shape[1] != 3 or not len(patches):

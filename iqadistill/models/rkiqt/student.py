@@ -35,15 +35,19 @@ class RKIQT(nn.Module):
         InputError: The backbone, the stem or their weights do not exist, or a setting does not fit them.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, settings: RkiqtSettings, size: int):
         super().__init__()
         self.tokens = settings.scored_tokens()
         self.size = size
         self.vit = create_vision_transformer(settings.backbone, settings.weights, size, settings.depth)
         self.width = self.vit.embed_dim
+        network: nn.Module = self.vit
         if settings.stem:
-            replace_patch_embedding(self.vit, settings.stem, settings.stem_weights)
-        mean, std = normalisation(self.backbone.network if settings.stem else self.vit)
+            network = replace_patch_embedding(self.vit, settings.stem, settings.stem_weights).network
+        mean, std = normalisation(network)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
         self.added = nn.ParameterDict({name: 0.02 * torch.randn(1, 1, self.width) for name in self.tokens[1:]})

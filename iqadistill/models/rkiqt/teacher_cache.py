@@ -29,7 +29,7 @@ class TeacherOutputCache:
         """Outputs (B, ...) of patches (B, 3, H, W)."""
         keys = self._keys(patches)
         missing = [index for index, key in enumerate(keys) if key not in self._cached]
-        computed = {}
+        computed: dict[int, list[Tensor]] = {}
         size = _CPU_GROUP if patches.device.type == "cpu" else _GPU_GROUP
         for start in range(0, len(missing), size):
             group = missing[start : start + size]

@@ -1,12 +1,14 @@
 """Vision Transformers of timm as backbones of the RKIQT student."""
 
+from typing import cast
+
 import torch
 from timm.layers import HybridEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from iqadistill.errors import InputError
-from iqadistill.models.pretrained import create_pretrained
+from iqadistill.models.pretrained import TimmNetwork, create_pretrained
 from iqadistill.models.rkiqt.convolutional_stem import ConvolutionalStem
 
 
@@ -40,7 +42,7 @@ def create_vision_transformer(name: str, weights: str, size: int, depth: int | N
     return vit
 
 
-def replace_patch_embedding(vit: VisionTransformer, name: str, weights: str) -> None:
+def replace_patch_embedding(vit: VisionTransformer, name: str, weights: str) -> ConvolutionalStem:
     """Replace the linear patch embedding by a CNN's stage of a token's stride and a projection (timm's HybridEmbed).
 
     Args:
@@ -48,15 +50,20 @@ def replace_patch_embedding(vit: VisionTransformer, name: str, weights: str) -> 
         name: timm's name of the CNN, see `ConvolutionalStem`.
         weights: Weights of the CNN, see `ConvolutionalStem`.
 
+    Returns:
+        The CNN's stage.
+
     Raises:
         InputError: As `ConvolutionalStem`.
     """
     embed = vit.patch_embed
     stem = ConvolutionalStem(name, weights, embed.patch_size[0])
     vit.patch_embed = HybridEmbed(stem, img_size=embed.img_size, patch_size=1, embed_dim=vit.embed_dim)
+    return stem
 
 
 def normalisation(network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation (3, 1, 1) of the pixels that a network of timm was trained with."""
-    mean, std = (torch.tensor(network.pretrained_cfg[key]).view(-1, 1, 1) for key in ("mean", "std"))
+    config = cast(TimmNetwork, network).pretrained_cfg
+    mean, std = (torch.tensor(config[key]).view(-1, 1, 1) for key in ("mean", "std"))
     return mean, std

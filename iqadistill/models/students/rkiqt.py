@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -139,4 +139,4 @@ class RkiqtSettings(DeepStudentSettings):
         """
         from iqadistill.models.rkiqt.distillation import RKIQTDistillation
 
-        return RKIQTDistillation(network, self, teachers, pool)
+        return RKIQTDistillation(cast("RKIQT", network), self, teachers, pool)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import Field
 
+from iqadistill.errors import InputError
 from iqadistill.models.settings import TeacherSettings
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ class NarTeacherSettings(TeacherSettings):
         Args:
             network: The teacher, trained in place.
             pool: Pristine patches.
+
+        Raises:
+            InputError: There is no pool.
         """
         from iqadistill.models.rkiqt.nar_teacher import NARTraining
 
-        return NARTraining(network, pool)
+        if pool is None:
+            raise InputError("nar_teacher: has no pool of pristine patches; give pool.")
+        return NARTraining(cast("NARTeacher", network), pool)
