@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -12,7 +12,7 @@ from iqadistill.provenance import file_digest, git_commit, package_versions
 from iqadistill.settings import Settings, first_error
 from iqadistill.tables import write_atomically
 
-VERSION = 2
+VERSION: Final = 2
 
 
 class ScoreScale(Settings):

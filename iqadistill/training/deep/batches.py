@@ -12,9 +12,7 @@ from iqadistill.patches.store import PatchStore, cut_batches
 from iqadistill.training.deep.epoch_plan import EpochPlanner
 
 
-def training_batches(
-    store: PatchStore, planner: EpochPlanner, first_step: int = 0
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def training_batches(store: PatchStore, planner: EpochPlanner, first_step: int = 0) -> Iterator[tuple[Tensor, ...]]:
     """All batches from a step to the end of the last epoch.
 
     While one window of images is trained on, threads decode the next one, also across epochs. They draw no random

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Mapping
+from typing import Protocol, cast
 
 import torch
 from accelerate import Accelerator
@@ -14,6 +15,13 @@ from iqadistill.errors import InputError
 from iqadistill.models.settings import TrainingSettings
 
 
+class Trainable(Protocol):
+    """A module that gives its losses."""
+
+    def losses(self, patches: Tensor, quality: Tensor) -> dict[str, Tensor]:
+        """Named scalars whose sum is minimised, of patches (B, 3, side, side) in [0, 1] with quality (B,)."""
+
+
 class _Losses(nn.Module):
     """A network whose forward gives its losses: mixed precision and gradient exchange apply to forward only."""
 
@@ -22,7 +30,7 @@ class _Losses(nn.Module):
         self.network = network
 
     def forward(self, patches: Tensor, quality: Tensor) -> dict[str, Tensor]:
-        return self.network.losses(patches, quality)
+        return cast(Trainable, self.network).losses(patches, quality)
 
 
 class NetworkOptimiser:
@@ -45,7 +53,7 @@ class NetworkOptimiser:
         self.network, self.pieces = network, settings.accumulation
         self._settings, self._accelerator = settings, accelerator
         self._format = torch.channels_last if settings.channels_last else torch.contiguous_format
-        network.to(accelerator.device, memory_format=self._format)
+        network.to(accelerator.device).to(memory_format=self._format)
         self._frozen = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._frozen = self._frozen if settings.freeze_batchnorm else []
         for module in self._frozen:
@@ -179,7 +187,7 @@ def _groups(network: nn.Module, settings: TrainingSettings) -> list[dict]:
     """Parameters by their peak learning rate."""
     if settings.backbone_lr != 1 and not hasattr(network, "backbone"):
         raise InputError("backbone_lr: is set, but the network has no backbone; leave it out.")
-    slower = set(network.backbone.parameters()) if settings.backbone_lr != 1 else set()
+    slower = set(network.get_submodule("backbone").parameters()) if settings.backbone_lr != 1 else set()
     rates = {
         parameter: settings.lr * (settings.backbone_lr if parameter in slower else 1.0)
         for parameter in network.parameters()

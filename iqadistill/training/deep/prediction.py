@@ -149,7 +149,7 @@ def _pixels(batch: Tensor, device: torch.device) -> Tensor:
 def _windows(store: PatchStore, first: int) -> Iterator[np.ndarray]:
     """Rows of complete images, about `_WINDOW` patches at a time."""
     start = first
-    for end in np.flatnonzero(np.diff(store.image, append=-1)) + 1:
+    for end in (np.flatnonzero(np.diff(store.image, append=-1)) + 1).tolist():
         if end - start >= _WINDOW or end == len(store.image):
             yield np.arange(start, end)
             start = end

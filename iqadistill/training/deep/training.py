@@ -1,7 +1,7 @@
 """Training of a deep network on the kept patches of one split."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -140,10 +140,10 @@ def _fingerprint(data: SplitPatches) -> str:
     return _digest([np.frombuffer(names, np.uint8), *numbers, data.quality, np.array(data.trained)])
 
 
-def _digest(arrays: Any) -> str:
+def _digest(arrays: Iterable[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

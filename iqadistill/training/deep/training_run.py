@@ -122,7 +122,7 @@ class TrainingRun:
             if self.checkpoints and (ended or self.checkpoints.due):
                 done.sums = {name: float(value) for name, value in sums.items()}
                 done.seconds = time.perf_counter() - started
-                self._save()
+                self._save(self.checkpoints)
             if done.stopped:
                 break
 
@@ -130,7 +130,7 @@ class TrainingRun:
     def _epoch_steps(self) -> int:
         return len(self.planner.bounds) - 1
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _batches(self) -> Iterator[tuple[Tensor, ...]]:
         batches = training_batches(self.data.store, self.planner, self.done.step)
         if self.accelerator.device.type != "cuda":
             return batches
@@ -146,7 +146,7 @@ class TrainingRun:
             )
         srcc = self._validate()
         if self.settings.patience:
-            self._keep_best(srcc)
+            self._keep_best(srcc, self.settings.patience)
         row = {"epoch": epoch, "step": done.step, "loss": sum(parts.values()), "parts": parts}
         row |= {"lr": self.settings.lr * rate, "val_srcc": srcc, "num_patches": self.planner.patches}
         row |= {"seconds": time.perf_counter() - started, "peak_memory": self._peak_memory()}
@@ -171,13 +171,13 @@ class TrainingRun:
         means = np.bincount(data.store.image[first:], scores)[data.trained :] / data.store.counts[data.trained :]
         return float(rank_correlation(means[None], data.quality[data.trained :])[0])
 
-    def _keep_best(self, srcc: float) -> None:
+    def _keep_best(self, srcc: float, patience: int) -> None:
         if srcc > self.done.best or not self.best:
             self.best = {name: tensor.clone() for name, tensor in self.optimiser.result.state_dict().items()}
             self.done.best, self.done.waited = max(self.done.best, srcc), 0
             return
         self.done.waited += 1
-        if self.done.waited >= self.settings.patience:
+        if self.done.waited >= patience:
             self.done.stopped = True
             _log(f"no better SRCC on validation images in {self.done.waited} epochs: training stops")
 
@@ -186,7 +186,7 @@ class TrainingRun:
             return torch.cuda.max_memory_allocated(self.accelerator.device) / 2**20
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # Linux counts it in KiB
 
-    def _save(self) -> None:
+    def _save(self, checkpoints: Checkpoints) -> None:
         if self.accelerator.is_main_process:
             tensors = self.optimiser.tensors() | {f"best.{name}": tensor for name, tensor in self.best.items()}
             counters = {
@@ -194,7 +194,7 @@ class TrainingRun:
                 "scaler": self.optimiser.scaler(),
                 "progress": asdict(self.done),
             }
-            self.checkpoints.save(tensors, counters)
+            checkpoints.save(tensors, counters)
 
     def _resume(self) -> None:
         if not self.checkpoints:

@@ -1,7 +1,7 @@
 """Weights of a trained network on disk."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -9,11 +9,12 @@ from torch import nn
 
 from iqadistill.errors import InputError
 from iqadistill.models.registry import STUDENTS, TEACHERS
+from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.tables import write_atomically
 from iqadistill.training.sidecar import Sidecar
 
 
-def save_network(network: nn.Module, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
+def save_network(network: nn.Module, path: str | Path, metadata: dict[str, str] | None = None) -> None:
     """Write a network's weights as safetensors, atomically; `metadata` goes into the file's header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
@@ -44,5 +45,5 @@ def rebuild_network(sidecar: Sidecar, path: str | Path) -> nn.Module:
     if sidecar.kind == "mlps" or sidecar.size is None:
         raise InputError(f"{path}: not the weights of a deep network; give those of a deep student or a teacher.")
     registry = TEACHERS if sidecar.kind == "teacher" else STUDENTS
-    settings = registry.create(sidecar.settings, where=f"{path}: settings").without_weights()
-    return load_network(settings.create_network(sidecar.size), path)
+    settings = cast(DeepStudentSettings | TeacherSettings, registry.create(sidecar.settings, where=f"{path}: settings"))
+    return load_network(settings.without_weights().create_network(sidecar.size), path)

@@ -58,7 +58,7 @@ def predict_mlps(
     frame = scored_images(images)
     bank = PatchBank(embeddings, frame.image_id.tolist(), mlps.stack.device)
     weight = np.ones(len(bank.patch_id))
-    if pooling == "weighted":
+    if pooling == "weighted" and patches is not None:
         weight = bank.aligned(patches["patch_id"].to_numpy(), patches["weight"].to_numpy(), "patches")
     everything = (ALL_PATCHES, 1.0)
     choices = [everything if test_patches == "all" else (v.selector, v.keep) for v in mlps.variants]

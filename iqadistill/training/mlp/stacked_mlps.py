@@ -26,8 +26,8 @@ class StackedMlps:
     @classmethod
     def copies(cls, model: MLP, count: int, device: str | torch.device = "cpu") -> "StackedMlps":
         """`count` copies of one model."""
-        weights = [layer.weight.detach().T.to(device) for layer in model.layers]
-        biases = [layer.bias.detach().to(device) for layer in model.layers]
+        weights = [layer.weight.detach().T.to(device) for layer in model.linear_layers()]
+        biases = [layer.bias.detach().to(device) for layer in model.linear_layers()]
         return cls([w.repeat(count, 1, 1) for w in weights], [b.repeat(count, 1) for b in biases])
 
     @classmethod
@@ -177,5 +177,6 @@ def _gradients(
         bias.grad = grad.sum(1)
         if layer:
             grad = torch.bmm(grad, matrix.mT) * (state > 0)
-            grad = grad if masks[layer - 1] is None else grad.mul_(masks[layer - 1])
+            mask = masks[layer - 1]
+            grad = grad if mask is None else grad.mul_(mask)
     return losses @ weight

@@ -58,7 +58,7 @@ class TrainedMlps:
         hidden = tuple(len(weight) for weight in weights[:-1])
         model = MlpSettings(hidden=hidden, dropout=self.dropout).create_network(weights[0].shape[1])
         with torch.no_grad():
-            for layer, weight, bias in zip(model.layers, weights, self.stack.biases, strict=True):
+            for layer, weight, bias in zip(model.linear_layers(), weights, self.stack.biases, strict=True):
                 layer.weight.copy_(weight)
                 layer.bias.copy_(bias[index])
         return model.eval()
