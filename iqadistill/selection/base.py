@@ -27,10 +27,16 @@ class Selector(ABC):
     Attributes:
         ranking_: Patch indices (n,), the one to keep first at index 0.
         residuals_: Residual of each patch (n,), larger for less relevant ones; NaN for selectors without residuals.
+        objective_: Objective after each iteration; only of selectors that iterate, as the next two.
+        gaps_: Relative duality gap after each iteration; empty where it is known after the last one only.
+        duality_gap_: Relative duality gap at the end.
     """
 
     ranking_: np.ndarray
     residuals_: np.ndarray
+    objective_: list[float]
+    gaps_: list[float]
+    duality_gap_: float
     random_state: int = 0
 
     def fit(self, X: np.ndarray) -> Self:

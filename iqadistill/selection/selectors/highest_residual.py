@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from iqadistill.selection.selectors.residual import ResidualSettings
+from iqadistill.selection.selectors.residual import ResidualOptions
 
 if TYPE_CHECKING:
     from iqadistill.selection.residual import HighestResidualSelector
 
 
-class HighestResidualSettings(ResidualSettings):
+class HighestResidualSettings(ResidualOptions):
     """Residual selection reversed: the worst explained patches come first."""
 
     label: ClassVar[str] = "highest residual first"
@@ -20,7 +20,7 @@ class HighestResidualSettings(ResidualSettings):
 
     method: Literal["highest_residual"] = Field(
         "highest_residual", description="Name of the selector; default: the entry's name."
-    )  # type: ignore[assignment]
+    )
 
     def create(self, device: str = "cpu") -> "HighestResidualSelector":
         """The selector with these settings."""

@@ -10,15 +10,9 @@ if TYPE_CHECKING:
     from iqadistill.selection.residual import ResidualSelector
 
 
-class ResidualSettings(SelectorSettings):
-    """Residual selection (arXiv 2412.12667)."""
+class ResidualOptions(SelectorSettings):
+    """Settings of the residuals, whichever patches come first."""
 
-    label: ClassVar[str] = "residual"
-    colour: ClassVar[str] = "#d55e00"
-    marker: ClassVar[str] = "o"
-    order: ClassVar[int] = 0
-
-    method: Literal["residual"] = Field("residual", description="Name of the selector; default: the entry's name.")
     n_components: int = Field(
         10, ge=1, description="Number h of columns of the target Z; at most the patches of an image."
     )
@@ -44,6 +38,17 @@ class ResidualSettings(SelectorSettings):
     def least_patches(self) -> int:
         """Smallest number of patches of an image that can be ranked: `n_components`."""
         return self.n_components
+
+
+class ResidualSettings(ResidualOptions):
+    """Residual selection (arXiv 2412.12667)."""
+
+    label: ClassVar[str] = "residual"
+    colour: ClassVar[str] = "#d55e00"
+    marker: ClassVar[str] = "o"
+    order: ClassVar[int] = 0
+
+    method: Literal["residual"] = Field("residual", description="Name of the selector; default: the entry's name.")
 
     def create(self, device: str = "cpu") -> "ResidualSelector":
         """The selector with these settings."""
