@@ -91,17 +91,17 @@ def index_dataset(
     """
     record = dataset_record(source)
     root, file = Path(root), Path(root) / "images.csv"
-    official = record.labels is not None and not file.is_file()
-    score = _score_record(source, record, official, score_range)
-    if official:
-        listing = read_official_labels(record.labels, root)
+    labels = None if file.is_file() else record.labels  # format of the official label files, if they are read
+    score = _score_record(source, record, labels, score_range)
+    if labels is not None:
+        listing = read_official_labels(labels, root)
         column = score.column if score is not None else None
         _check_counts(root, record, listing)
     elif file.is_file():
         listing, column = read_images_csv(file, score)
     else:
         raise InputError(f"{file}: does not exist; {_remedy(record)}.")
-    if column is not None:
+    if column is not None and score is not None:
         check_scores(listing, column, score)
     listing["path"] = [(root / image).as_posix() for image in listing["image"]]
     checked = _check_images(listing, column, kind or record.kind, on_error, workers)
@@ -109,12 +109,12 @@ def index_dataset(
     content = content_digest({image_id: image.sha256 for image_id, image in pairs if image.sha256 is not None})
     decoded = pd.DataFrame(checked, columns=CheckedImage._fields).drop(columns="sha256")
     images = pd.concat([listing, decoded], axis=1)
-    if official:
-        images["official_role"] = official_roles(record.labels, images)
-    images["quality"] = _quality(root if official else file, images, column, score)
+    if labels is not None:
+        images["official_role"] = official_roles(labels, images)
+    images["quality"] = _quality(file if labels is None else root, images, column, score)
     images.insert(0, "dataset", name)
     table = as_table(_nullable_types(images.drop(columns=["where", "image"])), "images")
-    return table, {**_score_metadata(record, table, column, official), "content": content}
+    return table, {**_score_metadata(record, table, column, labels is not None), "content": content}
 
 
 def content_digest(files: Mapping[str, str]) -> str:
@@ -139,12 +139,12 @@ def _remedy(record: DatasetRecord) -> str:
 
 
 def _score_record(
-    source: str, record: DatasetRecord, official: bool, score_range: tuple[float, float] | None
+    source: str, record: DatasetRecord, labels: str | None, score_range: tuple[float, float] | None
 ) -> ScoreRecord | None:
     score = record.score
-    if official and score is not None and score.column is None:
+    if labels is not None and score is not None and score.column is None:
         # a user's entry with labels of a shipped dataset's format: the score is that dataset's
-        same_format = dataset_records().get(record.labels)
+        same_format = dataset_records().get(labels)
         if same_format is None:
             raise InputError(
                 f"dataset {source}: score.column is missing; give the name of the score in its registry entry."
@@ -205,7 +205,7 @@ def _check_images(
 
 
 def _quality(labels: Path, images: pd.DataFrame, column: str | None, score: ScoreRecord | None) -> pd.Series:
-    if column is None:
+    if column is None or score is None:
         return pd.Series(float("nan"), index=images.index)
     observed = images["score"][images["status"] == "ok"]
     low, high = score.range or (observed.min(), observed.max())

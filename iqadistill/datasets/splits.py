@@ -69,7 +69,8 @@ def _random_splits(images: pa.Table, splits: int, test_fraction: float, val_frac
         for key, fraction in (("test_fraction", test_fraction), ("val_fraction", val_fraction))
     )
     _check(references, splits, num_test, num_val)
-    image_ids, roles = images["image_id"].to_pylist(), []
+    image_ids: list[str] = images["image_id"].to_pylist()
+    roles: list[str] = []
     for drawn in _different_draws(len(references), splits, num_test, num_val, np.random.default_rng(seed)):
         role_of = dict(zip(references, drawn, strict=True))
         roles.extend(role_of[content] for content in contents)

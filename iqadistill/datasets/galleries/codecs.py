@@ -1,6 +1,7 @@
 """H.264 and HEVC as distortions: one intra frame at a fixed quantiser, encoded by x264 or x265 and decoded again."""
 
 from fractions import Fraction
+from typing import Literal
 
 import av
 import numpy as np
@@ -23,7 +24,12 @@ def hevc_intra(image: np.ndarray, quantiser: float, rng: np.random.Generator) ->
     return _recode(image, "libx265", "hevc", options)
 
 
-def _recode(image: np.ndarray, encoder_name: str, decoder_name: str, options: dict[str, str]) -> np.ndarray:
+def _recode(
+    image: np.ndarray,
+    encoder_name: Literal["libx264", "libx265"],
+    decoder_name: Literal["h264", "hevc"],
+    options: dict[str, str],
+) -> np.ndarray:
     height, width = image.shape[:2]
     # subsampled chroma needs even sides; the replicated row or column is cropped again
     even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -60,9 +60,9 @@ def white_noise(image: np.ndarray, variance: float, rng: np.random.Generator) ->
     return _to_bytes(image + noise * np.float32(255 * variance**0.5))
 
 
-def _recode(image: np.ndarray, **options: object) -> np.ndarray:
+def _recode(image: np.ndarray, *, format: str, **options: object) -> np.ndarray:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, **options)
+    Image.fromarray(image).save(buffer, format, **options)
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 

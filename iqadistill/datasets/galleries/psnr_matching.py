@@ -45,15 +45,14 @@ def match_settings(pristine: Sequence[Path], *, workers: int = 1) -> dict[str, t
         values = map_ahead(one, images, workers)
         return float(np.mean(list(progress(values, f"PSNR of {name} at {setting:g}", total=len(images)))))
 
-    def match(name: str) -> tuple[float, ...]:
-        proxy = DISTORTIONS[opinion_type(name)]
-        targets = [mean_psnr(proxy.name, setting) for setting in proxy.settings]
+    def settings_of(name: str) -> tuple[float, ...]:
+        given, proxy = DISTORTIONS[name].settings, opinion_type(name)
+        if given is not None:
+            return given
+        targets = [mean_psnr(proxy, setting) for setting in settings_of(proxy)]
         return tuple(nearest_quantiser(partial(mean_psnr, name), target) for target in targets)
 
-    return {
-        name: match(name) if distortion.settings is None else distortion.settings
-        for name, distortion in DISTORTIONS.items()
-    }
+    return {name: settings_of(name) for name in DISTORTIONS}
 
 
 def nearest_quantiser(falling: Callable[[int], float], target: float) -> int:

@@ -41,7 +41,7 @@ class Scene:
             InputError: The package, or the file in it, is missing.
         """
         package = importlib.util.find_spec(self.package)
-        if package is None:
+        if package is None or not package.submodule_search_locations:
             raise InputError(
                 f"scene {self.name}: package {self.package} is not installed; install it to render galleries."
             )

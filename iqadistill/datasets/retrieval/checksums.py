@@ -47,16 +47,16 @@ def check_file(source: str, archive: ArchiveRecord, file: Path, url: str | None)
     """
     locks = read_locks(source)
     locked = locks.get(file.name)
-    size, expected = file.stat().st_size, archive.bytes or (locked and locked["bytes"])
-    if expected and size != expected:
+    size, known_size = file.stat().st_size, archive.bytes or (locked and locked["bytes"])
+    if known_size and size != known_size:
         raise InputError(
-            f"{file}: has {size} bytes, expected {expected}; "
+            f"{file}: has {size} bytes, expected {known_size}; "
             "it is truncated or another version, delete it to get it again."
         )
-    digest, expected = file_digest(file), archive.sha256 or (locked and locked["sha256"])
-    if expected and digest != expected:
+    digest, known_digest = file_digest(file), archive.sha256 or (locked and locked["sha256"])
+    if known_digest and digest != known_digest:
         raise InputError(
-            f"{file}: has the SHA-256 {digest[:12]}…, expected {expected[:12]}…; "
+            f"{file}: has the SHA-256 {digest[:12]}…, expected {known_digest[:12]}…; "
             "it is damaged or altered, delete it to get it again."
         )
     if locked is None:

@@ -139,8 +139,8 @@ def _open_http(url: str, start: int, version: str | None) -> Iterator[Answer]:
         headers |= {"Range": f"bytes={start}-"} | ({"If-Range": version} if version else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == 416:  # no bytes after the received ones: they are complete, or of another version
-            total = int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
-            yield Answer(start if total == start else 0, start, version, iter(()))
+            complete = int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
+            yield Answer(start if complete == start else 0, start, version, iter(()))
             return
         if response.status_code in _AGAIN:
             response.raise_for_status()
@@ -184,7 +184,7 @@ def _reason(error: requests.RequestException) -> str:
         return "no answer in time"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code} {error.response.reason}"
     return "the connection ended early"
 

@@ -50,6 +50,7 @@ def tar_stream(bsdtar: str, archive: Path) -> Iterator[tarfile.TarFile]:
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
+        assert process.stdout is not None  # a pipe
         try:
             with contextlib.closing(tarfile.open(fileobj=process.stdout, mode="r|")) as opened:
                 yield opened

@@ -12,10 +12,10 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from iqadistill.console import byte_progress
 from iqadistill.datasets.retrieval import unpackers
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
     name: str
     size: int
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
 
 
 def unpack(archive: Path, folder: Path, limit: int) -> None:
@@ -86,7 +86,7 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
     return path
 
 
-def _write(archive: Path, entries: Iterator[Entry], folder: Path, limit: int) -> None:
+def _write(archive: Path, entries: Generator[Entry, None, None], folder: Path, limit: int) -> None:
     stated = written = 0
     with contextlib.closing(entries), byte_progress(f"{archive.name} unpacked") as advance:
         for entry in entries:
@@ -109,7 +109,7 @@ def _write(archive: Path, entries: Iterator[Entry], folder: Path, limit: int) ->
                     advance(len(chunk))
 
 
-def _zip_entries(archive: Path) -> Iterator[Entry]:
+def _zip_entries(archive: Path) -> Generator[Entry, None, None]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
             if info.is_dir():
@@ -119,10 +119,12 @@ def _zip_entries(archive: Path) -> Iterator[Entry]:
                 raise _special(archive, info.filename)
             if info.flag_bits & 1:
                 raise InputError(unpackers.PASSWORD.format(archive=archive, folder=archive.parent))
-            yield Entry(info.filename, info.file_size, lambda info=info: opened.open(info))
+            yield Entry(info.filename, info.file_size, partial(opened.open, info))
 
 
-def _tar_entries(archive: Path, opener: Callable[[], contextlib.AbstractContextManager]) -> Iterator[Entry]:
+def _tar_entries(
+    archive: Path, opener: Callable[[], contextlib.AbstractContextManager[tarfile.TarFile]]
+) -> Generator[Entry, None, None]:
     with opener() as opened:
         for member in opened:
             if member.isdir():
@@ -130,7 +132,11 @@ def _tar_entries(archive: Path, opener: Callable[[], contextlib.AbstractContextM
             elif not member.isreg():
                 raise _special(archive, member.name)
             else:
-                yield Entry(member.name, member.size, lambda member=member: opened.extractfile(member))
+                yield Entry(member.name, member.size, partial(_open_member, opened, member))
+
+
+def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    return cast(IO[bytes], archive.extractfile(member))  # None for what is no regular file
 
 
 def _special(archive: Path, name: str) -> InputError:

@@ -42,7 +42,8 @@ def read_labels(folder: UnpackedFolder) -> list[Label]:
             f"{file}: has {len(scores)} rows, {names.name} {len(references)} and the folders {', '.join(FOLDERS)} "
             f"{len(images)} images, expected equal numbers; unpack the complete archive."
         )
-    labels, pristine = [], {}
+    labels: list[Label] = []
+    pristine: dict[str, Label] = {}
     for row, (distortion, image) in enumerate(images):
         where = f"{file} row {row + 1}"
         reference = f"refimgs/{references[row]}"
