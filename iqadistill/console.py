@@ -4,12 +4,15 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
 from iqadistill.errors import InputError
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -31,12 +34,14 @@ def job_log(path: str | Path) -> Iterator[None]:
             sys.exit(1)
 
 
-def progress(items: Iterable, label: str, total: int | None = None) -> Iterator:
+def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar on a terminal, or with a line per tenth of the items in a log file."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=label, total=total)
         return
-    report = _line_every_tenth(label, total if total is not None else len(items))  # type: ignore[arg-type]
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    report = _line_every_tenth(label, total)
     for done, item in enumerate(items, start=1):
         yield item
         report(done)

@@ -239,7 +239,7 @@ def write_csv(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
     write_atomically(path, lambda temporary: pacsv.write_csv(table, temporary))
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, flush it to the device, and rename it into place."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -68,11 +68,11 @@ def _cut(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torc
         raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; run sample_patches again.")
     side = sides[0]
     if rows["x"].null_count:
-        angles = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
-        patches = extract_viewports(_channels_first(image, device), *angles, side)
+        yaw, pitch, fov = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
+        patches = extract_viewports(_channels_first(image, device), yaw, pitch, fov, side)
     elif rows["yaw"].null_count == 0:
-        corners = (rows[name].to_pylist() for name in ("x", "y"))
-        patches = extract_crops(_channels_first(image, device), *corners, side, wrap=True)
+        x, y = (rows[name].to_pylist() for name in ("x", "y"))
+        patches = extract_crops(_channels_first(image, device), x, y, side, wrap=True)
     else:
         x, y = (rows[name].to_numpy() for name in ("x", "y"))
         if size is not None and side > size:

@@ -81,14 +81,14 @@ def _load_networks(weights: Sequence[Path], sidecars: Sequence[Sidecar], device:
     first = sidecars[0]
     networks = [rebuild_network(sidecar, file).to(device) for sidecar, file in zip(sidecars, weights, strict=True)]
     scorer = NetworkScorer(networks, first.size, first.settings["precision"], device)
-    return _result(first, first.variant, [sidecar.variant["split"] for sidecar in sidecars], scorer)
+    return _result(first, first.variant, [int(sidecar.variant["split"]) for sidecar in sidecars], scorer)
 
 
 def _load_mlps(weights: Path, sidecar: Sidecar, selector: str | None, keep: float | None, device: str) -> TrainedResult:
     mlps = load_mlps(weights, device)
     selector, keep = _chosen(weights, mlps, selector, keep)
     indices = [i for i, variant in enumerate(mlps.variants) if (variant.selector, variant.keep) == (selector, keep)]
-    encoder = ENCODERS.create(sidecar.encoder).create(device)
+    encoder = ENCODERS.create(sidecar.encoder or {}).create(device)
     splits = [mlps.variants[index].split for index in indices]
     variant = {**sidecar.variant, "selector": selector, "keep": keep}
     return _result(sidecar, variant, splits, MlpScorer(encoder, mlps.stack[indices]))
@@ -111,5 +111,6 @@ def _chosen(weights: Path, mlps: TrainedMlps, selector: str | None, keep: float 
 
 
 def _result(sidecar: Sidecar, variant: Mapping[str, Any], splits: Sequence[int], scorer: PatchScorer) -> TrainedResult:
+    assert sidecar.scale is not None  # `read_sidecars` refuses others
     variant = {key: value for key, value in variant.items() if key != "split"}
     return TrainedResult(variant, splits, SAMPLERS.create(sidecar.sampler), sidecar.seed, sidecar.scale, scorer)

@@ -1,6 +1,6 @@
 """Scores of images by a trained result."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from iqadistill.parallel import map_ahead
 from iqadistill.scoring.images import place_patches
 from iqadistill.scoring.results import TrainedResult
 
-_POOLINGS = {"mean": np.mean, "median": np.median}
+_POOLINGS: dict[str, Callable[..., np.ndarray]] = {"mean": np.mean, "median": np.median}
 
 
 @dataclass(frozen=True)

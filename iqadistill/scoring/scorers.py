@@ -41,7 +41,7 @@ class NetworkScorer:
     """Deep students, one per split."""
 
     networks: list[nn.Module]
-    size: int
+    size: int | None
     precision: str
     device: str
 
@@ -54,8 +54,10 @@ class NetworkScorer:
 
     def scores(self, pixels: PatchStore) -> np.ndarray:
         """Scores (models, n)."""
-        settings = {"device": self.device, "precision": self.precision, "batch_size": _BATCH}
-        return np.stack([score_store(network, pixels, **settings) for network in self.networks])
+        device, precision = self.device, self.precision
+        return np.stack(
+            [score_store(one, pixels, device=device, precision=precision, batch_size=_BATCH) for one in self.networks]
+        )
 
 
 @dataclass(frozen=True)
