@@ -1,4 +1,4 @@
-"""Checks of what no single setting shows: names that exist, kinds that fit, images that teach and are never tested on."""
+"""Checks of what no single setting shows: names exist, kinds fit, and images that teach are never tested on."""
 
 from collections.abc import Callable, Iterator
 
@@ -87,8 +87,9 @@ def check_tables(study: Study) -> None:
             sampler, encoder = study.samplers[table.sampler], study.encoders[table.encoder]
             if sampler.varies_in_size and encoder.size is None:
                 raise InputError(
-                    f"encoders.{table.encoder}.size: missing; crops of sampler {table.sampler!r} differ in size (longer_side), so"
-                    f" the encoder used in {where} must resize them to one size, such as {sampler.size}."
+                    f"encoders.{table.encoder}.size: missing; crops of sampler {table.sampler!r} differ in size"
+                    f" (longer_side), so the encoder used in {where} must resize them to one size, such as"
+                    f" {sampler.size}."
                 )
             for name in selectors_of(study, experiment):
                 least = study.selectors[name].least_patches
@@ -114,14 +115,14 @@ def check_figure_rates(study: Study) -> None:
         rates = [rate for rate in experiment.keep or study.keep if rate < 1]
         if spec.rates == "one" and len(rates) != 1:
             raise InputError(
-                f"{where}.keep: figure {experiment.figure} shows one keep rate below 1, found {rates}; give one, such as"
-                " keep: [0.4], and an experiment for each further rate."
+                f"{where}.keep: figure {experiment.figure} shows one keep rate below 1, found {rates}; give one, such"
+                " as keep: [0.4], and an experiment for each further rate."
             )
         for key in ("selectors", "keep"):
             if shows_all_patches_only(experiment) and getattr(experiment, key) is not None:
                 raise InputError(
-                    f"{where}.{key}: figure {experiment.figure} shows all patches only; remove {key}, or compare selectors in a"
-                    " rate_sweep or controls experiment."
+                    f"{where}.{key}: figure {experiment.figure} shows all patches only; remove {key}, or compare"
+                    " selectors in a rate_sweep or controls experiment."
                 )
 
 
@@ -136,13 +137,14 @@ def check_figure_needs(study: Study) -> None:
             missing = [setting for setting in spec.needs if setting not in type(settings).model_fields]
             if missing:
                 raise InputError(
-                    f"{where}.selectors: {figure} shows {missing[0]}, which {name!r} does not have; name selectors that do."
+                    f"{where}.selectors: {figure} shows {missing[0]}, which {name!r} does not have; name selectors that"
+                    " do."
                 )
             other = told_apart.setdefault(tuple(getattr(settings, setting) for setting in spec.needs), name)
             if spec.needs and other != name:
                 raise InputError(
-                    f"{where}.selectors: {figure} tells selectors apart by {' and '.join(spec.needs)}, which {other!r} and"
-                    f" {name!r} have in common; name one of them."
+                    f"{where}.selectors: {figure} tells selectors apart by {' and '.join(spec.needs)}, which {other!r}"
+                    f" and {name!r} have in common; name one of them."
                 )
         for key, given, most in (
             ("selectors", selectors, spec.most_selectors),
@@ -175,12 +177,13 @@ def check_cross_tests(study: Study) -> None:
             for table in tables:
                 if kind_of(study, table.dataset) != kind_of(study, name):
                     raise InputError(
-                        f"{where}.tested_on: {name!r} holds {kind_of(study, name)} images, {table.dataset!r} others; test within"
-                        " a kind."
+                        f"{where}.tested_on: {name!r} holds {kind_of(study, name)} images, {table.dataset!r} others;"
+                        " test within a kind."
                     )
                 if name != table.dataset and same_images(study, name, table.dataset):
                     raise InputError(
-                        f"{where}.tested_on: {name!r} holds the images of {table.dataset!r}, which it trains on; remove it."
+                        f"{where}.tested_on: {name!r} holds the images of {table.dataset!r}, which it trains on; remove"
+                        " it."
                     )
         if tested and {table.dataset for table in tables} == set(tested) and len(set(tested)) == 1:
             raise InputError(
@@ -200,11 +203,11 @@ def check_something_trains(plan: Plan) -> None:
 def check_students(plan: Plan) -> None:
     """Deep students get patches of one size, and validation images where they wait for them."""
     for job in plan.student_jobs:
-        student, sampler = plan.study.students[job.student], plan.study.samplers[job.sampler]
+        student, sampler = plan.study.deep_students[job.student], plan.study.samplers[job.sampler]
         if sampler.varies_in_size and student.size is None:
             raise InputError(
-                f"students.{job.student}.size: missing; crops of sampler {job.sampler!r} differ in size (longer_side), so it must"
-                f" resize them to one size, such as {sampler.size}."
+                f"students.{job.student}.size: missing; crops of sampler {job.sampler!r} differ in size (longer_side),"
+                f" so it must resize them to one size, such as {sampler.size}."
             )
         official = "official" in plan.study.datasets[job.dataset].splits
         if student.patience and not plan.study.evaluation.val_fraction and not official:
@@ -216,13 +219,13 @@ def check_students(plan: Plan) -> None:
 def check_roles(plan: Plan) -> None:
     """Teachers are defined, of the model their role takes, and teach a student that can learn from them."""
     for name in sorted({job.student for job in plan.student_jobs}):
-        student = plan.study.students[name]
+        student = plan.study.deep_students[name]
         for role, teacher in student.teachers().items():
             model = student.teacher_models[role]
             if plan.study.teachers[teacher].model != model:
                 raise InputError(
-                    f"students.{name}.{role}: {teacher!r} is a {plan.study.teachers[teacher].model}; name a teacher of model"
-                    f" {model}."
+                    f"students.{name}.{role}: {teacher!r} is a {plan.study.teachers[teacher].model}; name a teacher of"
+                    f" model {model}."
                 )
         student.check_teachers(f"students.{name}")
 
@@ -230,8 +233,8 @@ def check_roles(plan: Plan) -> None:
 def check_teachers_exist(study: Study) -> None:
     """Teachers that students name are defined."""
     for name in {name for e in study.experiments for name in students_of(study, e)}:
-        student = study.students[name]
-        if student.learns_from == "pixels":
+        student = study.deep_students.get(name)
+        if student is not None:
             for role, teacher in student.teachers().items():
                 if teacher not in study.teachers:
                     hint = nearest(teacher, study.teachers)
@@ -268,8 +271,8 @@ def check_teacher_jobs(plan: Plan) -> None:
         for key, (dataset, sampler) in needed.items():
             if study.samplers[sampler].kind != kind_of(study, dataset):
                 raise InputError(
-                    f"{where}.sampler: {sampler!r} does not fit the {kind_of(study, dataset)} images of {dataset!r} ({key});"
-                    " name one that does."
+                    f"{where}.sampler: {sampler!r} does not fit the {kind_of(study, dataset)} images of {dataset!r}"
+                    f" ({key}); name one that does."
                 )
             if study.samplers[sampler].varies_in_size and teacher.size is None:
                 raise InputError(
@@ -277,7 +280,8 @@ def check_teacher_jobs(plan: Plan) -> None:
                 )
         if references and not _may_have_references(study, references[0]):
             raise InputError(
-                f"{where}.pristine: {references[0]!r} has no pristine images; name a dataset with references, such as div2k."
+                f"{where}.pristine: {references[0]!r} has no pristine images; name a dataset with references, such as"
+                " div2k."
             )
         if teacher.patience and (job.split == EVERY_IMAGE or not study.evaluation.val_fraction):
             raise InputError(f"{where}.patience: needs validation images, of which there are none; remove patience.")
@@ -298,8 +302,8 @@ def _check_taught(plan: Plan, job: StudentJob, tested: str) -> None:
             of_the_split = name == TARGET or (key == "pretrain_on" and name == job.dataset)
             if not of_the_split and same_images(plan.study, name, tested):
                 raise InputError(
-                    f"teachers.{teacher.teacher}.{key}: {name!r} holds images that {job.student!r} is tested on ({tested!r}); set"
-                    " it to target, name another dataset, or use one entry for both."
+                    f"teachers.{teacher.teacher}.{key}: {name!r} holds images that {job.student!r} is tested on"
+                    f" ({tested!r}); set it to target, name another dataset, or use one entry for both."
                 )
 
 
@@ -329,7 +333,7 @@ def _experiments(study: Study) -> Iterator[tuple[str, ExperimentSettings]]:
 def _teachers_in_use(study: Study) -> Iterator[tuple[str, str]]:
     """Teachers of the students that experiments name, with how messages name them."""
     students = {name for e in study.experiments if reads_metrics(e) for name in students_of(study, e)}
-    deep = [study.students[name] for name in students if study.students[name].learns_from == "pixels"]
+    deep = [student for name, student in study.deep_students.items() if name in students]
     for name in sorted({teacher for student in deep for teacher in student.teachers().values()}):
         yield f"teachers.{name}", name
 

@@ -75,8 +75,8 @@ def keep_rates_of(study: Study, experiment: ExperimentSettings) -> tuple[float, 
 def variants_of(study: Study, experiment: ExperimentSettings) -> set[Variant]:
     """(selector, keep rate) that an experiment on metrics compares.
 
-    Random at every rate in use and all patches are always among them: a selector is measured against both. A figure that shows
-    all patches only has no other variant.
+    Random at every rate in use and all patches are always among them: a selector is measured against both. A figure
+    that shows all patches only has no other variant.
     """
     if shows_all_patches_only(experiment):
         return {ALL_PATCHES}

@@ -1,8 +1,9 @@
 """The jobs of a study: the one place that knows where results lie and what a job reads, is given and depends on.
 
-What two studies may share (indexes, splits, patches, embeddings, selections, teachers) lies at paths whose segments are names
-with a short digest of all that decides the content there: the settings, the seed, and what came before, which stands in the
-path as well. Equal paths therefore hold results of equal settings. Trainings and predictions of a study lie under its name.
+What two studies may share (indexes, splits, patches, embeddings, selections, teachers) lies at paths whose segments are
+names with a short digest of all that decides the content there: the settings, the seed, and what came before, which
+stands in the path as well. Equal paths therefore hold results of equal settings. Trainings and predictions of a study
+lie under its name.
 """
 
 import functools
@@ -116,8 +117,8 @@ def check_layout(results: Path) -> None:
     old += [file for file in indexes if not named.search(file.name)]
     if old:
         raise InputError(
-            f"{old[0].as_posix()}: is of an older layout of results; move {results.as_posix()} away, or remove what no study uses"
-            " with `iqadistill prune --delete`, then run again."
+            f"{old[0].as_posix()}: is of an older layout of results; move {results.as_posix()} away, or remove what no"
+            " study uses with `iqadistill prune --delete`, then run again."
         )
 
 
@@ -282,14 +283,14 @@ class Plan:
     def teachers_of(self, job: StudentJob) -> dict[str, TeacherJob]:
         """Trainings of a deep student's teachers, by role.
 
-        A teacher learns from the training images of the student's own split, unless it learns from all images of another
-        dataset: test contents of the student are never among its images.
+        A teacher learns from the training images of the student's own split, unless it learns from all images of
+        another dataset: test contents of the student are never among its images.
         """
         return dict(self._roles(job.dataset, job.sampler, job.student, job.split))
 
     def _find_teachers(self, dataset: str, sampler: str, student: str, split: int) -> dict[str, TeacherJob]:
         jobs = {}
-        for role, name in self.study.students[student].teachers().items():
+        for role, name in self.study.deep_students[student].teachers().items():
             teacher = self.study.teachers[name]
             if teacher.trains_on() in (TARGET, dataset):
                 jobs[role] = TeacherJob(dataset, sampler, name, str(split))
@@ -300,9 +301,9 @@ class Plan:
     def references_of(self, dataset: str, sampler: str, teacher: str) -> tuple[str, str] | None:
         """(dataset, sampler) of the pristine patches that a teacher compares with; None if it compares with none."""
         settings = self.study.teachers[teacher]
-        if not settings.uses_references:
+        pristine = settings.pristine_dataset() if settings.uses_references else None
+        if pristine is None:
             return None
-        pristine = settings.pristine_dataset()
         if pristine == TARGET:
             return dataset, sampler
         return pristine, settings.sampler_entry() or sampler
@@ -321,7 +322,7 @@ class Plan:
     @functools.cached_property
     def trained_datasets(self) -> list[str]:
         """Datasets that students are trained on."""
-        return sorted({job.dataset for job in [*self.mlp_jobs, *self.student_jobs]})
+        return sorted({*(job.dataset for job in self.mlp_jobs), *(job.dataset for job in self.student_jobs)})
 
     @functools.cached_property
     def shown_datasets(self) -> list[str]:
@@ -342,8 +343,8 @@ class Plan:
                     yield table, student, variants
 
     def _student_jobs(self, table: EmbeddingTable, student: str, variants: set[Variant]) -> list[StudentJob]:
-        settings = self.study.students[student]
-        if settings.learns_from == "embeddings":
+        settings = self.study.deep_students.get(student)
+        if settings is None:
             return []
         count = settings.splits or self.study.evaluation.splits
         return [
@@ -487,6 +488,7 @@ class Plan:
             settings, origin = self.study.datasets[dataset], source_of(self.study, dataset).origin
             files, ids = {"files": self.files_ids[dataset]}, {"dataset": self.dataset_ids[dataset]}
             names = {"dataset": dataset}
+            params: dict[str, Any]
             if origin == "archive":
                 params = {
                     "name": dataset,
@@ -547,8 +549,8 @@ class Plan:
     def _label_file(self, dataset: str) -> list[str]:
         """A dataset's images.csv, where one is rendered or the user wrote one.
 
-        A missing one is no missing input: the job itself says what to write. One that came in an archive is part of what
-        retrieve_dataset answers for.
+        A missing one is no missing input: the job itself says what to write. One that came in an archive is part of
+        what retrieve_dataset answers for.
         """
         record, file = source_of(self.study, dataset), f"{self._images_folder(dataset)}/images.csv"
         if record.origin == "rendered":
@@ -701,15 +703,23 @@ class Plan:
         return {"study": self.study.name, **{name: str(value) for name, value in vars(job).items()}}
 
     def _student_jobs_of(self, job: StudentJob) -> Iterator[Job]:
-        student = self.study.students[job.student]
+        student = self.study.deep_students[job.student]
         teachers = self.teachers_of(job)
         with_references = [
             teacher.teacher for teacher in teachers.values() if self.study.teachers[teacher.teacher].uses_references
         ]
         compared = with_references[0] if with_references else None
         roles = {role: teacher.teacher for role, teacher in teachers.items()}
-        names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder, "selector": job.selector}
-        names |= {"keep": job.keep, "student": job.student, "split": job.split, "teacher": "+".join(roles.values())}
+        names = {
+            "train_dataset": job.dataset,
+            "sampler": job.sampler,
+            "encoder": job.encoder,
+            "selector": job.selector,
+            "keep": job.keep,
+            "student": job.student,
+            "split": job.split,
+            "teacher": "+".join(roles.values()),
+        }
         shared = {
             "images": self.images_file(job.dataset),
             "patches": self.patches_file(job.dataset, job.sampler),

@@ -31,9 +31,9 @@ _WEIGHTS = {True: "hub", False: "none"}
 def check_study(raw: Mapping[str, Any]) -> Study:
     """Validate a study.
 
-    A list as the value of a selector's or a student's setting makes a grid: `residual_h: {n_components: [5, 10]}` becomes
-    `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for both. For a setting
-    that is a list by itself, such as `hidden`, a list of lists makes one.
+    A list as the value of a selector's or a student's setting makes a grid: `residual_h: {n_components: [5, 10]}`
+    becomes `residual_h.n_components-5` and `residual_h.n_components-10`, and experiments may name `residual_h` for
+    both. For a setting that is a list by itself, such as `hidden`, a list of lists makes one.
 
     Args:
         raw: The study file as YAML gives it.
@@ -109,7 +109,8 @@ def _entries(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
 def _expand_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...]]:
     """Replace every entry with lists as values by its members; returns the members of each grid."""
     registry = REGISTRIES[section]
-    grids, expanded = {}, {}
+    grids: dict[str, tuple[str, ...]] = {}
+    expanded: dict[str, dict[str, Any]] = {}
     for name, settings in raw[section].items():
         entry = settings[registry.key]
         fields = registry[entry] if entry in registry.names else Settings

@@ -1,15 +1,29 @@
 """The settings of a study. Entries of each axis are defined beside what they set, in the registries of their rooms."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
 from iqadistill.encoders.registry import ENCODERS
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TEACHERS
+from iqadistill.models.settings import DeepStudentSettings
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Fraction, Name, Rate, Settings
+
+if TYPE_CHECKING:  # type checkers cannot read the registries and see what all entries have in common
+    from iqadistill.encoders.settings import EncoderSettings as Encoder
+    from iqadistill.models.settings import StudentSettings as Student
+    from iqadistill.models.settings import TeacherSettings as Teacher
+    from iqadistill.sampling.settings import SamplerSettings as Sampler
+    from iqadistill.selection.settings import SelectorSettings as Selector
+
+    FigureName = str
+else:
+    Encoder, Student, Teacher = ENCODERS.union, STUDENTS.union, TEACHERS.union
+    Sampler, Selector = SAMPLERS.union, SELECTORS.union
+    FigureName = Literal[FIGURES.names]
 
 
 class DatasetSettings(Settings):
@@ -17,16 +31,19 @@ class DatasetSettings(Settings):
 
     source: str = Field(
         "",
-        description="Registry name (`iqadistill datasets` lists them) or one of your datasets.yaml; default: the entry's name.",
+        description="Registry name (`iqadistill datasets` lists them) or one of your datasets.yaml; default: the"
+        " entry's name.",
     )
     root: str | None = Field(
         None,
-        description="Folder of the images; default: data/NAME, NAME the entry's name. Galleries and noise360 need none.",
+        description="Folder of the images; default: data/NAME, NAME the entry's name. Galleries and noise360 need"
+        " none.",
     )
     url: str | None = Field(
         None,
         pattern=r"^(https?|file)://",
-        description="Mirror instead of the official addresses: a folder with the official files, or one archive of the dataset.",
+        description="Mirror instead of the official addresses: a folder with the official files, or one archive of the"
+        " dataset.",
     )
     kind: Literal["flat", "sphere"] | None = Field(
         None, description="For source images: flat photographs or equirectangular panoramas; default: flat."
@@ -38,7 +55,8 @@ class DatasetSettings(Settings):
     splits: tuple[Literal["random", "official"], ...] = Field(
         ("random",),
         min_length=1,
-        description="Kinds of splits: random (drawn by content), official (the authors' own, numbered after the random ones).",
+        description="Kinds of splits: random (drawn by content), official (the authors' own, numbered after the random"
+        " ones).",
     )
     on_error: Literal["stop", "quarantine"] = Field(
         "stop",
@@ -66,7 +84,7 @@ class ExperimentSettings(Settings):
     """A grid over the study's names and the figure and table it feeds; what is left out means all that fit."""
 
     name: Name = Field(description="File name of the figure and table; default: the name of the figure.")
-    figure: Literal[FIGURES.names] = Field(description="What is drawn.")  # type: ignore[valid-type]
+    figure: FigureName = Field(description="What is drawn.")
     datasets: tuple[str, ...] | None = Field(None, description="Dataset entries; default: all with scores.")
     samplers: tuple[str, ...] | None = Field(None, description="Sampler entries; default: all that fit the datasets.")
     encoders: tuple[str, ...] | None = Field(None, description="Encoder entries; default: all.")
@@ -79,8 +97,8 @@ class ExperimentSettings(Settings):
     )
     tested_on: tuple[str, ...] | None = Field(
         None,
-        description="Figure cross_dataset only: datasets that deep students are tested on, every image of them; default: the"
-        " experiment's datasets.",
+        description="Figure cross_dataset only: datasets that deep students are tested on, every image of them;"
+        " default: the experiment's datasets.",
     )
 
 
@@ -92,12 +110,12 @@ class Study(Settings):
     seed: int = Field(0, ge=0, description="Seed of all random draws.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto uses a GPU where there is one.")
     datasets: dict[Name, DatasetSettings] = Field(description="Datasets by name.")
-    samplers: dict[Name, SAMPLERS.union] = Field(description="Samplers by name.")  # type: ignore[valid-type]
-    encoders: dict[Name, ENCODERS.union] = Field(description="Encoders by name.")  # type: ignore[valid-type]
-    selectors: dict[Name, SELECTORS.union] = Field(description="Selectors by name.")  # type: ignore[valid-type]
+    samplers: dict[Name, Sampler] = Field(description="Samplers by name.")
+    encoders: dict[Name, Encoder] = Field(description="Encoders by name.")
+    selectors: dict[Name, Selector] = Field(description="Selectors by name.")
     keep: tuple[Rate, ...] = Field(description="Keep rates, fractions of an image's patches.", min_length=1)
-    teachers: dict[Name, TEACHERS.union] = Field({}, description="Teachers by name.")  # type: ignore[valid-type]
-    students: dict[Name, STUDENTS.union] = Field(description="Students by name.")  # type: ignore[valid-type]
+    teachers: dict[Name, Teacher] = Field({}, description="Teachers by name.")
+    students: dict[Name, Student] = Field(description="Students by name.")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="Splits, pooling and statistics.")
     experiments: tuple[ExperimentSettings, ...] = Field(min_length=1, description="Grids and the figures they feed.")
 
@@ -108,6 +126,11 @@ class Study(Settings):
     def grids(self) -> dict[str, tuple[str, ...]]:
         """Names of parameter grids of selectors and students, each with the names of its members."""
         return self._grids
+
+    @property
+    def deep_students(self) -> dict[str, DeepStudentSettings]:
+        """Students that learn from pixels, by name."""
+        return {name: entry for name, entry in self.students.items() if isinstance(entry, DeepStudentSettings)}
 
 
 def study_schema() -> dict[str, Any]:
