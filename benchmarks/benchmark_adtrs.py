@@ -2,10 +2,10 @@
 
     python benchmarks/benchmark_adtrs.py --release FOLDER --backbone resnet50 --device cpu
 
-FOLDER holds the release, github.com/MAS94/ADTRS. Its training loop runs, unchanged, on the same batches and from the same
-weights as ours; only its top left pooling is replaced by the mean over the full map, so that both compute the same
-function. First the losses of one step without dropout are printed, which must agree; then runs of both are timed in turn,
-with dropout.
+FOLDER holds the release, github.com/MAS94/ADTRS. Its training loop runs, unchanged, on the same batches and from the
+same weights as ours; only its top left pooling is replaced by the mean over the full map, so that both compute the same
+function. First the losses of one step without dropout are printed, which must agree; then runs of both are timed in
+turn, with dropout.
 """
 
 import argparse

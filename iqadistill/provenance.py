@@ -31,13 +31,13 @@ PACKAGES = (
 
 
 def code_digest(script: str | Path, modules: Iterable[str] = ()) -> str:
-    """Digest of the code behind a script: the syntax trees of every module of the package that it imports, directly or not.
+    """Digest of the code behind a script: the syntax trees of all modules of the package that it imports, in any depth.
 
-    Comments, docstrings and layout do not count; any other edit does, also of a data file beside a module that names it.
-    Imports are followed wherever they stand in a module, except below `if TYPE_CHECKING`, and to where a name is defined: what
-    a package's `__init__` merely passes on counts for nothing. Registries find their entries by folder, which is no import: the
-    entries that a job names are given by the caller. Modules beside the script are followed too; other packages are covered by
-    their pinned versions.
+    Comments, docstrings and layout do not count; any other edit does, also of a data file beside a module that names
+    it. Imports are followed wherever they stand in a module, except below `if TYPE_CHECKING`, and to where a name is
+    defined: what a package's `__init__` merely passes on counts for nothing. Registries find their entries by folder,
+    which is no import: the entries that a job names are given by the caller. Modules beside the script are followed
+    too; other packages are covered by their pinned versions.
 
     Args:
         script: A Python file, usually of workflow_scripts/.

@@ -18,8 +18,8 @@ S = TypeVar("S", bound=Settings)
 class Registry(Mapping[str, type[S]], Generic[S]):
     """The settings classes of a folder: file `kcenter.py` holds the one whose `key` is "kcenter".
 
-    A file is imported when its entry is asked for, by name: no import statement leads to it, so an edit of one entry changes the
-    code digest (`iqadistill.provenance.code_digest`) of the jobs that name it and of no others.
+    A file is imported when its entry is asked for, by name: no import statement leads to it, so an edit of one entry
+    changes the code digest (`iqadistill.provenance.code_digest`) of the jobs that name it and of no others.
 
     Args:
         package: The folder's package, e.g. "iqadistill.selection.selectors".

@@ -1,4 +1,4 @@
-"""A mirror of official files on this machine: a web server that counts, breaks off, stalls or forgets ranges on demand."""
+"""A local mirror of official files: a web server that counts, breaks off, stalls or forgets ranges on demand."""
 
 import re
 import threading

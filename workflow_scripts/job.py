@@ -8,8 +8,8 @@ from iqadistill.devices import lease_device
 def granted_device(snakemake) -> AbstractContextManager[str]:
     """The device of this job: the study's, or the CPU where no gpu was granted.
 
-    It is no param: results are the same but for rounding, so another device is no reason to run a job again. Snakemake reduces a
-    request above the limit silently, so the granted number decides.
+    It is no param: results are the same but for rounding, so another device is no reason to run a job again. Snakemake
+    reduces a request above the limit silently, so the granted number decides.
     """
     granted = granted_cards(snakemake)
     return lease_device(snakemake.config.get("device", "auto") if granted else "cpu", granted)

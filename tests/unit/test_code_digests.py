@@ -58,16 +58,19 @@ def label(job):
 
 study = yaml.safe_load(pathlib.Path("config.yaml").read_text())
 study["datasets"]["kadid10k"] = {}
-study["experiments"].append({"name": "official", "figure": "rate_sweep", "datasets": ["kadid10k"], "samplers": ["random_crops"]})
+study["experiments"].append(
+    {"name": "official", "figure": "rate_sweep", "datasets": ["kadid10k"], "samplers": ["random_crops"]}
+)
 jobs = {(label(job), job.modules, job.rule) for job in Plan(check_study(study)).jobs.values()}
+
+def script_of(rule):
+    return f"workflow_scripts/{'predict' if rule == 'predict_cross' else rule}.py"
 
 def digests():
     for cached in (provenance._closure, provenance._package_imports, provenance._defining_module,
                    provenance._module_file, provenance._parse, provenance._tree):
         cached.cache_clear()
-    script = {"predict_cross": "predict"}
-    return {(name, modules): provenance.code_digest(f"workflow_scripts/{script.get(rule, rule)}.py", modules)
-            for name, modules, rule in jobs}
+    return {(name, modules): provenance.code_digest(script_of(rule), modules) for name, modules, rule in jobs}
 
 before = digests()
 assert digests() == before
@@ -81,7 +84,7 @@ for name in json.loads(sys.argv[1]):
     assert digests() == before
     file.write_text(text)
     reruns[name] = sorted({key[0] for key in before if after[key] != before[key]})
-sizes = {key[0]: len(provenance.code_modules(f"workflow_scripts/{'predict' if key[0].startswith('predict_cross') else key[0].split('[')[0]}.py", key[1])) for key in before}
+sizes = {name: len(provenance.code_modules(script_of(name.split("[")[0]), modules)) for name, modules in before}
 print(json.dumps({"reruns": reruns, "sizes": sizes}))
 """
 
