@@ -1,4 +1,5 @@
-# make demo: the embedded study, from bundled images to its report.   make test: lint and every test.   make check: seconds.
+# make demo: the embedded study, from bundled images to its report.   make test: lint, types and every test.
+# make check: lint, types and the quick tests.
 PYTHON ?= python3
 BIN = .venv/bin
 CORES ?= all
@@ -10,11 +11,11 @@ demo: .venv/.demo
 	$(BIN)/snakemake --cores $(CORES)
 	@echo "The report: results/studies/demo/report/index.html"
 
-# What to run while working: lint, and tests that start no process and train for no longer than a second or two.
-check: .venv/.test lint
+# What to run while working: lint, types, and tests that start no process and train for no longer than a second or two.
+check: .venv/.test lint types
 	$(PYTEST) tests/unit tests/docs -m "not slow" --durations=5
 
-test: lint all-tests
+test: lint types all-tests
 
 lint: .venv/.test
 	$(BIN)/ruff check .
