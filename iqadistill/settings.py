@@ -87,8 +87,8 @@ def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[
 
 
 def _tag_of(model: type[BaseModel]) -> Any:
-    """The one value of a model's discriminating field."""
-    for name in ("method", "model", "backend"):
+    """The one value of a model's discriminating field; encoders, told apart by their backend, have a model as well."""
+    for name in ("method", "backend", "model"):
         if name in model.model_fields:
             return model.model_fields[name].default
     return None

@@ -18,6 +18,7 @@ rule embed_patches:
         runtime=480,
     params:
         encoder=given("embed_patches", "encoder"),
+        weights_file=given("embed_patches", "weights_file"),
         code=code("embed_patches"),
     message:
         "Embedding {wildcards.sampler} patches of {wildcards.dataset} with {wildcards.encoder}."

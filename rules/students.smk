@@ -93,6 +93,7 @@ rule train_student:
         runtime=1440,
     params:
         student=given("train_student", "student"),
+        weights_file=given("train_student", "weights_file"),
         sampler=given("train_student", "sampler"),
         size=given("train_student", "size"),
         teachers=given("train_student", "teachers"),

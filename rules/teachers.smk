@@ -23,6 +23,7 @@ rule pretrain_teacher:
         runtime=1440,
     params:
         teacher=given("pretrain_teacher", "teacher"),
+        weights_file=given("pretrain_teacher", "weights_file"),
         sampler=given("pretrain_teacher", "sampler"),
         size=given("pretrain_teacher", "size"),
         split=given("pretrain_teacher", "split"),

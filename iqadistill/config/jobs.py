@@ -37,7 +37,6 @@ from iqadistill.errors import InputError
 from iqadistill.figures.experiment import EmbeddingTable
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
-from iqadistill.models.settings import WEIGHTS
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
@@ -226,12 +225,6 @@ def text(facts: Any) -> str:
 def dump(entry: Settings, without: Iterable[str] = ()) -> dict[str, Any]:
     """An entry's settings as JSON can hold them."""
     return entry.model_dump(mode="json", exclude=set(without))
-
-
-def weights_files(entry: Settings) -> list[str]:
-    """Files of initial weights that an entry names."""
-    given = [getattr(entry, name, None) for name in ("weights", "stem_weights")]
-    return [name for name in given if name is not None and name not in WEIGHTS]
 
 
 class Plan:
@@ -581,6 +574,11 @@ class Plan:
         retrieved = json.loads(manifest.read_text(encoding="utf-8")).get("fingerprint", "")
         return "" if fingerprint == retrieved else fingerprint
 
+    def _file_states(self, files: Iterable[str]) -> list[str]:
+        """Size and modification time of files: Snakemake does not see a replacement that is older than the results."""
+        states = [file.stat() for name in files if (file := self.folder / name).is_file()]
+        return [f"{state.st_size} bytes, {state.st_mtime_ns} ns" for state in states]
+
     def _sample_job(self, dataset: str, sampler: str) -> Job:
         settings = self.study.samplers[sampler]
         return Job(
@@ -619,9 +617,9 @@ class Plan:
             inputs = {
                 "images": self.images_file(table.dataset),
                 "patches": self.patches_file(table.dataset, table.sampler),
-                "weights_file": weights_files(settings),
+                "weights_file": list(settings.files()),
             }
-            params = {"encoder": text(dump(settings))}
+            params = {"encoder": text(dump(settings)), "weights_file": self._file_states(settings.files())}
             modules = (ENCODERS.module(settings.backend),)
             yield Job("embed_patches", self._table_ids(table), table._asdict(), inputs, params, modules)
         for table, name in sorted(self.rankings):
@@ -686,10 +684,11 @@ class Plan:
                 "splits": self.splits_file(job.dataset),
                 "patches": self.patches_file(job.dataset, job.sampler),
                 "references": self._reference_files(job.dataset, job.sampler, job.split, job.teacher),
-                "weights_file": weights_files(teacher),
+                "weights_file": list(teacher.files()),
             },
             {
                 "teacher": text(dump(teacher)),
+                "weights_file": self._file_states(teacher.files()),
                 "sampler": text(dump(self.study.samplers[job.sampler])),
                 "size": teacher.size or self.study.samplers[job.sampler].size,
                 "split": job.split,
@@ -734,10 +733,11 @@ class Plan:
                 for teacher in teachers.values()
             ],
             "references": self._reference_files(job.dataset, job.sampler, str(job.split), compared) if compared else [],
-            "weights_file": weights_files(student),
+            "weights_file": list(student.files()),
         }
         params = {
             "student": text(dump(student, {"splits"})),
+            "weights_file": self._file_states(student.files()),
             "sampler": text(dump(self.study.samplers[job.sampler])),
             "size": student.size or self.study.samplers[job.sampler].size,
             "teachers": json.dumps(roles),  # in the order of the inputs

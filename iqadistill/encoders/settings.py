@@ -23,6 +23,10 @@ class EncoderSettings(Settings):
     )
     dtype: Literal["float32", "float16"] = Field("float32", description="Type of the stored embeddings.")
 
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files of weights."""
+        return ()
+
     def create(self, device: str | torch.device = "cpu") -> Encoder:
         """The encoder.
 

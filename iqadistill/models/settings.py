@@ -19,9 +19,9 @@ TARGET = "target"  # in place of a dataset entry: the dataset that the students 
 WEIGHTS = ("packaged", "hub", "none")
 
 
-def weights_file(weights: str) -> str | None:
-    """The path that a setting `weights` holds, or None where it is one of the words in `WEIGHTS`."""
-    return None if weights in WEIGHTS else weights
+def weights_files(*given: str) -> tuple[str, ...]:
+    """The paths among the values of settings such as `weights`, which are paths unless they are one of `WEIGHTS`."""
+    return tuple(weights for weights in given if weights not in WEIGHTS)
 
 
 class TrainingSettings(Settings):
@@ -143,6 +143,10 @@ class DeepStudentSettings(TrainingSettings, StudentSettings):
         names = [name for name in ("weights", "stem_weights") if name in type(self).model_fields]
         return self.model_copy(update=dict.fromkeys(names, "none"))
 
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files of initial weights; a student that has other weights than `weights` lists them too."""
+        return weights_files(getattr(self, "weights", "none"))
+
     def teachers(self) -> dict[str, str]:
         """Names of the teacher entries that the student learns from, by role."""
         return {}
@@ -200,9 +204,9 @@ class TeacherSettings(TrainingSettings):
         """The same settings with random initial weights, for a network whose trained weights are to be loaded."""
         return self.model_copy(update={"weights": "none"})
 
-    def weights_file(self) -> str | None:
-        """Path of the file of initial weights; None where they do not come from a file."""
-        return weights_file(self.weights)
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files of initial weights."""
+        return weights_files(self.weights)
 
     def trains_on(self) -> str:
         """Dataset entry that the teacher is trained on, or `TARGET` for the students' own training images."""

@@ -1,6 +1,10 @@
 """The examples of CONTRIBUTING.md work as written: a study that uses all of them runs to its report."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +48,28 @@ def test_every_axis_has_an_example():
         "datasets",
         "sampling",
         "selection",
-        "models",
-        "models",
+        *["models"] * 5,
         "figures",
     ]
     assert "datasets.yaml" in names
+
+
+def test_teacher_of_the_example_is_registered_validated_and_in_the_schema(extended):
+    def in_the_copy(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=extended.folder,
+            env={**os.environ, "PYTHONPATH": str(extended.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    schema = json.loads(in_the_copy("-m", "iqadistill.config", "schema").stdout)
+    assert "#/$defs/WideCnnSettings" in str(schema["properties"]["teachers"])
+    assert schema["$defs"]["WideCnnSettings"]["properties"]["width"]["default"] == 64
+    program = "from iqadistill.models.registry import TEACHERS; TEACHERS.create({'model': 'wide_cnn', 'widths': 8})"
+    assert "teacher wide_cnn.widths: unknown key; did you mean 'width'?" in in_the_copy("-c", program).stderr
 
 
 def test_study_of_the_examples_runs_to_its_report(extended):
@@ -57,20 +78,27 @@ def test_study_of_the_examples_runs_to_its_report(extended):
         datasets={"lab": {}},
         samplers={"centre_crop": {"size": 48}, "grid_crops": {"count": 4, "size": 48}},
         selectors={"norm": {}},
+        teachers={"wide_cnn": {"width": 8, "epochs": 1}},
         students={
             "mlp": {"hidden": [8], "dropout": [0.0], "epochs": 2},
-            "small_cnn": {"width": 4, "epochs": 1, "splits": 2},
+            "small_cnn": {"width": 4, "epochs": 1, "splits": 1},
+            "guided_cnn": {"width": 4, "epochs": 1, "splits": 1, "guide": "wide_cnn"},
         },
         evaluation={"splits": 2, "bootstrap": 100},
         experiments=[
-            {"figure": "medians", "samplers": ["centre_crop"], "students": ["small_cnn"]},
+            {"figure": "medians", "samplers": ["centre_crop"], "students": ["small_cnn", "guided_cnn"]},
             {"figure": "rate_sweep", "samplers": ["grid_crops"]},
         ],
     )
     extended.run("--cores", "2", "--configfile", study)
     results = extended.folder / "results/studies/extended"
     metrics = pd.read_parquet(results / "metrics.parquet")
-    assert {"centre_crop", "grid_crops"} <= set(metrics.sampler) and {"mlp", "small_cnn"} <= set(metrics.student)
+    assert {"centre_crop", "grid_crops"} <= set(metrics.sampler) and {"mlp", "small_cnn", "guided_cnn"} <= set(
+        metrics.student
+    )
     assert "norm" in set(metrics.selector) and set(metrics.dataset) == {"lab"}
-    assert pd.read_parquet(results / "tables/medians.parquet").student.tolist() == ["small_cnn"]
+    assert set(pd.read_parquet(results / "tables/medians.parquet").student) == {"small_cnn", "guided_cnn"}
+    assert set(metrics.teacher[metrics.student == "guided_cnn"]) == {"wide_cnn"}
+    (history,) = extended.folder.glob("results/train_student/**/guided_cnn/0.history.parquet")
+    assert set(dict(pd.read_parquet(history).parts[0])) == {"quality", "guide"}
     assert (results / "report/index.html").is_file()

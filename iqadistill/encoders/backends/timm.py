@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from iqadistill.encoders.settings import EncoderSettings
+from iqadistill.models.settings import weights_files
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +34,10 @@ class TimmSettings(EncoderSettings):
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Arithmetic of the forward pass."
     )
+
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files of weights."""
+        return weights_files(self.weights)
 
     def create(self, device: str | torch.device = "cpu") -> Encoder:
         """The encoder.

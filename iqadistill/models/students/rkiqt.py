@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from iqadistill.errors import InputError
-from iqadistill.models.settings import DeepStudentSettings
+from iqadistill.models.settings import DeepStudentSettings, weights_files
 from iqadistill.settings import Fraction
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ class RkiqtSettings(DeepStudentSettings):
         if self.tokens[:1] != ("cls",) or len(set(self.tokens)) < len(self.tokens):
             raise ValueError("tokens are cls first, then conv, inv, both or none")
         return self
+
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files of initial weights of the backbone and, if there is one, of the stem."""
+        return weights_files(self.weights, *([self.stem_weights] if self.stem else []))
 
     def teachers(self) -> dict[str, str]:
         """Names of the teacher entries by role: "nar", "conv" and "inv", as far as they are given."""

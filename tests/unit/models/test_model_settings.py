@@ -5,7 +5,7 @@ import pytest
 
 from iqadistill.errors import InputError
 from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
-from iqadistill.models.settings import DeepStudentSettings, weights_file
+from iqadistill.models.settings import DeepStudentSettings, weights_files
 
 EVERY = [*STUDENTS.items(), *TEACHERS.items()]
 
@@ -46,14 +46,9 @@ def test_networks_whose_weights_are_loaded_start_with_random_ones(name, settings
 
 
 def test_weights_are_words_or_a_file():
-    assert [weights_file(weights) for weights in ("packaged", "hub", "none", "net.pth")] == [
-        None,
-        None,
-        None,
-        "net.pth",
-    ]
+    assert weights_files("packaged", "hub", "none", "net.pth") == ("net.pth",)
     regressor = TEACHERS["regressor"](backbone="rednet101", weights="rednet101.pth")
-    assert regressor.weights_file() == "rednet101.pth"
+    assert regressor.files() == ("rednet101.pth",) and TEACHERS["regressor"]().files() == ()
     with pytest.raises(InputError, match="no weights to download"):
         TEACHERS.create({"model": "regressor", "backbone": "rednet101"})
 
