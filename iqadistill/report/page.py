@@ -78,7 +78,7 @@ class ReportFigure:
     figure_stem: Path
     table_stem: Path
     datasets: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Report:
         summary: Table "summary".
         comparisons: Table "comparisons".
         costs: Table "costs".
-        published: Published numbers for its datasets, from `published_for`.
+        published: Published results on its datasets, from `published_for`.
         provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
         warnings: Sentences for the list of caveats, besides those about splits and controls.

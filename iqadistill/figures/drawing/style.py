@@ -121,7 +121,7 @@ def selector_styles(selectors: Iterable[str]) -> dict[str, SelectorStyle]:
     order = list(registered)
     names = sorted(set(selectors), key=lambda name: (order.index(name) if name in registered else len(order), name))
     used = {registered[name].color for name in names if name in registered}
-    spare = [looks for looks in zip(_SPARE_COLORS, _SPARE_MARKERS, strict=True) if looks[0] not in used]
+    spare = [(color, marker) for color, marker in zip(_SPARE_COLORS, _SPARE_MARKERS, strict=True) if color not in used]
     styles = {name: registered[name] for name in names if name in registered}
     for position, name in enumerate(name for name in names if name not in registered):
         styles[name] = SelectorStyle(name.replace("_", " "), *spare[position % len(spare)])

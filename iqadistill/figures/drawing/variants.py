@@ -32,7 +32,7 @@ def panels(summary: pd.DataFrame) -> list[tuple[str, str, str]]:
     return list(summary[PANEL].drop_duplicates().itertuples(index=False, name=None))
 
 
-def in_panel(rows: pd.DataFrame, panel: tuple[str, str, str], **columns: Any) -> pd.DataFrame:
+def in_panel(rows: pd.DataFrame, panel: tuple[str, str, str], **columns: str | float) -> pd.DataFrame:
     """Rows of one panel with the given values in further columns; `keep` is compared with a tolerance."""
     match = (rows[PANEL].to_numpy(dtype=object) == np.array(panel, dtype=object)).all(axis=1)
     for name, value in columns.items():
@@ -40,7 +40,7 @@ def in_panel(rows: pd.DataFrame, panel: tuple[str, str, str], **columns: Any) ->
     return rows[match]
 
 
-def one(rows: pd.DataFrame, **columns: Any) -> pd.Series | None:
+def one(rows: pd.DataFrame, **columns: str | float) -> pd.Series | None:
     """The only row with the given values, or None if there is none; `keep` is compared with a tolerance.
 
     Raises:
