@@ -1,4 +1,4 @@
-"""How well predictions agree with opinions, how sure that is, and whether two variants differ."""
+"""Evaluation: correlation metrics, bootstrap intervals, paired tests and the label-only control."""
 
 import lazy_loader
 

@@ -1,26 +1,41 @@
-"""Costs of a study's jobs, from what Snakemake measured and from the sidecars of trained networks."""
+"""Costs of a study's jobs, from Snakemake's benchmark files and the sidecars of trained networks."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
 from iqadistill.errors import InputError
 
-MEGABYTE = 2**20  # Snakemake's benchmarks give memory in MiB
+MEGABYTE = 2**20  # Snakemake's benchmark files give memory in MiB
 
 
-def collect_costs(jobs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a job.
+class MeasuredJob(TypedDict):
+    """A finished job.
+
+    Attributes:
+        rule: Name of its rule.
+        names: Names of the entries that it ran for, by kind, e.g. dataset or sampler.
+        benchmark: Path of its benchmark file.
+        sidecar: Path of the sidecar of the weights that it trained; None for other jobs.
+    """
+
+    rule: str
+    names: Mapping[str, str]
+    benchmark: str
+    sidecar: str | None
+
+
+def collect_costs(jobs: Iterable[MeasuredJob]) -> pd.DataFrame:
+    """Costs of jobs, one row each.
 
     Args:
-        jobs: For each job its `rule`, the `names` of its entries, its `benchmark` file, and the `sidecar` of the weights it trained,
-            or None.
+        jobs: The finished jobs.
 
     Returns:
-        Table "costs": `wildcards` holds the names as JSON; `max_rss` and `max_vram` are in bytes.
+        Table "costs"; `wildcards` holds the names as JSON, `max_rss` and `max_vram` are in bytes.
 
     Raises:
         InputError: A benchmark file is missing.
@@ -28,11 +43,11 @@ def collect_costs(jobs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([_cost(job) for job in jobs])
 
 
-def _cost(job: Mapping[str, Any]) -> dict[str, Any]:
+def _cost(job: MeasuredJob) -> dict[str, object]:
     try:
         measured = pd.read_csv(job["benchmark"], sep="\t", na_values="-").iloc[-1]
     except FileNotFoundError:
-        raise InputError(f"{job['benchmark']}: no such benchmark; run the job again with --force.") from None
+        raise InputError(f"{job['benchmark']}: benchmark file not found; run its job again with --force.") from None
     return {
         "rule": job["rule"],
         "wildcards": json.dumps(job["names"], sort_keys=True),
@@ -43,7 +58,7 @@ def _cost(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _network_cost(sidecar: str | None) -> dict[str, Any]:
-    """Parameters, flops and the card's memory of a deep network; nothing for other jobs."""
+def _network_cost(sidecar: str | None) -> dict[str, float]:
+    """Parameters, FLOPs and peak GPU memory of a deep network; empty for other jobs."""
     facts = json.loads(Path(sidecar).read_text(encoding="utf-8")) if sidecar else {}
     return facts.get("cost") or {}

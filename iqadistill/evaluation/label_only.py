@@ -1,4 +1,4 @@
-"""A control that sees no pixel: it knows each image's distortion label only."""
+"""Label-only control: a predictor that knows the distortion label of an image and none of its pixels."""
 
 import pandas as pd
 import pyarrow as pa
@@ -9,17 +9,18 @@ STUDENT = "label_only"
 
 
 def predict_label_only(images: pa.Table, splits: pa.Table) -> pa.Table:
-    """Predict an image's quality as the mean quality of the training images with its distortion and level.
+    """Predict the quality of an image as the mean quality of the training images with its distortion and level.
 
-    A label without training images falls back to the mean of its distortion, then to that of all training images.
+    Without such training images, the prediction is the mean over its distortion, and failing that over all training
+    images.
 
     Args:
         images: Table "images" of one dataset.
         splits: Table "splits" of the same dataset.
 
     Returns:
-        Table "predictions" with student "label_only", an empty sampler, encoder and selector, keep 1; no rows when the dataset
-        has no distortion labels.
+        Table "predictions" with student "label_only", empty sampler, encoder and selector, and keep 1; it has no rows
+        if the dataset has no distortion labels.
     """
     frame = images.select(["dataset", "image_id", "quality", "distortion", "level"]).to_pandas()
     frame["distortion"] = frame.distortion.fillna("")
@@ -28,7 +29,7 @@ def predict_label_only(images: pa.Table, splits: pa.Table) -> pa.Table:
     if not (rows.distortion != "").any():
         return as_table(pd.DataFrame(), "predictions")
     rows["known"] = rows.quality.where(rows.role == "train")
-    # means skip the NaN of images that are not for training, and are NaN where there is none
+    # images outside the training set are NaN, which means skip; the mean is NaN if no image is left
     rows["prediction"] = rows.groupby(["split", "distortion", "level"]).known.transform("mean")
     for names in (["split", "distortion"], ["split"]):
         rows["prediction"] = rows.prediction.fillna(rows.groupby(names).known.transform("mean"))

@@ -1,4 +1,4 @@
-"""From predictions to metrics, and from metrics to their medians and intervals."""
+"""Metrics of predictions on every split, and their medians and intervals over the splits."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,19 @@ from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The test images of one variant on one dataset and split."""
+    """Test images of one variant on one dataset and split.
+
+    Attributes:
+        dataset: Name of the test dataset.
+        variant: Values of the variant columns, the split included.
+        raw: Predictions (n,).
+        mapped: Predictions (n,) after the logistic.
+        scores: Scores (n,), as quality in [0, 1].
+        logistic: Logistic fitted on the training images of the split.
+    """
 
     dataset: str
-    variant: dict
+    variant: dict[str, str | float | int]
     raw: np.ndarray
     mapped: np.ndarray
     scores: np.ndarray
@@ -28,22 +37,23 @@ class HeldOut:
 
 
 def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], *, logistic: int = 4) -> pa.Table:
-    """Metrics of every variant on every dataset it was tested on.
+    """Metrics of every variant on every dataset and split that it was tested on.
 
-    On the dataset a variant was trained on, the split's test images count; on another, all images. PLCC and RMSE are read
-    after a logistic fitted on the variant's predictions for its split's training images, never on test images; `plcc_raw`
-    without. Scores and RMSE are in units of quality, [0, 1].
+    A variant is tested on the test images of its split, and on all images of other datasets. PLCC and RMSE are computed
+    after a logistic that is fitted on the predictions for the training images of the split, never on test images;
+    `plcc_raw` is the PLCC without it. Scores and RMSE are in units of quality, [0, 1].
 
     Args:
         predictions: Table "predictions".
-        splits: Table "splits" of each training dataset, by its name.
-        logistic: Parameters of the logistic, 4 or 5.
+        splits: Table "splits" of each training dataset by its name.
+        logistic: Number of parameters of the logistic, 4 or 5.
 
     Returns:
-        Table "metrics"; a correlation is NaN where predictions or scores are constant.
+        Table "metrics"; a correlation is NaN if predictions or scores are constant.
 
     Raises:
-        InputError: A split or image is unknown to the splits, or a variant lacks predictions for its training images.
+        InputError: The splits of a training dataset or the role of an image are missing, or a variant has no
+            predictions for its training images.
     """
     rows, lines = [], 0
     for test in held_out(predictions, splits, logistic):
@@ -62,7 +72,7 @@ def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], 
         )
     if lines:
         warnings.warn(
-            f"{lines} of {len(rows)} logistic fits were not possible; a line with slope >= 0 stands in.", stacklevel=2
+            f"{lines} of {len(rows)} logistic fits failed; a line with slope >= 0 is used instead.", stacklevel=2
         )
     return as_table(pd.DataFrame(rows), "metrics")
 
@@ -76,39 +86,39 @@ def summarise(
     draws: int = 1000,
     seed: int = 0,
 ) -> pa.Table:
-    """Median, spread and bootstrap interval of each metric over the splits.
+    """Median, standard deviation and bootstrap interval of each metric over the splits.
 
     Args:
-        metrics: What `evaluate_predictions` made of the same predictions.
+        metrics: Table "metrics" that `evaluate_predictions` returns for the same predictions.
         predictions: Table "predictions".
-        splits: Table "splits" of each training dataset, by its name.
-        logistic: Parameters of the logistic, as for the metrics.
-        draws: Bootstrap draws over splits and images.
-        seed: Of the draws.
+        splits: Table "splits" of each training dataset by its name.
+        logistic: Number of parameters of the logistic, as for the metrics.
+        draws: Number of bootstrap draws over splits and images.
+        seed: Seed of the draws.
 
     Returns:
-        Table "summary", a row for each dataset, variant and metric.
+        Table "summary", one row for each dataset, variant and metric.
     """
     key = ["dataset", *VARIANT_OVER_SPLITS]
     groups: dict[tuple, list[HeldOut]] = {}
     for test in held_out(predictions, splits, logistic):
         groups.setdefault((test.dataset, *(test.variant[name] for name in VARIANT_OVER_SPLITS)), []).append(test)
     rows = []
-    for values, own in metrics.to_pandas().groupby(key, sort=False):
+    for values, over_splits in metrics.to_pandas().groupby(key, sort=False):
         tests = groups[values]
         scores = [test.scores for test in tests]
-        elsewhere = own.dataset.iloc[0] != own.train_dataset.iloc[0]
+        cross_dataset = over_splits.dataset.iloc[0] != over_splits.train_dataset.iloc[0]
         for metric in METRICS:
-            chosen = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
+            predicted = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
             interval = bootstrap_interval(
-                chosen, scores, metric.removesuffix("_raw"), draws=draws, seed=seed, one_test_set=elsewhere
+                predicted, scores, metric.removesuffix("_raw"), draws=draws, seed=seed, one_test_set=cross_dataset
             )
             rows.append(
                 {
                     **dict(zip(key, values, strict=True)),
                     "metric": metric,
-                    "median": own[metric].median(skipna=False),
-                    "std": own[metric].std(skipna=False),
+                    "median": over_splits[metric].median(skipna=False),
+                    "std": over_splits[metric].std(skipna=False),
                     "low": interval.low,
                     "high": interval.high,
                     "splits": len(tests),
@@ -118,38 +128,38 @@ def summarise(
 
 
 def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: int) -> Iterator[HeldOut]:
-    """The test images of every variant, dataset and split, mapped by the logistic of its training images."""
+    """Test images of every variant, dataset and split; the logistic is fitted on the training images of the split."""
     frame = _with_roles(predictions.to_pandas(), splits)
     prediction, score = frame.prediction.to_numpy(), frame.score.to_numpy()
     test, train = ((frame.role == role).to_numpy() for role in ("test", "train"))
     dataset, names = pd.factorize(frame.dataset)
     for values, rows in frame.groupby(VARIANT_COLUMNS, sort=False).indices.items():
         variant = dict(zip(VARIANT_COLUMNS, values, strict=True))
-        known = rows[train[rows]]
-        if not len(known):
+        training = rows[train[rows]]
+        if not len(training):
             raise InputError(
-                f"predictions: {variant} has none for its training images in {variant['train_dataset']}; "
-                "the logistic needs them."
+                f"predictions: no training image of {variant['train_dataset']} for the variant {variant}; "
+                "predict them too, because the logistic is fitted on them."
             )
-        curve = fit_logistic(prediction[known], score[known], logistic)
+        curve = fit_logistic(prediction[training], score[training], logistic)
         tested = rows[test[rows]]
         for code in pd.unique(dataset[tested]):
-            own = tested[dataset[tested] == code]
-            yield HeldOut(names[code], variant, prediction[own], curve(prediction[own]), score[own], curve)
+            images = tested[dataset[tested] == code]
+            yield HeldOut(names[code], variant, prediction[images], curve(prediction[images]), score[images], curve)
 
 
 def _with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """Predictions with the role of each image; every image of a dataset not trained on is for test."""
+    """Predictions with the role of each image; all images of a dataset other than the training dataset are for test."""
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:
-        raise InputError(f"splits: none are given for the training dataset {missing[0]!r}; give its table.")
+        raise InputError(f"splits: no table for the training dataset {missing[0]!r}; give it.")
     roles = [table.to_pandas().assign(train_dataset=name) for name, table in splits.items()]
     frame = frame.merge(pd.concat(roles), how="left", on=["train_dataset", "split", "image_id"])
     frame["role"] = frame.role.where(frame.dataset == frame.train_dataset, "test")
     if frame.role.isna().any():
-        lost = frame[frame.role.isna()].iloc[0]
+        first = frame[frame.role.isna()].iloc[0]
         raise InputError(
-            f"splits of {lost.dataset}: image {lost.image_id!r} has no role in split {lost.split}; "
-            "predict and split the same images."
+            f"splits of {first.dataset}: image {first.image_id!r} has no role in split {first.split}; "
+            "split and predict the same images."
         )
     return frame

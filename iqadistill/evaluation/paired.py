@@ -13,12 +13,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Difference of two variants.
+    """Result of a paired test of two variants.
 
     Attributes:
-        delta: First minus second, mean over splits.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
+        delta: Mean over the splits of the first variant's metric minus the second's.
+        low: Lower end of the 95 % confidence interval of delta.
+        high: Upper end of the interval.
         p: Two-sided p value.
         test: "corrected_t" or "paired_t".
     """
@@ -39,40 +39,44 @@ def paired_test(
 ) -> PairedTest:
     """Test whether two variants differ, given a metric of both on the same splits.
 
-    Random splits share images, so the differences of splits are correlated and the ordinary t-test finds differences
-    that are none. The corrected resampled t-test (Nadeau and Bengio, 2003) takes the variance of the mean difference as
-    (1 / S + n_test / n_train) s^2. Without the two sizes no correction is possible: the splits are then taken as
-    independent and `test` says "paired_t".
+    Random splits share images, so their differences are correlated and the ordinary paired t-test has too many false
+    positives. The corrected resampled t-test (Nadeau and Bengio, 2003) estimates the variance of the mean difference as
+    (1 / S + n_test / n_train) s^2. Without the two sizes, the splits are taken as independent and the test is the
+    ordinary one, "paired_t".
 
     Args:
-        a: Metric of the first variant on each split, (S,).
-        b: Metric of the second.
-        n_train: Training images of a split.
-        n_test: Test images of a split.
+        a: Metric (S,) of the first variant on each split.
+        b: Metric (S,) of the second variant on the same splits.
+        n_train: Number of training images of a split.
+        n_test: Number of test images of a split.
 
     Returns:
-        The difference; its interval and p value are NaN with fewer than two splits, and everything is NaN when the metric
-        is undefined on some split.
+        The difference with its interval and p value, which are NaN with fewer than two splits; everything is NaN if the
+        metric is undefined on any split.
 
     Raises:
-        InputError: No splits, different numbers of splits, or one size without the other.
+        InputError: The metrics are not vectors of the same length or are empty, only one size is given, or a size is
+            out of range.
     """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.ndim != 1 or a.shape != b.shape or not len(a):
-        raise InputError(f"paired test: metrics of shape {a.shape} and {b.shape}; give both on the same splits.")
-    if (n_train is None) != (n_test is None) or min(n_train or 1, n_test or 1) <= 0:
-        raise InputError(f"paired test: n_train {n_train} and n_test {n_test}; give both, above zero, or neither.")
-    difference = a - b
-    return _t_test(difference, None if n_train is None else n_test / n_train)
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if first.ndim != 1 or first.shape != second.shape or not len(first):
+        raise InputError(
+            f"paired test: metrics of shapes {first.shape} and {second.shape}; give both on the same splits."
+        )
+    if n_train is None and n_test is None:
+        return _t_test(first - second, None)
+    if n_train is None or n_test is None or n_train <= 0 or n_test < 0:
+        raise InputError(f"paired test: n_train is {n_train} and n_test is {n_test}; give both sizes, or neither.")
+    return _t_test(first - second, n_test / n_train)
 
 
 def holm(pvalues: ArrayLike) -> np.ndarray:
-    """Holm's step-down correction of a family of p values (m,); NaN stays NaN and does not count."""
-    pvalues = np.asarray(pvalues, np.float64)
-    corrected = np.full(pvalues.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(pvalues))
-    order = tested[np.argsort(pvalues[tested], kind="stable")]
-    steps = pvalues[order] * np.arange(len(order), 0, -1)
+    """Holm's step-down correction (Holm, 1979) of a family of p values (m,); NaN is not counted and stays NaN."""
+    raw = np.asarray(pvalues, np.float64)
+    corrected = np.full(raw.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(raw))
+    order = tested[np.argsort(raw[tested], kind="stable")]
+    steps = raw[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return corrected
 

@@ -1,4 +1,4 @@
-"""Figures of experiments, one file each: what it shows and needs (`FIGURE`), and how it is drawn (`draw`).
+"""Figures of experiments, one file each: `FIGURE` says what a figure shows and needs, `draw` draws it.
 
-`registry.FIGURES` finds them by their folder. What they share is in `drawing`.
+`registry.FIGURES` finds the files by their folder; code that figures share is in `drawing`.
 """

@@ -1,4 +1,4 @@
-"""What selection is measured against: all patches, random, the label alone, the noise of the scores."""
+"""Selectors compared with their controls: all patches, random patches, the distortion label, the noise ceiling."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from iqadistill.figures.drawing.dots import dot
-from iqadistill.figures.drawing.style import CEILING, INK, METRIC_LABELS, new_figure, selector_styles, styled, titled
+from iqadistill.figures.drawing.style import CEILING, INK, METRIC_LABELS, new_figure, selector_styles, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, RANDOM, panels, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
@@ -15,13 +15,13 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Controls",
     caption=(
-        "Every selector at keep {{ settings.keep_rate }} beside all patches, random patches at the same rate, "
-        "a predictor that knows only the distortion label, and, dotted, the SRCC that noise in the scores "
-        "allows where it is known."
+        "SRCC of every selector at keep rate {{ settings.keep_rate }}, compared with all patches, random patches "
+        "at the same rate, and a predictor that knows only the distortion label; dotted: the noise ceiling, where "
+        "it is known."
     ),
     alt=(
-        "Dot chart of SRCC of all patches, random patches, each selector and the label-only control, with the "
-        "noise ceiling as a dotted line."
+        "Dot chart of the SRCC of all patches, random patches, each selector and the label-only control, with "
+        "the noise ceiling as a dotted line."
     ),
     reads="metrics",
     rates="one",
@@ -29,7 +29,7 @@ FIGURE = FigureSpec(
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     return plot_controls(inputs.summary, inputs.experiment.keep_rate, inputs.notes, inputs.ceilings)
 
 
@@ -40,19 +40,19 @@ def plot_controls(
     notes: Mapping[str, str] | None = None,
     ceilings: Mapping[str, float] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC of every control and selector, a panel a dataset, a group of lines a sampler x encoder.
+    """Draw the SRCC of all controls and selectors: one panel per dataset, one group of dots per sampler and encoder.
 
     Args:
-        summary: Table "summary"; student `label_only` is the predictor that knows only the distortion label.
-        keep: Keep rate of the selectors shown.
-        notes: Dataset -> words that stand beside its name.
-        ceilings: Dataset -> SRCC that noise in its scores allows.
+        summary: Table "summary"; the student `label_only` is the label-only control.
+        keep: Keep rate of the selectors.
+        notes: Note of a dataset by its name.
+        ceilings: Noise ceiling (SRCC) of a dataset by its name.
 
     Returns:
-        The figure, and a row for each dot.
+        The figure, and a table with one row per dot.
 
     Raises:
-        InputError: No row belongs to a trained student.
+        InputError: There are no rows of a student tested on its training dataset.
     """
     notes, ceilings = notes or {}, ceilings or {}
     rows = trained(summary[summary.metric == "srcc"])
@@ -69,11 +69,12 @@ def plot_controls(
         figure.subplots(len(datasets), 1, squeeze=False, height_ratios=heights)[:, 0], datasets, strict=True
     ):
         axes.grid(axis="x")
-        ticks = []
+        ticks: list[str] = []
         for text, row in lines[dataset]:
             if row is not None:
-                _, color, marker = styles[row.selector]
-                dot(axes, len(ticks), row, color, "o" if row.selector == RANDOM else marker, upright=False)
+                style = styles[row.selector]
+                marker = "o" if row.selector == RANDOM else style.marker
+                dot(axes, len(ticks), row, style.color, marker, upright=False)
                 drawn.append({"control": text.strip(), **row})
             ticks.append(text)
         for _, row in labels[labels.dataset == dataset].iterrows():
@@ -102,19 +103,19 @@ def plot_controls(
         axes.set_ylim(len(ticks) + 0.4, -0.7)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_title(titled(dataset, notes), loc="left", fontweight="bold")
+        axes.set_title(with_note(dataset, notes), loc="left", fontweight="bold")
     axes.set_xlabel(f"{METRIC_LABELS['srcc']} (selectors and random at keep {keep:g})")
     return figure, pd.DataFrame(drawn)
 
 
 def _lines(rows: pd.DataFrame, dataset: str, order: list[str]) -> list[tuple[str, pd.Series | None]]:
-    """Headings (without a row) and dots of one dataset, top to bottom."""
+    """Lines of one dataset from top to bottom: tick label and row of a dot; headings have no row."""
     lines: list[tuple[str, pd.Series | None]] = []
     for panel in panels(rows[rows.dataset == dataset]):
         _, sampler, encoder = panel
-        here = rows[(rows.dataset == dataset) & (rows.sampler == sampler) & (rows.encoder == encoder)]
+        in_panel = rows[(rows.dataset == dataset) & (rows.sampler == sampler) & (rows.encoder == encoder)]
         lines.append((f"{sampler}, encoder {encoder}", None))
         for selector in order:
-            for _, row in here[here.selector == selector].iterrows():
-                lines.append((f"  {selector_styles([selector])[selector][0]}", row))
+            for _, row in in_panel[in_panel.selector == selector].iterrows():
+                lines.append((f"  {selector_styles([selector])[selector].label}", row))
     return lines

@@ -1,4 +1,4 @@
-"""How the solvers of residual selection converge."""
+"""Convergence of the solvers of residual selection."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
+from matplotlib.typing import LineStyleType
 
 from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
 from iqadistill.figures.inputs import SelectionInputs
@@ -16,10 +17,10 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Convergence of residual selection",
     caption=(
-        "Objective of Eq. 7, as excess over the best value reached, and relative duality gap against the "
-        "iteration: median and quartiles over {{ table.images.max() }} images. Converged means a gap within "
-        "{{ table.tolerance.max() }}; stagnated means an objective that stands still without that "
-        "certificate. Excess below 1e-7 is drawn there."
+        "Excess of the objective (Eq. 7) over the best value reached, and relative duality gap, against the "
+        "iteration: median and quartiles over {{ table.images.max() }} images. Converged: the gap is at most "
+        "{{ table.tolerance.max() }}; stagnated: the objective no longer changes, but the gap is larger. An "
+        "excess below 1e-7 is drawn at 1e-7."
     ),
     alt="Line charts of objective and duality gap against iteration for several h and both solvers.",
     reads="selections",
@@ -27,14 +28,14 @@ FIGURE = FigureSpec(
     needs=("n_components", "solver"),
 )
 
-LINES = {"irls": "-", "published": (0, (4, 2))}
-WINDOW = 5
-STILL = 1e-6
-FLOOR = 1e-7  # the best iterate lies exactly at zero excess, which a log axis cannot show
+LINES: dict[str, LineStyleType] = {"irls": "-", "published": (0, (4, 2))}
+WINDOW = 5  # iterations over which an objective must change
+MIN_CHANGE = 1e-6  # relative change of the objective below which it has stagnated
+FLOOR = 1e-7  # smallest excess drawn: the best iterate has none, which a log axis cannot show
 
 
 def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the traces of every selector, images of all embedding tables together."""
+    """Draw the traces of all selectors over the images of all embedding tables."""
     traces = {}
     for name, settings in inputs.selectors.items():
         rows = [inputs.read_trace(table, name).assign(table="/".join(table)) for table in inputs.tables]
@@ -47,19 +48,19 @@ def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
 def plot_convergence(
     traces: Mapping[tuple[int, str], pd.DataFrame], tolerance: float = 1e-3
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw objective and duality gap against the iteration, median and quartiles over images, a line an (h, solver).
+    """Draw objective and duality gap against the iteration: median and quartiles over images for each h and solver.
 
-    The objective is shown as excess over the best value that any solver of the same h reached on the same image. An image
-    that stopped keeps its last value. It *stagnates* when the objective changed by less than 1e-6 over the last five
-    iterations although no gap within the tolerance certifies the optimum.
+    The objective is drawn as its excess over the best value that any solver with the same h reached on the same image.
+    An image that has stopped keeps its last value. An image has stagnated if its objective changed by less than 1e-6
+    (relative) over the last five iterations and its duality gap is not within the tolerance.
 
     Args:
-        traces: (h, solver) -> table "selection_trace"; a gap may be null where it was not computed.
-        tolerance: Relative duality gap that counts as converged.
+        traces: Table "selection_trace" by (h, solver); a gap is null if it was not computed.
+        tolerance: Relative duality gap up to which an image has converged.
 
     Returns:
-        The figure, and a row for each (h, solver, iteration): median and quartiles of excess and gap, with `tolerance` and the
-        shares of images `converged` and `stagnated` at the end and the median `last_iteration`.
+        The figure, and a table with one row per h, solver and iteration: median and quartiles of excess and gap, the
+        `tolerance`, the fractions of images `converged` and `stagnated` at the end, and the median `last_iteration`.
     """
     best = {h: _best(traces, h) for h in sorted({h for h, _ in traces})}
     colors = dict(zip(best, matplotlib.colormaps["viridis"](np.linspace(0.05, 0.8, len(best))), strict=True))
@@ -87,15 +88,19 @@ def plot_convergence(
 
 
 def stagnation_warnings(table: pd.DataFrame) -> list[str]:
-    """One sentence for each (h, solver) of the convergence table that left images without a certified optimum."""
+    """One sentence for each (h, solver) that did not converge on all images.
+
+    Args:
+        table: Table that `plot_convergence` returns.
+    """
     sentences = []
     for (h, solver), rows in table.groupby(["h", "solver"], sort=True):
         end = rows.iloc[-1]
         if end.converged < 1:
             sentences.append(
-                f"Selection with h = {h}, solver {solver}: {1 - end.converged:.0%} of {end.images:.0f} images ended without"
-                f" a duality gap within the tolerance, and {end.stagnated:.0%} stagnated (objective still over the last"
-                f" {WINDOW} iterations) after a median of {end.last_iteration:.0f} iterations."
+                f"Selection with h = {h}, solver {solver}: {1 - end.converged:.0%} of {end.images:.0f} images ended "
+                f"with a duality gap above the tolerance, and {end.stagnated:.0%} stagnated (objective unchanged over "
+                f"the last {WINDOW} iterations), after a median of {end.last_iteration:.0f} iterations."
             )
     return sentences
 
@@ -110,8 +115,8 @@ def _quartiles(trace: pd.DataFrame, best: pd.Series, tolerance: float) -> pd.Dat
     gap = trace.pivot(index="iteration", columns="image_id", values="gap").ffill()
     final_gap = gap.iloc[-1]
     tails = {image: values.dropna().tail(WINDOW + 1) for image, values in objective.items()}
-    still = np.array(
-        [abs(tail.iloc[0] - tail.iloc[-1]) < STILL * max(1.0, abs(tail.iloc[-1])) for tail in tails.values()]
+    unchanged = np.array(
+        [abs(tail.iloc[0] - tail.iloc[-1]) < MIN_CHANGE * max(1.0, abs(tail.iloc[-1])) for tail in tails.values()]
     )
     converged = (final_gap <= tolerance).to_numpy()
     excess = (objective.ffill() / best[objective.columns] - 1).clip(lower=FLOOR)
@@ -123,19 +128,21 @@ def _quartiles(trace: pd.DataFrame, best: pd.Series, tolerance: float) -> pd.Dat
         images=objective.shape[1],
         tolerance=tolerance,
         converged=converged.mean(),
-        stagnated=(still & ~converged).mean(),
+        stagnated=(unchanged & ~converged).mean(),
         last_iteration=trace.groupby("image_id").iteration.max().median(),
     )
 
 
-def _draw(axes: Axes, table: pd.DataFrame, quantity: str, color: np.ndarray, line: object, label: str) -> None:
-    at, middle = table.iteration, table[f"{quantity}_median"]
-    axes.fill_between(at, table[f"{quantity}_q1"], table[f"{quantity}_q3"], color=color, alpha=0.15, linewidth=0)
-    # a gap known only at the end is a point, not a line
-    marker = "o" if middle.notna().sum() == 1 else ""
-    axes.plot(at, middle, color=color, linestyle=line, marker=marker, label=label)
+def _draw(
+    axes: Axes, table: pd.DataFrame, quantity: str, color: np.ndarray, line_style: LineStyleType, label: str
+) -> None:
+    iteration, median = table.iteration, table[f"{quantity}_median"]
+    axes.fill_between(iteration, table[f"{quantity}_q1"], table[f"{quantity}_q3"], color=color, alpha=0.15, linewidth=0)
+    # the gap of the published solver is known after the last iteration only: a point, not a line
+    marker = "o" if median.notna().sum() == 1 else ""
+    axes.plot(iteration, median, color=color, linestyle=line_style, marker=marker, label=label)
     axes.set_xscale("symlog", linthresh=1)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_yscale("log")
-    axes.set_xlim(left=min(float(at.min()), 1.0))
+    axes.set_xlim(left=min(float(iteration.min()), 1.0))
     axes.grid(axis="y")

@@ -8,15 +8,15 @@ from iqadistill.figures.registry import FigureSpec
 from iqadistill.figures.students import plot_students
 
 FIGURE = FigureSpec(
-    title="Trained here, tested there",
+    title="Cross-dataset evaluation",
     caption=(
-        "SRCC and PLCC of students trained on all patches of one dataset and tested on every image of "
-        "another: median over the splits they were trained on and 95 % bootstrap interval over splits and "
-        "images; at the right the paired difference to the first student with its p, Holm-corrected over the "
-        "differences shown, which holds for these images, whatever the split trained on. Before PLCC, "
-        "predictions go through the logistic fitted on the training images of the dataset trained on."
+        "SRCC and PLCC of students trained on all patches of one dataset and tested on all images of another: "
+        "median over the training splits and 95 % bootstrap interval over splits and images; on the right, the "
+        "paired difference to the first student with its p, Holm-corrected over the differences shown. The test "
+        "is conditional on these test images. PLCC is computed after the logistic fitted on the training images "
+        "of the training dataset."
     ),
-    alt="Dot chart of SRCC and PLCC for each student on datasets it was not trained on.",
+    alt="Dot chart of SRCC and PLCC of each student on datasets other than its training dataset.",
     reads="metrics",
     rates="none",
     students="pixels",
@@ -24,8 +24,8 @@ FIGURE = FigureSpec(
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     experiment = inputs.experiment
     return plot_students(
-        inputs.crossed, inputs.comparisons, experiment.students, inputs.notes, tested_on=experiment.tested_on
+        inputs.cross_dataset, inputs.comparisons, experiment.students, inputs.notes, tested_on=experiment.tested_on
     )

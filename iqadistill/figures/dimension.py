@@ -1,4 +1,4 @@
-"""Accuracy against the target size h of residual selection."""
+"""Accuracy against the number h of target columns of residual selection."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Target size h",
     caption=(
-        "SRCC at keep {{ settings.keep_rate }} against the number h of eigenvectors that make the target of "
+        "SRCC at keep rate {{ settings.keep_rate }} against the number h of eigenvectors in the target of "
         "residual selection, with 95 % intervals over {{ study.evaluation.splits }} splits. Grey: random at "
         "the same rate; dashed: all patches."
     ),
@@ -46,7 +46,7 @@ FIGURE = FigureSpec(
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     experiment = inputs.experiment
     return plot_dimension(inputs.summary, inputs.comparisons, experiment.selectors, experiment.keep_rate, inputs.notes)
 
@@ -59,36 +59,42 @@ def plot_dimension(
     keep: float,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC against h at one keep rate, a panel a dataset x sampler x encoder.
+    """Draw SRCC against h at one keep rate, one panel per dataset, sampler and encoder.
 
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons".
-        settings: Selector -> its settings, with `n_components`.
-        keep: Keep rate shown.
-        notes: Dataset -> words that stand beside its name.
+        settings: Settings of each selector by its name, with `n_components`.
+        keep: Keep rate.
+        notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and a row for each h with its difference to random.
+        The figure, and a table with one row per h with its difference to random.
 
     Raises:
-        InputError: A selector has no `n_components`, or nothing was evaluated.
+        InputError: A selector has no `n_components`, or none of the selectors was evaluated.
     """
     notes = notes or {}
     rows = trained(summary)
     rows = rows[rows.metric == "srcc"]
     at_rate = rows[np.isclose(rows.keep, keep)]
     shown = by_setting(at_rate, settings, ["n_components"])
-    label, color, marker = selector_styles(["residual"])["residual"]
+    style = selector_styles(["residual"])["residual"]
     figure, grid = panel_grid(len(panels(shown)), 3.0, 2.8)
     for axes, panel in zip(grid, panels(shown), strict=True):
         line = in_panel(shown, panel)
         axes.grid(axis="y")
         random_band(axes, one(in_panel(at_rate, panel, selector=RANDOM)))
         all_patches_line(axes, one(in_panel(rows, panel, selector=ALL)))
-        reach = interval_bars(line)
         axes.errorbar(
-            line.n_components, line["median"], reach, color=color, marker=marker, capsize=2, elinewidth=1, label=label
+            line.n_components,
+            line["median"],
+            interval_bars(line),
+            color=style.color,
+            marker=style.marker,
+            capsize=2,
+            elinewidth=1,
+            label=style.label,
         )
         axes.set_xscale("log")
         axes.set_xticks(sorted(set(line.n_components)), [f"{h:g}" for h in sorted(set(line.n_components))])

@@ -1,4 +1,4 @@
-"""Sanity of residual selection: a patch and its exact copy are treated alike."""
+"""Sanity check of residual selection: a patch and its exact copy are treated equally."""
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from iqadistill.selection.registry import SELECTORS
 FIGURE = FigureSpec(
     title="Duplicated patches",
     caption=(
-        "Every patch of one image was given twice. A sound selection gives a patch and its copy the same "
-        "residual and neighbouring ranks: all points lie on the diagonal."
+        "Every patch of one image was duplicated. A sound selector gives a patch and its copy the same residual "
+        "and adjacent ranks, so that all points lie on the diagonal."
     ),
-    alt="Scatter charts of residual and rank of each patch against those of its copy.",
+    alt="Scatter plots of residual and rank of each patch against those of its copy.",
     reads="selections",
     rates="none",
     needs=("n_components",),
@@ -26,9 +26,9 @@ FIGURE = FigureSpec(
 
 
 def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
-    """Give the patches of the first image twice."""
+    """Rank the patches of the first image together with a copy of each."""
     (settings,) = inputs.selectors.values()
-    _, vectors = next(inputs.read_vectors(inputs.tables[0]))
+    _, vectors = next(inputs.read_embeddings(inputs.tables[0]))
     selector = SELECTORS.create(settings).create().fit(np.vstack([vectors, vectors]))
     rank = np.argsort(selector.ranking_)
     n = len(vectors)
@@ -39,16 +39,16 @@ def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
 def plot_duplicates(
     residual: np.ndarray, copy_residual: np.ndarray, rank: np.ndarray, copy_rank: np.ndarray
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw residual and rank of each patch against those of its copy, for an image whose patches were all duplicated.
+    """Draw residual and rank of each patch of an image against those of its copy.
 
     Args:
-        residual: Residuals of the originals, (n,).
-        copy_residual: Residuals of their copies, (n,).
-        rank: Ranks of the originals among all 2n patches, 0 kept first, (n,).
-        copy_rank: Ranks of the copies, (n,).
+        residual: Residuals (n,) of the originals.
+        copy_residual: Residuals (n,) of the copies.
+        rank: Ranks (n,) of the originals among all 2n patches; 0 is kept first.
+        copy_rank: Ranks (n,) of the copies.
 
     Returns:
-        The figure, and a row for each patch with the absolute differences.
+        The figure, and a table with one row per patch with the absolute differences.
     """
     table = pd.DataFrame(
         {
@@ -62,14 +62,17 @@ def plot_duplicates(
         }
     )
     figure = new_figure(7.4, 3.7)
-    color = selector_styles(["residual"])["residual"][1]
+    color = selector_styles(["residual"])["residual"].color
     pairs = [("residual", "copy_residual", ".2g"), ("rank", "copy_rank", ".0f")]
-    for axes, (name, copied, form) in zip(figure.subplots(1, 2), pairs, strict=True):
-        low, high = table[[name, copied]].to_numpy().min(), table[[name, copied]].to_numpy().max()
-        room = 0.05 * (high - low) or 1.0
-        axes.plot([low - room, high + room], [low - room, high + room], color=GREY, linewidth=1, zorder=0)
-        axes.plot(table[name], table[copied], linestyle="none", marker="o", markersize=4, color=color, alpha=0.6, mew=0)
-        axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), box_aspect=1)
+    for axes, (name, copy_name, number_format) in zip(figure.subplots(1, 2), pairs, strict=True):
+        low, high = table[[name, copy_name]].to_numpy().min(), table[[name, copy_name]].to_numpy().max()
+        margin = 0.05 * (high - low) or 1.0
+        limits = (low - margin, high + margin)
+        axes.plot(limits, limits, color=GREY, linewidth=1, zorder=0)
+        axes.plot(
+            table[name], table[copy_name], linestyle="none", marker="o", markersize=4, color=color, alpha=0.6, mew=0
+        )
+        axes.set(xlim=limits, ylim=limits, box_aspect=1)
         axes.set(xlabel=f"{name} of the original", ylabel=f"{name} of its copy")
-        axes.set_title(f"largest difference in {name}: {table[f'{name}_difference'].max():{form}}")
+        axes.set_title(f"largest difference in {name}: {table[f'{name}_difference'].max():{number_format}}")
     return figure, table

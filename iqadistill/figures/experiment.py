@@ -1,14 +1,15 @@
-"""An experiment as its figure takes it: every default and grid of the study written out."""
+"""An experiment as its figure receives it, with all defaults and grids of the study resolved."""
 
 from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from iqadistill.errors import InputError
 from iqadistill.settings import Settings
 
 
 class EmbeddingTable(NamedTuple):
-    """Names of what an embedding table is made of."""
+    """Names of the dataset, sampler and encoder behind an embedding table."""
 
     dataset: str
     sampler: str
@@ -16,27 +17,29 @@ class EmbeddingTable(NamedTuple):
 
 
 class Experiment(Settings):
-    """One experiment of a study; it is handed to the job that draws it as JSON."""
+    """One experiment of a study; the job that draws it receives it as JSON."""
 
-    name: str = Field(description="File name of the figure and table.")
-    figure: str = Field(description="What is drawn.")
-    tables: tuple[EmbeddingTable, ...] = Field(description="Embedding tables: dataset, sampler and encoder of each.")
+    name: str = Field(description="Name of the files of the figure and of its table.")
+    figure: str = Field(description="Name of the figure.")
+    tables: tuple[EmbeddingTable, ...] = Field(description="Dataset, sampler and encoder of each embedding table.")
     selectors: dict[str, dict[str, Any]] = Field(description="Settings of each selector by its name.")
     keep: tuple[float, ...] = Field(description="Keep rates.")
     students: tuple[str, ...] = Field(description="Names of the students.")
-    tested_on: tuple[str, ...] = Field(description="Datasets that deep students are tested on across datasets.")
+    tested_on: tuple[str, ...] = Field(description="Test datasets of a cross-dataset experiment.")
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Names of the datasets, each once."""
+        """Names of the datasets, without repeats."""
         return tuple(dict.fromkeys(table.dataset for table in self.tables))
 
     @property
     def keep_rate(self) -> float:
-        """The keep rate below 1 of a figure that shows one.
+        """The only keep rate below 1.
 
         Raises:
-            ValueError: There are several, of which the figure would drop all but one.
+            InputError: The experiment has none or several, so the figure would be empty or drop some without notice.
         """
-        (rate,) = [rate for rate in self.keep if rate < 1]
-        return rate
+        rates = [rate for rate in self.keep if rate < 1]
+        if len(rates) != 1:
+            raise InputError(f"experiment {self.name}: keep is {list(self.keep)}; give exactly one rate below 1.")
+        return rates[0]

@@ -1,34 +1,36 @@
-"""What figures read: tables of metrics, or the files behind an experiment on selections, read when asked for."""
+"""Inputs of figures: tables of metrics, or the files of an experiment on selections, read on demand."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from iqadistill.errors import InputError
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
-from iqadistill.figures.rows import cross_rows, experiment_rows
+from iqadistill.figures.rows import cross_dataset_rows, experiment_rows
 from iqadistill.tables import embedding_matrix, read_table
 
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """Tables of an experiment on metrics, narrowed to its rows.
+    """Tables of an experiment on metrics, restricted to its rows.
 
     Attributes:
         experiment: The experiment.
-        summary: Rows of table "summary" of students on the datasets they were trained on, and their controls.
-        crossed: Rows of table "summary" of students on other datasets.
+        summary: Rows of table "summary" of students tested on their training datasets, with the controls.
+        cross_dataset: Rows of table "summary" of students tested on other datasets.
         comparisons: Table "comparisons" of the study.
         costs: Table "costs" of the study.
-        histories: Rows of the tables "history", with the column dataset.
-        notes: Words beside the name of a dataset, e.g. that its scores are simulated.
-        ceilings: SRCC that the noise of a dataset's scores allows, where it is known.
+        histories: Rows of the tables "history", with a column `dataset`.
+        notes: Note of a dataset by its name, e.g. "simulated scores".
+        ceilings: Noise ceiling (SRCC) of a dataset by its name, where it is known.
     """
 
     experiment: Experiment
     summary: pd.DataFrame
-    crossed: pd.DataFrame
+    cross_dataset: pd.DataFrame
     comparisons: pd.DataFrame
     costs: pd.DataFrame
     histories: pd.DataFrame
@@ -37,15 +39,36 @@ class MetricInputs:
 
     @classmethod
     def of(
-        cls, experiment: Experiment, summary: pd.DataFrame, histories: pd.DataFrame, **tables: Any
+        cls,
+        experiment: Experiment,
+        *,
+        summary: pd.DataFrame,
+        comparisons: pd.DataFrame,
+        costs: pd.DataFrame,
+        histories: pd.DataFrame,
+        notes: Mapping[str, str],
+        ceilings: Mapping[str, float],
     ) -> "MetricInputs":
-        """Inputs from the tables of the whole study."""
+        """Inputs of an experiment from the tables of its study.
+
+        Args:
+            experiment: The experiment.
+            summary: Table "summary" of the study.
+            comparisons: Table "comparisons" of the study.
+            costs: Table "costs" of the study.
+            histories: Tables "history" of all students of the study.
+            notes: Note of each dataset.
+            ceilings: Noise ceiling of each dataset, where it is known.
+        """
         return cls(
             experiment=experiment,
             summary=experiment_rows(summary, experiment),
-            crossed=cross_rows(summary, experiment),
+            cross_dataset=cross_dataset_rows(summary, experiment),
+            comparisons=comparisons,
+            costs=costs,
             histories=experiment_rows(histories.assign(dataset=histories.train_dataset), experiment),
-            **tables,
+            notes=notes,
+            ceilings=ceilings,
         )
 
 
@@ -55,12 +78,15 @@ class SelectionInputs:
 
     Attributes:
         experiment: The experiment.
-        images: Files of the tables "images", one for each of the experiment's embedding tables, in order.
+        images: Files of the tables "images", one for each embedding table of the experiment, in the same order.
         patches: Files of the tables "patches", in the same order.
         embeddings: Files of the tables "embeddings", in the same order.
-        selections: Files of the tables "selection", one for each embedding table and selector, the selectors of the first
-            embedding table first.
-        traces: Files of the tables "selection_trace", in the same order.
+        selections: Files of the tables "selection", one for each embedding table and selector: all selectors of the
+            first embedding table, then those of the second, and so on.
+        traces: Files of the tables "selection_trace", in the same order as the selections.
+
+    Raises:
+        InputError: The number of files does not match the embedding tables and selectors of the experiment.
     """
 
     experiment: Experiment
@@ -70,6 +96,21 @@ class SelectionInputs:
     selections: Sequence[str]
     traces: Sequence[str]
 
+    def __post_init__(self) -> None:
+        tables, rankings = len(self.tables), len(self.tables) * len(self.selectors)
+        for name, files, expected in (
+            ("images", self.images, tables),
+            ("patches", self.patches, tables),
+            ("embeddings", self.embeddings, tables),
+            ("selections", self.selections, rankings),
+            ("traces", self.traces, rankings),
+        ):
+            if len(files) != expected:
+                raise InputError(
+                    f"experiment {self.experiment.name}: got {len(files)} files of {name}, expected {expected} "
+                    f"for {tables} embedding tables and {len(self.selectors)} selectors; give one for each."
+                )
+
     @property
     def tables(self) -> tuple[EmbeddingTable, ...]:
         """Embedding tables of the experiment."""
@@ -77,19 +118,19 @@ class SelectionInputs:
 
     @property
     def selectors(self) -> Mapping[str, Mapping[str, Any]]:
-        """Settings of the experiment's selectors by name."""
+        """Settings of each selector of the experiment by its name."""
         return self.experiment.selectors
 
     def read_images(self, table: EmbeddingTable) -> pd.DataFrame:
-        """Table "images" of a dataset."""
+        """Table "images" of the dataset of an embedding table."""
         return read_table(self.images[self.tables.index(table)], "images").to_pandas()
 
     def read_patches(self, table: EmbeddingTable) -> pd.DataFrame:
-        """Table "patches" of a dataset and sampler."""
+        """Table "patches" of the dataset and sampler of an embedding table."""
         return read_table(self.patches[self.tables.index(table)], "patches").to_pandas()
 
-    def read_vectors(self, table: EmbeddingTable) -> Iterator[tuple[str, Any]]:
-        """(image_id, embeddings (n, d)) of every image."""
+    def read_embeddings(self, table: EmbeddingTable) -> Iterator[tuple[str, np.ndarray]]:
+        """The image_id and embeddings (n, d) of every image."""
         rows = read_table(self.embeddings[self.tables.index(table)], "embeddings")
         matrix, image_ids = embedding_matrix(rows), rows["image_id"].to_pandas()
         for image_id, indices in image_ids.groupby(image_ids, sort=False).indices.items():

@@ -1,4 +1,4 @@
-"""Kept and dropped patches drawn on the image."""
+"""Kept and dropped patches, drawn on the image."""
 
 import itertools
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from iqadistill.selection.base import keep_count
 FIGURE = FigureSpec(
     title="Kept and dropped patches",
     caption=(
-        "Patches kept at rate {{ settings.keep_rate }} (yellow outline and centre) and dropped (faint white) "
-        "on the image. A viewport of a panorama bends towards the poles and may continue beyond the seam at "
-        "the other edge."
+        "Patches kept at keep rate {{ settings.keep_rate }} (yellow outline and centre) and dropped patches "
+        "(faint white). The outline of a viewport is curved near the poles of a panorama, and a viewport that "
+        "crosses the seam continues at the opposite edge."
     ),
     alt="Images with the outlines of kept and dropped patches for each selector.",
     reads="selections",
@@ -33,16 +33,16 @@ FIGURE = FigureSpec(
 
 KEPT = "#ffd400"
 DROPPED = "#ffffff"
-LONGER_SIDE = 600
-IMAGES = 3  # drawn at most
+LONGER_SIDE = 600  # largest longer side of a drawn image, in pixels
+MAX_IMAGES = 3
 
 
 def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw kept and dropped patches on a few images of different content."""
+    """Draw kept and dropped patches on up to three images of different content."""
     (table,) = inputs.tables
     images = inputs.read_images(table)
     shown = images[images.score.notna() & (images.status == "ok")].drop_duplicates("reference_id")
-    shown = shown.iloc[np.linspace(0, len(shown) - 1, min(IMAGES, len(shown)), dtype=int)]
+    shown = shown.iloc[np.linspace(0, len(shown) - 1, min(MAX_IMAGES, len(shown)), dtype=int)]
     patches = inputs.read_patches(table)
     patches = patches[patches.image_id.isin(shown.image_id)]
     selections = {name: inputs.read_selection(table, name) for name in inputs.selectors}
@@ -54,16 +54,17 @@ def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
 def plot_kept_patches(
     images: Mapping[str, np.ndarray], patches: pd.DataFrame, selections: Mapping[str, pd.DataFrame], keep: float
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw each image once a selector with its kept patches outlined and the dropped ones faint.
+    """Draw each image with its kept and dropped patches, one column per selector.
 
     Args:
-        images: image_id -> image (H, W, 3), uint8; two or three of them.
-        patches: Table "patches" with the patches of these images: crops where x and y are given, viewports elsewhere.
-        selections: Selector -> table "selection".
+        images: Images (H, W, 3), uint8, by image_id.
+        patches: Table "patches" of these images; rows with x and y are crops, all others viewports.
+        selections: Table "selection" of each selector by its name.
         keep: Keep rate.
 
     Returns:
-        The figure, and a row for each image x selector x patch with its place, rank, residual and whether it is `kept`.
+        The figure, and a table with one row per image, selector and patch: position, rank, residual, and whether the
+        patch is `kept`.
     """
     styles = selector_styles(selections)
     shapes = [image.shape[1] / image.shape[0] for image in images.values()]
@@ -71,17 +72,17 @@ def plot_kept_patches(
     figure = new_figure(0.3 + width * len(styles), 0.1 + sum(width / shape + 0.3 for shape in shapes))
     grid = figure.subplots(len(images), len(styles), squeeze=False, height_ratios=[1 / shape for shape in shapes])
     drawn = []
-    for line, (image_id, image) in zip(grid, images.items(), strict=True):
-        small = _shrunk(image)
-        for axes, (selector, (label, _, _)) in zip(line, styles.items(), strict=True):
+    for axes_row, (image_id, image) in zip(grid, images.items(), strict=True):
+        small = _downscaled(image)
+        for axes, (selector, style) in zip(axes_row, styles.items(), strict=True):
             rows = patches[patches.image_id == image_id].merge(
                 selections[selector][["patch_id", "rank", "residual"]], on="patch_id", validate="one_to_one"
             )
             rows["kept"] = rows["rank"] < keep_count(len(rows), keep)
             _draw(axes, small, image.shape, rows)
-            axes.set_title(f"{label}: {rows.kept.sum()} of {len(rows)} kept", fontsize=8.5)
+            axes.set_title(f"{style.label}: {rows.kept.sum()} of {len(rows)} kept", fontsize=8.5)
             drawn.append(rows.assign(selector=selector))
-        line[0].set_ylabel(image_id if len(image_id) <= 28 else f"...{image_id[-25:]}", fontsize=8)
+        axes_row[0].set_ylabel(image_id if len(image_id) <= 28 else f"...{image_id[-25:]}", fontsize=8)
     columns = ["image_id", "selector", "patch_id", "x", "y", "yaw", "pitch", "size", "rank", "residual", "kept"]
     return figure, pd.concat(drawn, ignore_index=True)[columns]
 
@@ -100,7 +101,16 @@ def _draw(axes: Axes, small: np.ndarray, shape: tuple[int, ...], rows: pd.DataFr
 
 
 def outline(patch: pd.Series, width: int, height: int) -> list[np.ndarray]:
-    """Outline of a patch in pixels: pieces (k, 2) of x, y, cut where the patch crosses the panorama's seam."""
+    """Outline of a patch on its image.
+
+    Args:
+        patch: Row of table "patches".
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    Returns:
+        Polylines (k, 2) of x and y in pixels: several if the patch crosses the seam of a panorama.
+    """
     if pd.isna(patch.x):
         yaw, pitch = (np.asarray(part) for part in viewport_outline(patch.yaw, patch.pitch, patch.fov, points=16))
         x, y = (yaw / (2 * np.pi) + 0.5) * width, (0.5 - pitch / np.pi) * height
@@ -114,15 +124,15 @@ def outline(patch: pd.Series, width: int, height: int) -> list[np.ndarray]:
 
 
 def _cut_at_seam(points: np.ndarray, width: int) -> list[np.ndarray]:
-    """Split a closed line wherever it jumps from one edge to the other, and lead both ends to their edge."""
+    """Split a closed polyline where it jumps from one edge to the other, and extend both ends to their edges."""
     pieces, piece = [], [points[0]]
     for before, after in itertools.pairwise(points):
         jump = after[0] - before[0]
         if abs(jump) > width / 2:
             edge = 0.0 if jump > 0 else float(width)
-            shifted = after[0] - np.sign(jump) * width
-            share = (edge - before[0]) / (shifted - before[0]) if shifted != before[0] else 0.0
-            crossing = before[1] + share * (after[1] - before[1])
+            unwrapped = after[0] - np.sign(jump) * width
+            fraction = (edge - before[0]) / (unwrapped - before[0]) if unwrapped != before[0] else 0.0
+            crossing = before[1] + fraction * (after[1] - before[1])
             pieces.append(np.array([*piece, (edge, crossing)]))
             piece = [np.array([width - edge, crossing])]
         piece.append(after)
@@ -135,8 +145,8 @@ def _centre(patch: pd.Series, width: int, height: int) -> tuple[float, float]:
     return (patch.x + patch["size"] / 2) % width, patch.y + patch["size"] / 2
 
 
-def _shrunk(image: np.ndarray) -> np.ndarray:
-    """The image at the size it is shown, so that the SVG stays small."""
+def _downscaled(image: np.ndarray) -> np.ndarray:
+    """The image at the drawn size, which keeps the SVG small."""
     scale = min(1.0, LONGER_SIDE / max(image.shape[:2]))
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""How far selectors choose the same patches."""
+"""Overlap of the patches that different selectors keep."""
 
 from collections.abc import Mapping
 
@@ -13,19 +13,20 @@ from iqadistill.figures.registry import FigureSpec
 from iqadistill.selection.base import keep_count
 
 FIGURE = FigureSpec(
-    title="Overlap of the choices",
+    title="Overlap of kept patches",
     caption=(
-        "Jaccard overlap of the patches two selectors keep at rate {{ settings.keep_rate }}, averaged over "
-        "images. The white line on the colour bar marks what two independent random choices share."
+        "Jaccard index of the patches that two selectors keep at keep rate {{ settings.keep_rate }}, averaged "
+        "over images. The white line on the colour bar is the expected value for two independent random "
+        "selections."
     ),
-    alt="Heat map of the overlap between every two selectors with the value written in each cell.",
+    alt="Heat map of the overlap of every pair of selectors, with the value in each cell.",
     reads="selections",
     rates="one",
 )
 
 
 def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw how far the choices of the selectors agree on the images of all embedding tables."""
+    """Draw the overlap of the selectors over the images of all embedding tables."""
     selections = {}
     for name in inputs.selectors:
         rows = [inputs.read_selection(table, name).assign(table="/".join(table)) for table in inputs.tables]
@@ -36,17 +37,17 @@ def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
 
 @styled
 def plot_overlap(selections: Mapping[str, pd.DataFrame], keep: float) -> tuple[Figure, pd.DataFrame]:
-    """Draw the Jaccard overlap of every two selectors' choices at one keep rate, averaged over images.
+    """Draw the Jaccard index of the patches that each pair of selectors keeps at one keep rate, averaged over images.
 
     Args:
-        selections: Selector -> table "selection" over the same patches.
+        selections: Table "selection" of each selector by its name, all over the same patches.
         keep: Keep rate.
 
     Returns:
-        The figure, and a row for each pair: mean and standard deviation of the overlap over images, and the mean that
-        two independent uniform choices of the same size would have (`expected`).
+        The figure, and a table with one row per pair: mean and standard deviation of the overlap over images, and the
+        mean that two independent uniform selections of the same size have (`expected`).
     """
-    chosen = {name: _chosen(frame, keep) for name, frame in selections.items()}
+    kept = {name: _kept_patches(selection, keep) for name, selection in selections.items()}
     styles = selector_styles(selections)
     names = list(styles)
     counts = next(iter(selections.values())).groupby("image_id").size()
@@ -54,11 +55,11 @@ def plot_overlap(selections: Mapping[str, pd.DataFrame], keep: float) -> tuple[F
     rows = []
     for first in names:
         for second in names:
-            shares = [_jaccard(chosen[first][image], chosen[second][image]) for image in counts.index]
-            rows.append((first, second, keep, np.mean(shares), np.std(shares), expected))
+            overlaps = [_jaccard(kept[first][image], kept[second][image]) for image in counts.index]
+            rows.append((first, second, keep, np.mean(overlaps), np.std(overlaps), expected))
     table = pd.DataFrame(rows, columns=["selector", "other_selector", "keep", "overlap", "overlap_std", "expected"])
     values = table.overlap.to_numpy().reshape(len(names), len(names))
-    labels = [styles[name][0] for name in names]
+    labels = [styles[name].label for name in names]
     figure = new_figure(2.6 + 0.62 * len(names), 1.9 + 0.52 * len(names))
     axes = figure.subplots()
     heat_map = axes.imshow(np.where(np.eye(len(names), dtype=bool), np.nan, values), cmap="cividis", vmin=0, vmax=1)
@@ -72,21 +73,22 @@ def plot_overlap(selections: Mapping[str, pd.DataFrame], keep: float) -> tuple[F
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(
-        f"Choices at keep {keep:g}, mean over {len(counts)} images\ntwo random choices overlap {expected:.2f}"
+        f"Kept patches at keep {keep:g}, mean over {len(counts)} images\ntwo random selections: {expected:.2f}"
     )
-    bar = figure.colorbar(heat_map, ax=axes, label="Jaccard overlap", shrink=0.85)
+    bar = figure.colorbar(heat_map, ax=axes, label="Jaccard index", shrink=0.85)
     bar.ax.axhline(expected, color="white", linewidth=2)
     bar.outline.set_visible(False)
     return figure, table
 
 
 def expected_overlap(patches: int, kept: int) -> float:
-    """Mean Jaccard overlap of two independent uniform choices of `kept` among `patches`."""
+    """Expected Jaccard index of two independent uniform selections of `kept` out of `patches` patches."""
     shared = np.arange(max(0, 2 * kept - patches), kept + 1)
     return float(np.sum(hypergeom.pmf(shared, patches, kept, kept) * shared / (2 * kept - shared)))
 
 
-def _chosen(selection: pd.DataFrame, keep: float) -> dict[str, set[int]]:
+def _kept_patches(selection: pd.DataFrame, keep: float) -> dict[str, set[int]]:
+    """Patch ids that are kept of each image."""
     return {
         image: set(rows.patch_id[rows["rank"] < keep_count(len(rows), keep)])
         for image, rows in selection.groupby("image_id")

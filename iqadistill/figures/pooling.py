@@ -1,4 +1,4 @@
-"""Encoders, or poolings of one encoder, side by side on all patches."""
+"""Encoders, or poolings of one encoder, compared on all patches."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
-from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, shared_legend, styled, titled
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, shared_legend, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
@@ -15,14 +15,11 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Pooling of the encoder",
     caption=(
-        "SRCC and PLCC on all patches with the last stage's average (gap) and with mean and standard "
-        "deviation of every stage (stages), 95 % intervals; at the right the paired difference to the first "
-        "encoder with its Holm-corrected p."
+        "SRCC and PLCC on all patches with average pooling of the last stage (gap) and with mean and standard "
+        "deviation of every stage (stages), with 95 % intervals; on the right, the paired difference to the "
+        "first encoder with its Holm-corrected p."
     ),
-    alt=(
-        "Dot chart of SRCC and PLCC for each encoder, dataset and sampler, with paired differences written at "
-        "the right."
-    ),
+    alt=("Dot chart of SRCC and PLCC for each encoder, dataset and sampler, with paired differences on the right."),
     reads="metrics",
     rates="none",
     one_student=True,
@@ -30,7 +27,7 @@ FIGURE = FigureSpec(
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     return plot_pooling(inputs.summary, inputs.comparisons, inputs.notes)
 
 
@@ -40,40 +37,42 @@ def plot_pooling(
     comparisons: pd.DataFrame,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC and PLCC of every encoder on all patches, a line a dataset x sampler, with the paired test's p.
+    """Draw SRCC and PLCC of every encoder on all patches, grouped by dataset and sampler, with paired differences.
 
     Args:
         summary: Table "summary".
-        comparisons: Table "comparisons"; pairs that differ in the encoder alone give the p values.
-        notes: Dataset -> words that stand beside its name.
+        comparisons: Table "comparisons"; pairs that differ only in the encoder give the differences and p values.
+        notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and a row for each dataset x sampler x encoder x metric with the difference to the first encoder.
+        The figure, and a table with one row per dataset, sampler, encoder and metric with the difference to the first
+        encoder.
 
     Raises:
-        InputError: No row belongs to a trained student.
+        InputError: There are no rows of a student tested on its training dataset.
     """
     notes = notes or {}
     rows = trained(summary)
     rows = rows[(rows.selector == ALL) & rows.metric.isin(["srcc", "plcc"])]
     encoders = list(dict.fromkeys(rows.encoder))
-    lines = list(rows[["dataset", "sampler"]].drop_duplicates().itertuples(index=False, name=None))
+    groups = list(rows[["dataset", "sampler"]].drop_duplicates().itertuples(index=False, name=None))
     table = _with_first_encoder_delta(rows, comparisons, encoders[0])
     step = 0.8 / len(encoders)
-    figure = new_figure(8.6, 1.2 + 0.21 * (0.8 + len(encoders)) * len(lines))
+    figure = new_figure(8.6, 1.2 + 0.21 * (0.8 + len(encoders)) * len(groups))
     for axes, metric in zip(figure.subplots(1, 2, sharey=True), ["srcc", "plcc"], strict=True):
         axes.grid(axis="x")
-        for place, (dataset, sampler) in enumerate(lines):
-            here = table[(table.dataset == dataset) & (table.sampler == sampler) & (table.metric == metric)]
-            for order, (_, row) in enumerate(here.iterrows()):
-                look = encoders.index(row.encoder)
-                at = place + (order - (len(here) - 1) / 2) * step
-                dot(axes, at, row, COLORS[look], MARKERS[look], row.encoder, upright=False)
+        for position, (dataset, sampler) in enumerate(groups):
+            group = table[(table.dataset == dataset) & (table.sampler == sampler) & (table.metric == metric)]
+            for order, (_, row) in enumerate(group.iterrows()):
+                index = encoders.index(row.encoder)
+                y = position + (order - (len(group) - 1) / 2) * step
+                dot(axes, y, row, COLORS[index], MARKERS[index], row.encoder, upright=False)
                 if np.isfinite(row.p_holm):
                     text = f"{row.delta_first:+.3f}, Holm {p_text(row.p_holm)}"
-                    axes.annotate(text, (1.02, at), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
-        axes.set_yticks(range(len(lines)), [f"{titled(dataset, notes)}\n{sampler}" for dataset, sampler in lines])
-        axes.set_ylim(len(lines) - 0.5, -0.5)
+                    axes.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+        labels = [f"{with_note(dataset, notes)}\n{sampler}" for dataset, sampler in groups]
+        axes.set_yticks(range(len(groups)), labels)
+        axes.set_ylim(len(groups) - 0.5, -0.5)
         axes.set_xlabel(f"{METRIC_LABELS[metric]}, all patches")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
@@ -82,7 +81,7 @@ def plot_pooling(
 
 
 def _with_first_encoder_delta(rows: pd.DataFrame, comparisons: pd.DataFrame, first: str) -> pd.DataFrame:
-    """Difference of each encoder to the first, whichever way round the pair was tested."""
+    """Rows with the difference of each encoder to the first, in whichever order the pair was tested."""
     key = [*PANEL, "metric"]
     pairs = comparisons[
         (comparisons.encoder != comparisons.other_encoder) & (comparisons.sampler == comparisons.other_sampler)

@@ -1,4 +1,4 @@
-"""Accuracy against keep rate."""
+"""Accuracy against the keep rate."""
 
 from collections.abc import Mapping
 
@@ -14,6 +14,7 @@ from iqadistill.figures.drawing.style import (
     GREY,
     INK,
     METRIC_LABELS,
+    SelectorStyle,
     draw_ceiling,
     new_figure,
     panel_title,
@@ -29,11 +30,11 @@ FIGURE = FigureSpec(
     title="Accuracy against keep rate",
     caption=(
         "SRCC and PLCC of the student against the fraction of patches it was trained on: median over {{ "
-        "study.evaluation.splits }} content-disjoint splits, bars the 95 % bootstrap interval over images and "
-        "splits. Grey band: random patches at the same rate; dashed line: all patches."
+        "study.evaluation.splits }} content-disjoint splits; error bars are 95 % bootstrap intervals over images "
+        "and splits. Grey band: random patches at the same rate; dashed line: all patches."
     ),
     alt=(
-        "Line charts of SRCC and PLCC against keep rate for every selector, with random as a grey band and "
+        "Line charts of SRCC and PLCC against the keep rate for every selector, with random as a grey band and "
         "all patches as a dashed line."
     ),
     reads="metrics",
@@ -46,7 +47,7 @@ COLUMNS = 3
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     return plot_rate_sweep(inputs.summary, inputs.comparisons, inputs.notes, inputs.ceilings)
 
 
@@ -57,22 +58,23 @@ def plot_rate_sweep(
     notes: Mapping[str, str] | None = None,
     ceilings: Mapping[str, float] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC and PLCC against the keep rate, a column a dataset x sampler x encoder.
+    """Draw SRCC and PLCC against the keep rate, one panel each per dataset, sampler and encoder.
 
-    Lines are medians over splits with 95 % bootstrap intervals, random the grey band, all patches the dashed line and the
-    point every selector reaches at keep 1.
+    Lines are medians over the splits with 95 % bootstrap intervals. Random is the grey band; all patches are the dashed
+    line and the point at keep 1 where all selectors end.
 
     Args:
-        summary: Table "summary" with the selectors of the sweep, `random` and `all`.
-        comparisons: Table "comparisons"; pairs against random at the same rate enter the returned table.
-        notes: Dataset -> words that stand beside its name.
-        ceilings: Dataset -> SRCC that noise in its scores allows.
+        summary: Table "summary" with the selectors, `random` and `all`.
+        comparisons: Table "comparisons"; the pairs against random at the same rate enter the returned table.
+        notes: Note of a dataset by its name.
+        ceilings: Noise ceiling (SRCC) of a dataset by its name.
 
     Returns:
-        The figure, and a row for each variant and metric: median, interval, difference to random with p and p_holm.
+        The figure, and a table with one row per variant and metric: median, interval, and difference to random with p
+        and p_holm.
 
     Raises:
-        InputError: No row belongs to a trained student.
+        InputError: There are no rows of a student tested on its training dataset.
     """
     notes, ceilings = notes or {}, ceilings or {}
     rows = trained(summary)
@@ -104,42 +106,49 @@ def plot_rate_sweep(
     return figure, table.sort_values([*PANEL, "metric", "selector", "keep"], kind="stable", ignore_index=True)
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, tuple[str, str, str]]) -> None:
+def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorStyle]) -> None:
     axes.grid(axis="y")
-    everything = one(rows, selector=ALL)
-    if everything is not None:
+    all_patches = one(rows, selector=ALL)
+    if all_patches is not None:
         axes.axhline(
-            everything["median"], color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2
+            all_patches["median"], color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2
         )
-    control = _with_end(rows[rows.selector == RANDOM], everything)
+    control = _extend_to_all(rows[rows.selector == RANDOM], all_patches)
     if not control.empty:
         axes.fill_between(control.keep, control.low, control.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
         axes.plot(
             control.keep, control["median"], color=GREY, linewidth=1.8, label="random (band: 95 % interval)", zorder=1
         )
-    dodge = (np.arange(len(styles)) - (len(styles) - 1) / 2) * 0.009  # intervals side by side, not on top of each other
+    dodge = (np.arange(len(styles)) - (len(styles) - 1) / 2) * 0.009  # keeps the intervals side by side
     for shift, (selector, (label, color, marker)) in zip(dodge, styles.items(), strict=True):
         line = rows[rows.selector == selector].sort_values("keep")
         if line.empty:
             continue
-        reach = interval_bars(line)
-        axes.errorbar(line.keep + shift, line["median"], reach, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
-        ended = _with_end(line, everything)
-        at = ended.keep + np.where(ended.keep < 1, shift, 0)
+        bars = interval_bars(line)
+        axes.errorbar(line.keep + shift, line["median"], bars, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
+        extended = _extend_to_all(line, all_patches)
+        keep = extended.keep + np.where(extended.keep < 1, shift, 0)
         axes.plot(
-            at, ended["median"], color=color, marker=marker, label=label, linewidth=1.3, markeredgewidth=0, zorder=3
+            keep,
+            extended["median"],
+            color=color,
+            marker=marker,
+            label=label,
+            linewidth=1.3,
+            markeredgewidth=0,
+            zorder=3,
         )
-    if everything is not None:
-        reach = interval_bars(everything)
-        axes.errorbar([1.0], [everything["median"]], reach, fmt="h", color=INK, elinewidth=1, markersize=5, zorder=4)
+    if all_patches is not None:
+        bars = interval_bars(all_patches)
+        axes.errorbar([1.0], [all_patches["median"]], bars, fmt="h", color=INK, elinewidth=1, markersize=5, zorder=4)
     axes.set_xlim(0.04, 1.04)
     axes.set_xticks(np.arange(0.2, 1.01, 0.2))
     axes.yaxis.set_major_locator(MaxNLocator(6))
 
 
-def _with_end(line: pd.DataFrame, everything: pd.Series | None) -> pd.DataFrame:
-    """A selector's line continued to keep 1, where it keeps what all others keep."""
+def _extend_to_all(line: pd.DataFrame, all_patches: pd.Series | None) -> pd.DataFrame:
+    """Rows of a selector by keep rate, extended to keep 1, where every selector keeps all patches."""
     line = line.sort_values("keep")
-    if everything is None or line.empty or (line.keep >= 1).any():
+    if all_patches is None or line.empty or (line.keep >= 1).any():
         return line
-    return pd.concat([line, everything.to_frame().T.astype(line.dtypes.to_dict())])
+    return pd.concat([line, all_patches.to_frame().T.astype(line.dtypes.to_dict())])

@@ -1,11 +1,11 @@
-"""Registry of figures: one file each, whose `FIGURE` says what it shows and needs, and whose `draw` draws it."""
+"""Registry of figures: one file each, with its needs (`FIGURE`) and its function `draw`."""
 
 import ast
 import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -16,38 +16,42 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from iqadistill.figures.inputs import MetricInputs, SelectionInputs
+
 
 class FigureSpec(Settings):
-    """What a figure shows and what it needs of its experiment."""
+    """What a figure shows and what its experiment must give."""
 
     title: str = Field(description="Heading in the report.")
-    caption: str = Field(description="Caption in the report; Jinja with study, settings and table.")
-    alt: str = Field(description="Alternative text of the image in the report; Jinja.")
+    caption: str = Field(description="Caption in the report; a Jinja template of study, settings and table.")
+    alt: str = Field(description="Alternative text of the image in the report; a Jinja template.")
     reads: Literal["metrics", "selections"] = Field(
-        description="metrics: students are trained for it; selections: rankings and patches alone."
+        description="metrics: results of trained students; selections: rankings and patches only."
     )
     rates: Literal["one", "many", "none"] = Field(
-        description="Keep rates that it shows; a figure on metrics that shows none compares students on all patches."
+        description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches."
     )
-    students: Literal["any", "pixels"] = Field("any", description="Students that it shows; pixels: deep ones only.")
-    one_student: bool = Field(False, description="Whether it shows a single student.")
+    students: Literal["any", "pixels"] = Field("any", description="Students in the figure; pixels: deep students only.")
+    one_student: bool = Field(False, description="Whether the figure shows a single student.")
     needs: tuple[str, ...] = Field(
-        (), description="Settings by which it tells selectors apart: each must have them, no two may agree in all."
+        (), description="Settings that distinguish the selectors: all must have them, no two may agree in all of them."
     )
-    ranks: bool = Field(False, description="Whether it ranks patches itself, with the experiment's selectors.")
-    most_selectors: int | None = Field(None, description="Selectors that it can show; default: any number.")
-    most_tables: int | None = Field(None, description="Embedding tables that it can show; default: any number.")
+    ranks: bool = Field(
+        False, description="Whether the figure ranks patches itself, with the selectors of the experiment."
+    )
+    most_selectors: int | None = Field(None, description="Largest number of selectors; default: any number.")
+    most_tables: int | None = Field(None, description="Largest number of embedding tables; default: any number.")
 
 
 class FigureRegistry(Mapping[str, FigureSpec]):
-    """The figures of a folder.
+    """The figures in a folder.
 
-    What a figure needs is read from the literal `FIGURE = FigureSpec(...)` in its file without importing it: the plotting library
-    would cost every start of the workflow half a second.
+    The needs of a figure are parsed from the literal `FIGURE = FigureSpec(...)` in its file. The file is not imported,
+    because importing the plotting library would delay every start of the workflow by half a second.
 
     Args:
-        package: The folder's package.
-        folder: The folder.
+        package: Dotted name of the package of the figures.
+        folder: Folder of that package.
     """
 
     def __init__(self, package: str, folder: Path):
@@ -77,8 +81,11 @@ class FigureRegistry(Mapping[str, FigureSpec]):
     def spec(self, name: str) -> FigureSpec:
         """What a figure shows and needs.
 
+        Args:
+            name: Name of the figure.
+
         Raises:
-            InputError: There is no such figure.
+            InputError: The figure is unknown; the message names the nearest one.
         """
         return self[name]
 
@@ -87,21 +94,21 @@ class FigureRegistry(Mapping[str, FigureSpec]):
         assert self[name]
         return f"{self.package}.{name}"
 
-    def draw(self, name: str, inputs: Any) -> "tuple[Figure, pd.DataFrame]":
+    def draw(self, name: str, inputs: "MetricInputs | SelectionInputs") -> "tuple[Figure, pd.DataFrame]":
         """Draw a figure.
 
         Args:
-            name: Its name.
-            inputs: `MetricInputs` or `SelectionInputs`, as its spec reads.
+            name: Name of the figure.
+            inputs: `MetricInputs` if the figure reads metrics, `SelectionInputs` if it reads selections.
 
         Returns:
-            The figure and the numbers it shows.
+            The figure and the table of the numbers in it.
         """
         return importlib.import_module(self.module(name)).draw(inputs)
 
 
 def _read_spec(file: Path) -> FigureSpec | None:
-    """The literal `FIGURE` of a file; None where there is none."""
+    """The literal `FIGURE` of a file, or None if the file has none."""
     text = file.read_text(encoding="utf-8")
     if "\nFIGURE = FigureSpec(" not in text:
         return None

@@ -1,7 +1,7 @@
-"""The rows of a study's tables that one experiment shows."""
+"""Rows of a study's tables that belong to one experiment."""
 
 import json
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ def experiment_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows of an experiment's embedding tables, selectors, keep rates and students, with their controls.
 
     Args:
-        rows: Any table with the variant columns and `dataset`.
+        rows: A table with the variant columns and `dataset`.
         experiment: The experiment.
     """
     tables = pd.DataFrame(experiment.tables, columns=PANEL)
@@ -25,12 +25,12 @@ def experiment_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     return pd.concat([trained, controls], ignore_index=True)
 
 
-def cross_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """Rows of an experiment's students on datasets they were not trained on.
+def cross_dataset_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """Rows of an experiment's students tested on datasets other than their training dataset.
 
     Args:
-        rows: Any table with the variant columns and `dataset`.
-        experiment: The experiment; students were trained on its embedding tables and tested on `tested_on`.
+        rows: A table with the variant columns and `dataset`.
+        experiment: The experiment; its students are trained on its embedding tables and tested on `tested_on`.
     """
     tables = pd.DataFrame(experiment.tables, columns=["train_dataset", "sampler", "encoder"])
     rows = rows.merge(tables, on=["train_dataset", "sampler", "encoder"])
@@ -38,15 +38,15 @@ def cross_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
 
 
 def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """Patches and seconds of each variant.
+    """Numbers of training patches and times of each variant.
 
     Args:
-        histories: Table "history" of the training jobs with `dataset`.
+        histories: Table "history" of the training jobs with a column `dataset`.
         costs: Table "costs"; its column `wildcards` holds the names of each job as JSON.
 
     Returns:
-        A row a variant: dataset, sampler, encoder, selector, keep, `patches` and `train_seconds` (mean over splits),
-        `select_seconds` (ranking every image once; none for all patches).
+        One row per variant: dataset, sampler, encoder, selector, keep, `patches` and `train_seconds` (means over the
+        splits), and `select_seconds` (time to rank every image once; 0 for all patches).
     """
     key = [*PANEL, "selector", "keep"]
     runs = histories.groupby([*key, "split"], as_index=False).agg(
@@ -61,49 +61,52 @@ def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame
 
 
 def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """Work, size, training time and memory of each deep student on all patches.
+    """FLOPs, parameters, training time and memory of each deep student on all patches.
 
     Args:
-        histories: Table "history" of the training jobs with `dataset`.
+        histories: Table "history" of the training jobs with a column `dataset`.
         costs: Table "costs"; its column `wildcards` holds the names of each job as JSON.
 
     Returns:
-        A row a student: dataset, sampler, encoder, student, `gigaflops` (a patch), `millions` (of parameters), `minutes` (of
-        training, mean over splits; a training that was killed and went on counts whole), `teacher_minutes` (its teachers' jobs,
-        also where others share them), `total_minutes`, `gigabytes` (of 1e9 bytes: the most that its training or that of a teacher
-        held on a card, or in a process where no card was granted).
+        One row per student: dataset, sampler, encoder, student, `gigaflops` (per patch), `millions` (of parameters),
+        `minutes` (training time, mean over the splits, including the epochs before a resume), `teacher_minutes`
+        (training time of its teachers, even if other students share them), `total_minutes`, and `gigabytes` (1e9 bytes:
+        peak memory of its training or that of a teacher, on the GPU or, for a job without a GPU, of the process).
     """
     key = [*PANEL, "student"]
-    weighed = _jobs(costs, "train_student", [*PANEL, "selector", "student"])
-    weighed = weighed[weighed.selector == ALL].assign(
+    trainings = _jobs_with_memory(costs, "train_student", [*PANEL, "selector", "student"])
+    trainings = trainings[trainings.selector == ALL].assign(
         gigaflops=lambda jobs: jobs.flops / 1e9, millions=lambda jobs: jobs.parameters / 1e6
     )
     runs = histories[histories.selector == ALL].groupby([*key, "teacher", "split"], as_index=False).seconds.sum()
-    teachers = _jobs(costs, "pretrain_teacher", ["dataset", "sampler", "teacher", "split"])
-    taught = [_taught(run, teachers) for run in runs.itertuples()]
+    pretrainings = _jobs_with_memory(costs, "pretrain_teacher", ["dataset", "sampler", "teacher", "split"])
+    teachers = [
+        _teacher_jobs(pretrainings, run.teacher.split("+"), run.dataset, run.sampler, str(run.split))
+        for run in runs.itertuples()
+    ]
     runs = runs.assign(
         minutes=runs.seconds / 60,
-        teacher_minutes=[jobs.seconds.sum() / 60 for jobs in taught],
-        teacher_memory=[jobs.memory.max() for jobs in taught],
+        teacher_minutes=[jobs.seconds.sum() / 60 for jobs in teachers],
+        teacher_memory=[jobs.memory.max() for jobs in teachers],
     )
-    spent = runs.groupby(key, as_index=False).agg(
+    times = runs.groupby(key, as_index=False).agg(
         minutes=("minutes", "mean"),
         teacher_minutes=("teacher_minutes", "mean"),
         teacher_memory=("teacher_memory", "max"),
     )
-    sizes = weighed.groupby(key, as_index=False).agg(
+    sizes = trainings.groupby(key, as_index=False).agg(
         gigaflops=("gigaflops", "mean"), millions=("millions", "mean"), memory=("memory", "max")
     )
-    found = sizes.merge(spent, on=key)
-    found = found.assign(
-        total_minutes=found.minutes + found.teacher_minutes,
-        gigabytes=found[["memory", "teacher_memory"]].max(axis=1) / 1e9,
+    students = sizes.merge(times, on=key)
+    students = students.assign(
+        total_minutes=students.minutes + students.teacher_minutes,
+        gigabytes=students[["memory", "teacher_memory"]].max(axis=1) / 1e9,
     )
-    return found.drop(columns=["memory", "teacher_memory"])
+    return students.drop(columns=["memory", "teacher_memory"])
 
 
-def _jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
-    """Costs of a rule's jobs with some of their names as columns, and the memory that each held."""
+def _jobs_with_memory(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
+    """Costs of a rule's jobs with some of their names as columns, and their peak memory in bytes."""
     jobs = _named_jobs(costs, rule, names)
     return jobs.assign(memory=jobs.max_vram.fillna(jobs.max_rss))
 
@@ -114,13 +117,20 @@ def _named_jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFram
     return jobs.join(pd.DataFrame([json.loads(text) for text in jobs.wildcards], columns=names, index=jobs.index))
 
 
-def _taught(run: Any, teachers: pd.DataFrame) -> pd.DataFrame:
-    """The jobs of the teachers of one student's training."""
-    here = (teachers.dataset == run.dataset) & (teachers.sampler == run.sampler) & (teachers.split == str(run.split))
-    elsewhere = teachers.split == "all"  # on all images of another dataset, maybe by a sampler of its own
-    taken = here & False
-    for name in filter(None, run.teacher.split("+")):
-        own = teachers.teacher == name
-        found = (own & here, own & elsewhere & (teachers.sampler == run.sampler), own & elsewhere)
-        taken |= next((jobs for jobs in found if jobs.any()), own & here)
-    return teachers[taken]
+def _teacher_jobs(
+    pretrainings: pd.DataFrame, teachers: Iterable[str], dataset: str, sampler: str, split: str
+) -> pd.DataFrame:
+    """Pretraining jobs of the teachers of one run.
+
+    A teacher was pretrained on the split of the run or, where there is no such job, on all images ("all") of another
+    dataset, possibly with another sampler.
+    """
+    same_sampler = pretrainings.sampler == sampler
+    same_split = (pretrainings.dataset == dataset) & same_sampler & (pretrainings.split == split)
+    all_images = pretrainings.split == "all"
+    used = same_split & False
+    for name in filter(None, teachers):
+        jobs = pretrainings.teacher == name
+        candidates = (jobs & same_split, jobs & all_images & same_sampler, jobs & all_images)
+        used |= next((rows for rows in candidates if rows.any()), jobs & same_split)
+    return pretrainings[used]

@@ -1,4 +1,4 @@
-"""Samplers crossed with the distances behind residual selection."""
+"""Samplers combined with the distances of residual selection."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from iqadistill.figures.drawing.dots import all_patches_line, dot, random_band
-from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, shared_legend, styled, titled
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, shared_legend, styled, with_note
 from iqadistill.figures.drawing.variants import (
     ALL,
     PANEL,
@@ -25,19 +25,19 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Samplers and distances",
     caption=(
-        "Median SRCC and its 95 % interval at keep {{ settings.keep_rate }} for every sampler and every "
-        "distance behind the similarity matrix of residual selection. Grey: random at the same rate; dashed: "
-        "all patches of that sampler."
+        "Median SRCC and its 95 % interval at keep rate {{ settings.keep_rate }} for every sampler and every "
+        "distance in the similarity matrix of residual selection. Grey: random at the same rate; dashed: all "
+        "patches of that sampler."
     ),
-    alt=("Dot chart of SRCC for each sampler, one dot with interval for each distance, beside random and all patches."),
+    alt="Dot chart of SRCC for each sampler: a dot with its interval for each distance, random and all patches.",
     reads="metrics",
     rates="one",
     one_student=True,
     needs=("metric", "gamma"),
 )
 
-# colour of each distance, and its marker for either kernel width gamma
-COLOURS = {"euclidean": "#d55e00", "manhattan": "#0072b2", "mahalanobis": "#009e73"}
+# colour of each distance, and its marker for each kernel width gamma
+COLORS = {"euclidean": "#d55e00", "manhattan": "#0072b2", "mahalanobis": "#009e73"}
 MARKERS = {
     "published": {"euclidean": "o", "manhattan": "s", "mahalanobis": "^"},
     "scale_free": {"euclidean": "P", "manhattan": "X", "mahalanobis": "v"},
@@ -45,7 +45,7 @@ MARKERS = {
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     experiment = inputs.experiment
     return plot_sampler_metric(
         inputs.summary, inputs.comparisons, experiment.selectors, experiment.keep_rate, inputs.notes
@@ -60,22 +60,22 @@ def plot_sampler_metric(
     keep: float,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC for each sampler, distance and kernel width at one keep rate, a panel for each dataset x encoder.
+    """Draw SRCC for each sampler, distance and kernel width at one keep rate, one panel per dataset and encoder.
 
     Each sampler has its own grey band (random at the same rate) and dashed line (all patches).
 
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons".
-        settings: Selector -> its settings, with `metric` and `gamma`.
-        keep: Keep rate shown.
-        notes: Dataset -> words that stand beside its name.
+        settings: Settings of each selector by its name, with `metric` and `gamma`.
+        keep: Keep rate.
+        notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and a row for each sampler x distance x gamma with its difference to random.
+        The figure, and a table with one row per sampler, distance and gamma with its difference to random.
 
     Raises:
-        InputError: A selector has no `metric` or `gamma`, or nothing was evaluated.
+        InputError: A selector has no `metric` or `gamma`, or none of the selectors was evaluated.
     """
     notes = notes or {}
     rows = trained(summary)
@@ -83,8 +83,8 @@ def plot_sampler_metric(
     at_rate = rows[np.isclose(rows.keep, keep)]
     shown = by_setting(at_rate.rename(columns={"metric": "score"}), settings, ["metric", "gamma"])
     pairs = list(shown[["dataset", "encoder"]].drop_duplicates().itertuples(index=False, name=None))
-    given = set(zip(shown.metric, shown.gamma, strict=True))
-    kinds = [(distance, gamma) for distance in COLOURS for gamma in MARKERS if (distance, gamma) in given]
+    present = set(zip(shown.metric, shown.gamma, strict=True))
+    kinds = [(distance, gamma) for distance in COLORS for gamma in MARKERS if (distance, gamma) in present]
     several_gammas = len({gamma for _, gamma in kinds}) > 1
     markers = MARKERS if several_gammas else dict.fromkeys(MARKERS, MARKERS["published"])
     step = min(0.22, 0.8 / len(kinds))
@@ -95,8 +95,8 @@ def plot_sampler_metric(
     for axes, (dataset, encoder) in zip(grid, pairs, strict=True):
         axes.grid(axis="y")
         names = samplers[dataset, encoder]
-        for place, sampler in enumerate(names):
-            panel, span = (dataset, sampler, encoder), (place - 0.42, place + 0.42)
+        for position, sampler in enumerate(names):
+            panel, span = (dataset, sampler, encoder), (position - 0.42, position + 0.42)
             random_band(axes, one(in_panel(at_rate, panel, selector=RANDOM)), span)
             all_patches_line(axes, one(in_panel(rows, panel, selector=ALL)), span)
             for order, (distance, gamma) in enumerate(kinds):
@@ -104,12 +104,12 @@ def plot_sampler_metric(
                 if row is not None:
                     shift = (order - (len(kinds) - 1) / 2) * step
                     label = f"{distance} distance" + (f", gamma {gamma.replace('_', '-')}" if several_gammas else "")
-                    dot(axes, place + shift, row, COLOURS[distance], markers[gamma][distance], label=label)
+                    dot(axes, position + shift, row, COLORS[distance], markers[gamma][distance], label=label)
         axes.set_xticks(range(len(names)), names)
         axes.set_xlim(-0.6, len(names) - 0.4)
         axes.set_xlabel("sampler")
         axes.set_ylabel(f"{METRIC_LABELS['srcc']} at keep {keep:g}")
-        axes.set_title(f"{titled(dataset, notes)}\nencoder {encoder}")
+        axes.set_title(f"{with_note(dataset, notes)}\nencoder {encoder}")
     shared_legend(figure, columns=3)
     table = with_random_delta(shown.rename(columns={"metric": "distance", "score": "metric"}), comparisons)
     return figure, table.sort_values([*PANEL, "distance", "gamma"], kind="stable", ignore_index=True)

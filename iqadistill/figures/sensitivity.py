@@ -1,4 +1,4 @@
-"""Accuracy over the two sparsity weights alpha and beta."""
+"""Accuracy against the two sparsity weights alpha and beta of residual selection."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,22 +16,22 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Sensitivity to alpha and beta",
     caption=(
-        "Median SRCC at keep {{ settings.keep_rate }} over the two sparsity weights of residual selection. "
-        "The colour scale spans at least 0.02, so that differences below the width of the intervals do not "
+        "Median SRCC at keep rate {{ settings.keep_rate }} against the two sparsity weights of residual "
+        "selection. The colour scale spans at least 0.02, so that differences smaller than the intervals do not "
         "look large."
     ),
-    alt="Heat map of SRCC over alpha and beta with the value written in each cell.",
+    alt="Heat map of SRCC against alpha and beta, with the value in each cell.",
     reads="metrics",
     rates="one",
     one_student=True,
     needs=("alpha", "beta"),
 )
 
-NARROWEST = 0.02  # colour span in SRCC below which differences would only look large
+MIN_RANGE = 0.02  # smallest range of SRCC on the colour scale, so that small differences do not look large
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     experiment = inputs.experiment
     return plot_sensitivity(
         inputs.summary, inputs.comparisons, experiment.selectors, experiment.keep_rate, inputs.notes
@@ -46,21 +46,21 @@ def plot_sensitivity(
     keep: float,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC over alpha x beta at one keep rate, a heat map a dataset x sampler x encoder.
+    """Draw SRCC against alpha and beta at one keep rate, one heat map per dataset, sampler and encoder.
 
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons".
-        settings: Selector -> its settings, with `alpha` and `beta`.
-        keep: Keep rate shown.
-        notes: Dataset -> words that stand beside its name.
+        settings: Settings of each selector by its name, with `alpha` and `beta`.
+        keep: Keep rate.
+        notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and a row for each cell: median, interval, distance to the panel's best cell (`below_best`) and
-        difference to random.
+        The figure, and a table with one row per cell: median, interval, difference to the best cell of the panel
+        (`below_best`), and difference to random.
 
     Raises:
-        InputError: A selector has no `alpha` or `beta`, or nothing was evaluated.
+        InputError: A selector has no `alpha` or `beta`, or none of the selectors was evaluated.
     """
     notes = notes or {}
     rows = trained(summary)
@@ -71,7 +71,7 @@ def plot_sensitivity(
         cells = in_panel(shown, panel).pivot(index="beta", columns="alpha", values="median")
         values = cells.to_numpy()
         spread = float(np.nanmax(values) - np.nanmin(values))
-        middle, half = float(np.nanmax(values) + np.nanmin(values)) / 2, max(spread, NARROWEST) / 2
+        middle, half = float(np.nanmax(values) + np.nanmin(values)) / 2, max(spread, MIN_RANGE) / 2
         heat_map = axes.imshow(
             values, origin="lower", cmap="cividis", vmin=middle - half, vmax=middle + half, aspect="auto"
         )

@@ -1,4 +1,4 @@
-"""What the accuracy of deep students costs."""
+"""Accuracy of deep students against their cost."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,15 +16,14 @@ from iqadistill.figures.rows import student_costs
 FIGURE = FigureSpec(
     title="Accuracy against cost",
     caption=(
-        "Median SRCC with its 95 % interval of every deep student trained on all patches, against the work of "
-        "scoring one patch (a multiply-add counts as two operations), its parameters at scoring, the time a "
-        "split's training took, its teachers' included, and the most memory that it or a teacher's training "
-        "held, of the graphics card where one was used and else of the process, all on the machine that made "
-        "this report."
+        "Median SRCC with its 95 % interval of every deep student trained on all patches, against the FLOPs of "
+        "scoring one patch (a multiply-add counts as two), its parameters at scoring, its training time per split "
+        "including that of its teachers, and the peak memory of its training or that of a teacher: GPU memory "
+        "if a GPU was used, otherwise memory of the process. All on the machine that made this report."
     ),
     alt=(
-        "Scatter charts of SRCC against operations, parameters, training minutes and memory, one dot with "
-        "interval for each student."
+        "Scatter plots of SRCC against FLOPs, parameters, training time and memory: a dot with its interval for "
+        "each student."
     ),
     reads="metrics",
     rates="none",
@@ -32,15 +31,15 @@ FIGURE = FigureSpec(
 )
 
 AXES = {
-    "gigaflops": "GFLOP a patch, scoring",
-    "millions": "million parameters, scoring",
-    "total_minutes": "minutes of training a split",
-    "gigabytes": "peak memory of training, GB",
+    "gigaflops": "GFLOPs per patch (scoring)",
+    "millions": "million parameters (scoring)",
+    "total_minutes": "training minutes per split",
+    "gigabytes": "peak training memory (GB)",
 }
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     costs = student_costs(inputs.histories, inputs.costs)
     return plot_student_cost(inputs.summary, costs, inputs.experiment.students, inputs.notes)
 
@@ -49,16 +48,18 @@ def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
 def plot_student_cost(
     summary: pd.DataFrame, costs: pd.DataFrame, students: Sequence[str], notes: Mapping[str, str] | None = None
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw SRCC against work, size, training time and memory of every deep student on all patches; a row a dataset x sampler x encoder.
+    """Draw SRCC against FLOPs, parameters, training time and memory of every deep student on all patches.
+
+    The figure has one row of panels per dataset, sampler and encoder.
 
     Args:
         summary: Table "summary".
-        costs: A row a student: dataset, sampler, encoder, student, and the columns of `AXES`.
-        students: Names, in the order of the legend; those without costs are left out.
-        notes: Dataset -> words that stand beside its name.
+        costs: One row per student with dataset, sampler, encoder, student, and the columns in `AXES`.
+        students: Names of the students in the order of the legend; those without costs are omitted.
+        notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and the summary's rows with their costs.
+        The figure, and the rows of the summary with their costs.
 
     Raises:
         InputError: No student has costs.
@@ -68,30 +69,31 @@ def plot_student_cost(
     rows = rows[(rows.selector == ALL) & (rows.metric == "srcc") & rows.student.isin(students)]
     table = rows.merge(costs, on=[*PANEL, "student"]).reset_index(drop=True)
     if table.empty:
-        raise InputError("costs: none belongs to a deep student of this experiment; name one under students.")
+        raise InputError("costs: no deep student among the students of this experiment; add one.")
     names = [name for name in students if name in set(table.student)]
     shown = panels(table)
-    reach = table[list(AXES)].max()
+    largest = table[list(AXES)].max()
     figure = new_figure(12.6, 0.5 + 0.18 * len(names) + 2.7 * len(shown))
-    for line, panel in zip(figure.subplots(len(shown), len(AXES), squeeze=False, sharey="row"), shown, strict=True):
-        for axes, (column, label) in zip(line, AXES.items(), strict=True):
-            for place, name in enumerate(names):
-                here = in_panel(table, panel, student=name)
-                look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place // len(COLORS) % len(MARKERS)]}
-                aside = 0.012 * (place - (len(names) - 1) / 2) * reach[column]  # students of one cost stay apart
+    grid = figure.subplots(len(shown), len(AXES), squeeze=False, sharey="row")
+    for axes_row, panel in zip(grid, shown, strict=True):
+        for axes, (column, label) in zip(axes_row, AXES.items(), strict=True):
+            for position, name in enumerate(names):
+                row = in_panel(table, panel, student=name)
+                shift = 0.012 * (position - (len(names) - 1) / 2) * largest[column]  # keeps equal costs apart
                 axes.errorbar(
-                    here[column] + aside,
-                    here["median"],
-                    interval_bars(here),
+                    row[column] + shift,
+                    row["median"],
+                    interval_bars(row),
+                    color=COLORS[position % len(COLORS)],
+                    marker=MARKERS[position // len(COLORS) % len(MARKERS)],
                     linestyle="none",
                     capsize=2,
                     label=name,
-                    **look,
                 )
             axes.set(xlabel=label)
-            axes.set_xlim(0, 1.12 * reach[column])
+            axes.set_xlim(0, 1.12 * largest[column])
             axes.grid()
-        line[0].set(ylabel=METRIC_LABELS["srcc"])
-        line[0].set_title(panel_title(panel, notes), loc="left")
+        axes_row[0].set(ylabel=METRIC_LABELS["srcc"])
+        axes_row[0].set_title(panel_title(panel, notes), loc="left")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure, table

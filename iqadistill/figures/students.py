@@ -1,4 +1,4 @@
-"""Students side by side, or variants of one student: the figure of every ablation."""
+"""Students, or variants of one student in an ablation, compared on all patches."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from iqadistill.evaluation.paired import holm
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
-from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, styled, titled
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
@@ -16,21 +16,21 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Students compared",
     caption=(
-        "SRCC and PLCC of every student trained on all patches, median and 95 % interval over its splits; at "
-        "the right the paired difference to the first student on the splits both have, with its p, "
-        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, no evidence."
+        "SRCC and PLCC of every student trained on all patches, median and 95 % interval over its splits; on the "
+        "right, the paired difference to the first student on the splits that both have, with its p, "
+        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence."
     ),
-    alt=("Dot chart of SRCC and PLCC for each student, with paired differences to the first written at the right."),
+    alt="Dot chart of SRCC and PLCC for each student, with paired differences to the first on the right.",
     reads="metrics",
     rates="none",
 )
 
 BLOCK = ["train_dataset", *PANEL]
-EVIDENCE = 5  # splits; fewer are an illustration
+MIN_SPLITS = 5  # fewer are labelled an illustration
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
-    """Draw the experiment."""
+    """Draw the figure of an experiment."""
     return plot_students(inputs.summary, inputs.comparisons, inputs.experiment.students, inputs.notes)
 
 
@@ -44,80 +44,82 @@ def plot_students(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC of every student on all patches, with its paired difference to the first.
 
-    A block of dots is a dataset x sampler x encoder, or, where `tested_on` names datasets, one they were trained on x one of these.
+    Dots are grouped in blocks by dataset, sampler and encoder, and with `tested_on` also by training dataset.
 
     Args:
         summary: Table "summary".
         comparisons: Table "comparisons"; family "students" gives differences and p values.
-        students: Names, from top to bottom; the first is what the others are compared with.
-        notes: Dataset -> words that stand beside its name.
-        tested_on: Other datasets than that of training; none for the training dataset's own test images.
+        students: Names of the students from top to bottom; the others are compared with the first.
+        notes: Note of a dataset by its name.
+        tested_on: Test datasets other than the training dataset; if empty, the test images of the training dataset.
 
     Returns:
-        The figure, and a row for each block x student x metric with the difference to the first student.
+        The figure, and a table with one row per block, student and metric with the difference to the first student.
 
     Raises:
-        InputError: No row belongs to a trained student.
+        InputError: There are no rows of a student tested on its training dataset.
     """
     notes = notes or {}
     rows = summary[summary.train_dataset != summary.dataset] if tested_on else trained(summary)
     rows = rows[(rows.selector == ALL) & rows.metric.isin(["srcc", "plcc"]) & rows.student.isin(students)]
-    table = rows.merge(_against(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
+    table = rows.merge(_difference_to_first(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
     table["p_holm"] = table.groupby([*BLOCK, "metric"]).p.transform(_holm)
-    order = {name: place for place, name in enumerate(students)}
+    order = {name: position for position, name in enumerate(students)}
     table = table.assign(order=table.student.map(order)).sort_values([*BLOCK, "order"], kind="stable")
     blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
     heights = [table[(table[BLOCK] == list(block)).all(axis=1)].student.nunique() + 1.0 for block in blocks]
     figure = new_figure(9.6, 0.6 + sum(0.27 * height + 0.42 for height in heights))
     grid = figure.subplots(len(blocks), 2, sharey="row", squeeze=False, height_ratios=heights)
-    for line, block in zip(grid, blocks, strict=True):
-        here = table[(table[BLOCK] == list(block)).all(axis=1)]
-        names = list(dict.fromkeys(here.student))
-        for axes, metric in zip(line, ["srcc", "plcc"], strict=True):
+    for axes_row, block in zip(grid, blocks, strict=True):
+        in_block = table[(table[BLOCK] == list(block)).all(axis=1)]
+        names = list(dict.fromkeys(in_block.student))
+        for axes, metric in zip(axes_row, ["srcc", "plcc"], strict=True):
             axes.grid(axis="x")
-            for _, row in here[here.metric == metric].iterrows():
-                place, look = names.index(row.student), order[row.student]
-                dot(axes, place, row, COLORS[look % len(COLORS)], MARKERS[look % len(MARKERS)], upright=False)
+            for _, row in in_block[in_block.metric == metric].iterrows():
+                y, index = names.index(row.student), order[row.student]
+                dot(axes, y, row, COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)], upright=False)
                 if np.isfinite(row.delta_first):
                     axes.annotate(
-                        _difference(row), (1.02, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center"
+                        _difference_text(row), (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center"
                     )
             axes.set_ylim(len(names) - 0.4, -0.6)
             axes.set_xlabel(METRIC_LABELS[metric])
             axes.spines["left"].set_visible(False)
             axes.tick_params(axis="y", length=0)
-        ticks = [_label(name, here) for name in names]
-        line[0].set_yticks(range(len(names)), ticks)
-        learnt, dataset, sampler, _ = block
-        title = f"{titled(dataset, notes)}, {sampler}" + (f", trained on {titled(learnt, notes)}" if tested_on else "")
-        line[0].set_title(title, loc="left", fontweight="bold", fontsize=9.5)
+        axes_row[0].set_yticks(range(len(names)), [_label(name, in_block) for name in names])
+        train_dataset, dataset, sampler, _ = block
+        title = f"{with_note(dataset, notes)}, {sampler}"
+        if tested_on:
+            title += f", trained on {with_note(train_dataset, notes)}"
+        axes_row[0].set_title(title, loc="left", fontweight="bold", fontsize=9.5)
     return figure, table.drop(columns="order").reset_index(drop=True)
 
 
 def _holm(p: pd.Series) -> pd.Series:
-    """Corrected within the differences that are shown; the first student has none."""
+    """p values corrected over the differences in the figure; that of the first student is NaN."""
     return pd.Series(holm(p.dropna()), index=p.dropna().index).reindex(p.index)
 
 
 def _label(student: str, rows: pd.DataFrame) -> str:
+    """Tick label of a student, with its number of splits if others in the block have more."""
     splits = int(rows[rows.student == student].splits.max())
-    if splits < EVIDENCE:
+    if splits < MIN_SPLITS:
         return f"{student}\n(illustration: {splits} splits)"
     return student if splits == rows.splits.max() else f"{student}\n({splits} splits)"
 
 
-def _difference(row: pd.Series) -> str:
-    tested = f", Holm {p_text(row.p_holm)}" if np.isfinite(row.p_holm) else ""
-    return f"{row.delta_first:+.3f}{tested}"
+def _difference_text(row: pd.Series) -> str:
+    p = f", Holm {p_text(row.p_holm)}" if np.isfinite(row.p_holm) else ""
+    return f"{row.delta_first:+.3f}{p}"
 
 
-def _against(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:
-    """Difference of each student to the first, whichever way round the pair was tested."""
+def _difference_to_first(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:
+    """Difference of each student to the first, in whichever order the pair was tested."""
     pairs = comparisons[comparisons.family == "students"]
     key = [*BLOCK, "student", "metric"]
     columns = [*key, "delta", "low", "high", "p"]
     forward = pairs[pairs.other_student == first][columns]
     backward = pairs[pairs.student == first].drop(columns="student").rename(columns={"other_student": "student"})
     backward = backward[columns].assign(delta=-backward.delta, low=-backward.high, high=-backward.low)
-    found = pd.concat([forward, backward]).drop_duplicates(key)
-    return found.rename(columns={"delta": "delta_first", "low": "delta_low", "high": "delta_high"})
+    both = pd.concat([forward, backward]).drop_duplicates(key)
+    return both.rename(columns={"delta": "delta_first", "low": "delta_low", "high": "delta_high"})

@@ -1,1 +1,1 @@
-"""The report: its page, its sentences, its tables."""
+"""The report of a study: its page, its findings as sentences, and its tables."""

@@ -1,4 +1,4 @@
-"""What the statistics say, in plain sentences computed from the tables."""
+"""Findings: sentences computed from the paired comparisons and the summary."""
 
 import numpy as np
 import pandas as pd
@@ -6,90 +6,112 @@ import pandas as pd
 from iqadistill.figures.drawing.style import METRIC_LABELS, p_text
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, RANDOM, against_random
 
-LEVEL = 0.05
-FEW_SPLITS = 10
-_CELL = ["sampler", "encoder", "selector", "student"]
+LEVEL = 0.05  # significance level of the Holm-corrected p values
+FEW_SPLITS = 10  # with fewer splits, the report warns of weak tests
+_NAMES = ["sampler", "encoder", "selector", "student"]
 
 
-def verdict(row: pd.Series) -> str:
+def comparison_sentence(row: pd.Series) -> str:
     """One paired comparison as a sentence.
 
-    Example: at keep 0.4 residual minus random = +0.004 [-0.006, 0.013] SRCC, p_holm 0.61: no difference detected
+    Args:
+        row: Row of table "comparisons".
+
+    Returns:
+        For example "at keep 0.4 residual minus random = +0.004 [-0.006, 0.013] SRCC, p_holm 0.61: no difference
+        detected".
     """
-    ours, other = _differing(row)
+    first, second = _side_names(row)
     rate = f"at keep {row.keep:g} " if np.isclose(row.keep, row.other_keep) and row.keep < 1 else ""
     numbers = f"{row.delta:+.3f} [{row.low:.3f}, {row.high:.3f}] {METRIC_LABELS[row.metric]}"
     if not np.isfinite(row.p_holm):
-        return f"{rate}{ours} minus {other} = {numbers}: too few splits for a test"
+        return f"{rate}{first} minus {second} = {numbers}: too few splits for a test"
     corrected = p_text(row.p_holm).replace("p = ", "p_holm ").replace("p < ", "p_holm < ")
-    return f"{rate}{ours} minus {other} = {numbers}, {corrected}: {outcome(row)}"
+    return f"{rate}{first} minus {second} = {numbers}, {corrected}: {outcome(row)}"
 
 
 def outcome(row: pd.Series) -> str:
-    """`better`, `worse` or `no difference detected`; RMSE is better when lower."""
+    """Outcome of a paired comparison: "better", "worse" or "no difference detected"; a lower RMSE is better."""
     if not row.p_holm < LEVEL:
         return "no difference detected"
     return "better" if (row.delta > 0) != (row.metric == "rmse") else "worse"
 
 
 def random_headlines(comparisons: pd.DataFrame) -> list[str]:
-    """For each dataset, how many of all selectors and keep rates differ from random at the same rate, in SRCC."""
+    """One sentence per dataset: how often the SRCC of a selector differs from that of random at the same keep rate.
+
+    Args:
+        comparisons: Table "comparisons".
+    """
     pairs = against_random(comparisons)
     sentences = []
     for dataset, rows in pairs[pairs.metric == "srcc"].groupby("dataset", sort=False):
         outcomes = [outcome(row) for _, row in rows.iterrows()]
         sentences.append(
-            f"{dataset}: {len(rows)} comparisons of a selector with random patches at the same keep rate;"
-            f" better in {outcomes.count('better')}, worse in {outcomes.count('worse')}, no difference detected in"
-            f" {outcomes.count('no difference detected')}."
+            f"{dataset}: {len(rows)} comparisons of selectors with random patches at the same keep rate: "
+            f"better in {outcomes.count('better')}, worse in {outcomes.count('worse')}, no difference detected in "
+            f"{outcomes.count('no difference detected')}."
         )
     return sentences
 
 
-def judged_against_random(rows: pd.DataFrame) -> str:
-    """How one selector's SRCC fared against random, over its keep rates (rows of one selector, paired with random)."""
+def compared_with_random(rows: pd.DataFrame) -> str:
+    """SRCC of one selector compared with random over its keep rates, in words.
+
+    Args:
+        rows: Rows of table "comparisons" that pair the selector with random at the same keep rates.
+    """
     better = rows[(rows.p_holm < LEVEL) & (rows.delta > 0)]
     worse = rows[(rows.p_holm < LEVEL) & (rows.delta < 0)]
     differences = f"differences {rows.delta.min():+.3f} to {rows.delta.max():+.3f}"
     if better.empty and worse.empty:
         return f"no difference detected at any of {len(rows)} keep rates ({differences})"
-    found = [f"{word} at keep {_rates(cells)}" for word, cells in [("better", better), ("worse", worse)] if len(cells)]
-    return f"{' and '.join(found)}, of {len(rows)} keep rates ({differences})"
+    parts = [f"{word} at keep {_rates(pairs)}" for word, pairs in [("better", better), ("worse", worse)] if len(pairs)]
+    return f"{' and '.join(parts)}, of {len(rows)} keep rates ({differences})"
 
 
-def judged_against_all(rows: pd.DataFrame) -> str:
-    """From which keep rate upwards one selector's SRCC was not detectably below all patches (rows of one selector)."""
+def compared_with_all_patches(rows: pd.DataFrame) -> str:
+    """Keep rates from which on the SRCC of one selector is not detectably worse than that of all patches, in words.
+
+    Args:
+        rows: Rows of table "comparisons" that pair the selector with all patches.
+    """
     worse = rows[(rows.p_holm < LEVEL) & (rows.delta < 0)]
-    enough = rows[rows.keep > worse.keep.max()] if len(worse) else rows
-    if enough.empty:
-        return "worse at every keep rate tested"
-    least = enough.loc[enough.keep.idxmin()]
-    return f"not detectably worse from keep {least.keep:g} on ({least.delta:+.3f} [{least.low:.3f}, {least.high:.3f}] there)"
+    not_worse = rows[rows.keep > worse.keep.max()] if len(worse) else rows
+    if not_worse.empty:
+        return "worse at the highest keep rate tested"
+    lowest = not_worse.loc[not_worse.keep.idxmin()]
+    difference = f"{lowest.delta:+.3f} [{lowest.low:.3f}, {lowest.high:.3f}]"
+    return f"not detectably worse at keep {lowest.keep:g} and above (difference at {lowest.keep:g}: {difference})"
 
 
 def caveats(summary: pd.DataFrame) -> list[str]:
-    """Warnings that follow from the tables: few splits, controls that are missing."""
+    """Warnings about few splits and missing controls.
+
+    Args:
+        summary: Table "summary".
+    """
     sentences = []
     for dataset, rows in summary[summary.dataset == summary.train_dataset].groupby("dataset", sort=False):
         by_splits = dict(list(rows[rows.student != LABEL_ONLY].groupby("splits")))
         for splits, students in sorted(by_splits.items(), reverse=True):
             names = " and ".join(dict.fromkeys(students.student))
             if splits == 1:
-                sentences.append(f"{dataset}: {names} on a single split, an illustration that supports no claim.")
+                sentences.append(f"{dataset}: {names} on a single split, which is an illustration, not evidence.")
             elif splits < FEW_SPLITS:
                 sentences.append(
-                    f"{dataset}: {names} on {splits} splits, fewer than {FEW_SPLITS}; intervals and tests are weak."
+                    f"{dataset}: {names} on {splits} splits, fewer than {FEW_SPLITS}: the tests have little power."
                 )
         if LABEL_ONLY not in set(rows.student):
             sentences.append(f"{dataset}: no distortion labels, so the label-only control is missing.")
         if RANDOM not in set(rows.selector):
-            sentences.append(f"{dataset}: random selection was not run, so no selector can be judged.")
+            sentences.append(f"{dataset}: random selection was not evaluated, so the selectors have no baseline.")
     return sentences
 
 
-def _differing(row: pd.Series) -> tuple[str, str]:
-    """Names of both sides by what differs; the keep rate only where the two differ in it."""
-    named = [name for name in _CELL if row[name] != row[f"other_{name}"]]
+def _side_names(row: pd.Series) -> tuple[str, str]:
+    """Names of both variants of a pair, made of the columns in which they differ."""
+    named = [name for name in _NAMES if row[name] != row[f"other_{name}"]]
     same_rate = np.isclose(row.keep, row.other_keep)
 
     def side(prefix: str) -> str:
@@ -106,5 +128,5 @@ def _differing(row: pd.Series) -> tuple[str, str]:
     return side(""), side("other_")
 
 
-def _rates(cells: pd.DataFrame) -> str:
-    return ", ".join(f"{keep:g}" for keep in sorted(cells.keep))
+def _rates(pairs: pd.DataFrame) -> str:
+    return ", ".join(f"{keep:g}" for keep in sorted(pairs.keep))

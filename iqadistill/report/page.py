@@ -1,4 +1,4 @@
-"""The report: one self-contained page that opens from disk."""
+"""The report: one self-contained HTML page that opens from disk."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from iqadistill.errors import InputError
-from iqadistill.figures.drawing.saving import with_ending
+from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.registry import FIGURES
 from iqadistill.report.findings import caveats, random_headlines
 from iqadistill.report.tables import (
@@ -29,12 +29,22 @@ from iqadistill.report.tables import (
 from iqadistill.tables import read_metadata, write_atomically
 
 TEMPLATE = "report.html.j2"
-SHOWN = 0.55  # screen pixels for a pixel of the 200 dpi PNG: letters come out at the size of the text around
+SCALE = 0.55  # CSS pixels per pixel of the 200 dpi PNG, so that text in figures has the size of the text around them
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What the report says about a dataset; `scores` is the remark of its images table, `ceiling` an SRCC."""
+    """Facts about a dataset in the report.
+
+    Attributes:
+        name: Name of the dataset.
+        images: Number of scored images.
+        contents: Number of contents of the scored images.
+        unscored: Number of images without a score.
+        quarantined: Number of quarantined images.
+        scores: Description of the scores from the metadata of its table "images".
+        ceiling: Noise ceiling (SRCC), if it is known.
+    """
 
     name: str
     images: int
@@ -46,7 +56,7 @@ class DatasetFacts:
 
     @property
     def simulated(self) -> bool:
-        """Whether its scores were drawn, not given by people."""
+        """Whether the scores are simulated, not given by people."""
         return self.scores.startswith("simulated")
 
 
@@ -56,11 +66,11 @@ class ReportFigure:
 
     Attributes:
         name: Name of the experiment.
-        kind: Name of the figure, whose caption is shown.
+        kind: Name of the figure in the registry, which gives title and caption.
         figure_stem: Path of its images without suffix.
-        table_stem: Path of its table without suffix.
-        datasets: Datasets that it shows.
-        settings: What the caption may quote, e.g. `keep_rate`.
+        table_stem: Path of its tables without suffix.
+        datasets: Names of the datasets in the figure.
+        settings: Values for the caption, e.g. `keep_rate`.
     """
 
     name: str
@@ -68,25 +78,25 @@ class ReportFigure:
     figure_stem: Path
     table_stem: Path
     datasets: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that goes on the page.
+    """Contents of the page.
 
     Attributes:
-        title: Headline.
+        title: Title of the page.
         study: Configuration of the study.
-        datasets: Facts about its datasets.
-        figures: Its figures.
+        datasets: Facts about the datasets of the study.
+        figures: Figures of the study.
         summary: Table "summary".
         comparisons: Table "comparisons".
         costs: Table "costs".
-        published: What `published_for` gives for its datasets.
-        provenance: Seed, commit and versions.
+        published: Published results on its datasets, from `published_for`.
+        provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
-        warnings: Further sentences to be read with care.
+        warnings: Sentences for the list of caveats, besides those about splits and controls.
     """
 
     title: str
@@ -102,35 +112,58 @@ class Report:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure as the template needs it.
+
+    Attributes:
+        name: Name of the experiment.
+        title: Heading.
+        caption: Rendered caption.
+        alt: Alternative text of the image.
+        width: Width of the image in CSS pixels.
+        png: The image, base64-encoded PNG.
+        links: Relative paths of its files by format.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    width: int
+    png: str
+    links: Mapping[str, str]
+
+
 def dataset_facts(images: pa.Table) -> DatasetFacts:
-    """Counts and remarks of an images table.
+    """Facts about a dataset.
 
     Args:
-        images: Table "images" with its file metadata: `scores` and `noise_ceiling` where they are simulated.
+        images: Table "images" with its file metadata: `scores`, and `noise_ceiling` if the scores are simulated.
     """
     facts = read_metadata(images)
-    sound = pc.equal(images["status"], "ok")
-    scored = images.filter(pc.and_(sound, pc.is_valid(images["score"])))
+    ok = pc.equal(images["status"], "ok")
+    scored = images.filter(pc.and_(ok, pc.is_valid(images["score"])))
     return DatasetFacts(
         name=images["dataset"][0].as_py(),
         images=len(scored),
         contents=len(scored["reference_id"].unique()),
-        unscored=pc.sum(sound).as_py() - len(scored),
-        quarantined=len(images) - pc.sum(sound).as_py(),
+        unscored=pc.sum(ok).as_py() - len(scored),
+        quarantined=len(images) - pc.sum(ok).as_py(),
         scores=facts.get("scores", ""),
         ceiling=float(facts["noise_ceiling"]) if "noise_ceiling" in facts else None,
     )
 
 
 def render_report(report: Report, output: Path) -> None:
-    """Write the page; figures are embedded, their SVG, CSV and Parquet linked by relative path.
+    """Write the page with embedded figures and relative links to their SVG, PNG, CSV and Parquet files.
 
     Args:
-        report: What the page shows.
-        output: Target, usually report/index.html beside figures/ and tables/.
+        report: Contents of the page.
+        output: Target file, usually report/index.html beside figures/ and tables/.
 
     Raises:
-        InputError: A figure or its table is missing.
+        InputError: The image or table of a figure is missing.
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_package_text),
@@ -151,36 +184,42 @@ def render_report(report: Report, output: Path) -> None:
         costs=cost_table(report.costs),
         study=yaml.safe_dump(dict(report.study), sort_keys=False, allow_unicode=True, width=110),
     )
-    write_atomically(output, lambda temporary: temporary.write_text(page, encoding="utf-8"))
+
+    def write(path: Path) -> None:
+        path.write_text(page, encoding="utf-8")
+
+    write_atomically(output, write)
 
 
 def _package_text(name: str) -> str:
     return files("iqadistill.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _page_figure(figure: ReportFigure, report: Report, folder: Path) -> dict[str, str]:
+def _page_figure(figure: ReportFigure, report: Report, folder: Path) -> PageFigure:
     spec = FIGURES.spec(figure.kind)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    image, numbers = with_ending(figure.figure_stem, "png"), with_ending(figure.table_stem, "parquet")
+    image, numbers = with_suffix(figure.figure_stem, "png"), with_suffix(figure.table_stem, "parquet")
     for path in (image, numbers):
         if not path.is_file():
-            raise InputError(f"{path}: no such file; run the plot stage that draws {figure.name}.")
+            raise InputError(f"{path}: file not found; run the plot stage of the experiment {figure.name}.")
     table = pd.read_parquet(numbers)
     context = {"study": report.study, "settings": figure.settings, "table": table}
     caption, alt = (environment.from_string(text).render(context).strip() for text in (spec.caption, spec.alt))
     simulated = [facts.name for facts in report.datasets if facts.simulated and facts.name in figure.datasets]
     if simulated:
         caption += f" The scores of {' and '.join(simulated)} are simulated."
-    links = {"SVG": with_ending(figure.figure_stem, "svg"), "PNG": image} | {
-        ending.upper() if ending == "csv" else "Parquet": with_ending(figure.table_stem, ending)
-        for ending in ("csv", "parquet")
+    files_by_format = {
+        "SVG": with_suffix(figure.figure_stem, "svg"),
+        "PNG": image,
+        "CSV": with_suffix(figure.table_stem, "csv"),
+        "Parquet": numbers,
     }
-    return {
-        "name": figure.name,
-        "title": spec.title if figure.name == figure.kind else f"{spec.title} ({figure.name})",
-        "caption": caption,
-        "alt": alt,
-        "width": round(Image.open(image).width * SHOWN),
-        "png": base64.b64encode(image.read_bytes()).decode("ascii"),
-        "links": {label: Path(os.path.relpath(path, folder)).as_posix() for label, path in links.items()},
-    }
+    return PageFigure(
+        name=figure.name,
+        title=spec.title if figure.name == figure.kind else f"{spec.title} ({figure.name})",
+        caption=caption,
+        alt=alt,
+        width=round(Image.open(image).width * SCALE),
+        png=base64.b64encode(image.read_bytes()).decode("ascii"),
+        links={label: Path(os.path.relpath(path, folder)).as_posix() for label, path in files_by_format.items()},
+    )

@@ -1,4 +1,4 @@
-"""Numbers that others published, each with its source and protocol."""
+"""Published results of other methods, each with its source and protocol."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,15 +9,15 @@ TABLE = Path(__file__).with_name("published.csv")
 
 
 def published_for(datasets: Iterable[str]) -> pd.DataFrame:
-    """Published SRCC and PLCC on these datasets.
+    """Published SRCC and PLCC on the given datasets.
 
-    Only numbers read in a primary source are kept: a paper's own table or abstract, or its authors' README.
+    All numbers come from primary sources: the tables or abstract of a paper, or the README of its authors' code.
 
     Args:
-        datasets: Registry names such as cviq.
+        datasets: Registry names of datasets, e.g. cviq.
 
     Returns:
-        Columns dataset, method, metric (srcc or plcc), value, source, protocol.
+        Table with the columns dataset, method, metric (srcc or plcc), value, source and protocol.
     """
     rows = pd.read_csv(TABLE)
     return rows[rows.dataset.isin(list(datasets))].reset_index(drop=True)

@@ -1,1 +1,1 @@
-"""What figures share: style, dots, rows of tables, files."""
+"""Code that several figures share: style, panels, dots with intervals, patch maps, saving."""

@@ -1,4 +1,4 @@
-"""The dot with its interval, and the grey band behind it."""
+"""Dots with intervals, the grey band of random selection and the dashed line of all patches."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,15 @@ from matplotlib.axes import Axes
 
 from iqadistill.figures.drawing.style import BAND, GREY, INK
 
-# of dots that stand for anything but selectors
+# colours and markers of everything but selectors, whose settings define theirs
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 
 def interval_bars(rows: pd.DataFrame | pd.Series) -> np.ndarray:
-    """Lengths (2, n) of the bars below and above the medians of n rows.
+    """Lengths (2, n) of the error bars below and above the medians of n rows.
 
-    A bootstrap interval over very few splits need not hold the median; the bar on that side is then left out.
+    A bootstrap interval over very few splits may not contain the median; the bar on that side then has length 0.
     """
     bars = np.vstack([rows["median"] - rows["low"], rows["high"] - rows["median"]])
     return bars.clip(min=0)
@@ -23,17 +23,41 @@ def interval_bars(rows: pd.DataFrame | pd.Series) -> np.ndarray:
 def dot(
     axes: Axes, position: float, row: pd.Series, color: str, marker: str, label: str = "", upright: bool = True
 ) -> None:
-    """Draw a median with its 95 % interval at a categorical position, along y (upright) or along x."""
-    reach = interval_bars(row)
-    style = {"color": color, "marker": marker, "linestyle": "none", "elinewidth": 1.2, "capsize": 2, "label": label}
-    if upright:
-        axes.errorbar([position], [row["median"]], yerr=reach, **style)
-    else:
-        axes.errorbar([row["median"]], [position], xerr=reach, **style)
+    """Draw a median with its 95 % interval.
+
+    Args:
+        axes: Axes to draw on.
+        position: Position on the categorical axis.
+        row: Row with median, low and high.
+        color: Colour of dot and error bar.
+        marker: Marker of the dot, one of matplotlib's.
+        label: Label in the legend; none if empty.
+        upright: Whether the values lie along y; along x otherwise.
+    """
+    bars = interval_bars(row)
+    x, y = ([position], [row["median"]]) if upright else ([row["median"]], [position])
+    axes.errorbar(
+        x,
+        y,
+        xerr=None if upright else bars,
+        yerr=bars if upright else None,
+        color=color,
+        marker=marker,
+        linestyle="none",
+        elinewidth=1.2,
+        capsize=2,
+        label=label,
+    )
 
 
 def random_band(axes: Axes, row: pd.Series | None, span: tuple[float, float] | None = None) -> None:
-    """Grey band of random's interval with its median, across the axes or over `span` of x (data units)."""
+    """Draw the interval of random selection as a grey band with its median as a line.
+
+    Args:
+        axes: Axes to draw on.
+        row: Row of random selection; nothing is drawn if it is None.
+        span: Limits of the band along x, in data units; the full width if None.
+    """
     if row is None:
         return
     label = "random (band: 95 % interval)"
@@ -46,11 +70,11 @@ def random_band(axes: Axes, row: pd.Series | None, span: tuple[float, float] | N
 
 
 def all_patches_line(axes: Axes, row: pd.Series | None, span: tuple[float, float] | None = None) -> None:
-    """Dashed line at the median of all patches."""
+    """Draw the median of all patches as a dashed line; the arguments are those of `random_band`."""
     if row is None:
         return
-    style = {"color": INK, "linestyle": (0, (5, 3)), "linewidth": 1.1, "label": "all patches", "zorder": 2}
     if span is None:
-        axes.axhline(row["median"], **style)
+        line = axes.axhline(row["median"])
     else:
-        axes.plot(span, np.full(2, row["median"]), **style)
+        (line,) = axes.plot(span, np.full(2, row["median"]))
+    line.set(color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2)

@@ -1,4 +1,4 @@
-"""The scores of an image's patches, drawn on the image."""
+"""Map of the predicted quality of an image's patches, drawn on the image."""
 
 from pathlib import Path
 
@@ -16,39 +16,39 @@ from iqadistill.figures.kept_patches import outline
 from iqadistill.tables import write_atomically
 
 PALETTE = "viridis"
-LONGER_SIDE = 1200  # pixels of the image as drawn
-CELLS = 500  # on the image's longer side; in each, overlapping patches are averaged
-NARROWEST = 0.05  # qualities that the palette spans at least, lest noise look like a finding
-OUTLINED = 40  # patches up to which outlines are clear; of more they fade
+LONGER_SIDE = 1200  # largest longer side of the drawn image, in pixels
+CELLS = 500  # cells along the longer side; overlapping patches are averaged in each
+MIN_RANGE = 0.05  # smallest range of quality on the colour scale, so that noise does not look like a difference
+OPAQUE_OUTLINES = 40  # largest number of patches with opaque outlines; the outlines of more are translucent
 
 
 @styled
 def plot_patch_map(image: np.ndarray, patches: pd.DataFrame, title: str, label: str = "quality of patches") -> Figure:
-    """Draw each patch's quality in colour at its place, overlapping ones averaged; where no patch looks the image stays grey.
+    """Draw the quality of each patch in colour on the image; overlapping patches are averaged, the rest stays grey.
 
     Args:
-        image: (H, W, 3), uint8.
-        patches: Table "patches" of the image with the column quality.
-        title: Above the image.
-        label: Of the colour bar.
+        image: Image (H, W, 3), uint8.
+        patches: Table "patches" of the image with a column `quality`.
+        title: Title of the figure.
+        label: Label of the colour bar.
     """
     height, width = image.shape[:2]
     middle = (patches.quality.min() + patches.quality.max()) / 2
-    reach = max(np.ptp(patches.quality), NARROWEST) / 2
-    colors = ScalarMappable(Normalize(middle - reach, middle + reach), PALETTE)
+    half_range = max(np.ptp(patches.quality), MIN_RANGE) / 2
+    colors = ScalarMappable(Normalize(middle - half_range, middle + half_range), PALETTE)
 
-    shown = min(7.0, 6.0 * width / height)
-    figure = new_figure(shown + 1.0, shown * height / width + 0.4)
+    inches = min(7.0, 6.0 * width / height)
+    figure = new_figure(inches + 1.0, inches * height / width + 0.4)
     axes, extent = figure.subplots(), (0, width, height, 0)
     axes.imshow(_grey(image), extent=extent, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
     mean = mean_cover(patches, width, height, CELLS)
     heat = colors.to_rgba(np.nan_to_num(mean), alpha=np.where(np.isnan(mean), 0.0, 0.5))
     axes.imshow(heat, extent=extent, interpolation="nearest")
 
-    drawn = [(piece, patch.quality) for _, patch in patches.iterrows() for piece in outline(patch, width, height)]
-    pieces, qualities = zip(*drawn, strict=True)
-    faded = min(1.0, OUTLINED / len(patches))
-    axes.add_collection(LineCollection(pieces, colors=colors.to_rgba(qualities), linewidths=0.9, alpha=faded))
+    outlines = [(piece, patch.quality) for _, patch in patches.iterrows() for piece in outline(patch, width, height)]
+    pieces, qualities = [piece for piece, _ in outlines], np.array([quality for _, quality in outlines])
+    alpha = min(1.0, OPAQUE_OUTLINES / len(patches))
+    axes.add_collection(LineCollection(pieces, colors=colors.to_rgba(qualities), linewidths=0.9, alpha=alpha))
 
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axes.set_title(title)
@@ -61,13 +61,21 @@ def plot_patch_map(image: np.ndarray, patches: pd.DataFrame, title: str, label: 
 def write_patch_map(
     path: Path, image: np.ndarray, patches: pd.DataFrame, title: str, label: str = "quality of patches"
 ) -> None:
-    """Write what `plot_patch_map` draws as PNG, atomically; the same image gives the same bytes."""
+    """Write the figure of `plot_patch_map` as PNG, atomically; equal inputs give equal bytes.
+
+    Args:
+        path: Target file.
+        image: Image (H, W, 3), uint8.
+        patches: Table "patches" of the image with a column `quality`.
+        title: Title of the figure.
+        label: Label of the colour bar.
+    """
     figure = plot_patch_map(image, patches, title, label)
     write_atomically(path, lambda file: figure.savefig(file, format="png", metadata={"Software": None}))
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
-    """Luminance (h, w) at the size that is shown, between dark and light grey so that every colour can be told on it."""
+    """Luminance (h, w) at the drawn size, limited to medium greys so that every colour is visible on it."""
     scale = min(1.0, LONGER_SIDE / max(image.shape[:2]))
     size = tuple(max(1, round(length * scale)) for length in image.shape[1::-1])
     return 60 + 0.7 * np.asarray(Image.fromarray(image).convert("L").resize(size, Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""A figure and its table on disk."""
+"""Saving a figure and the table of its numbers."""
 
 from pathlib import Path
 
@@ -16,29 +16,29 @@ from iqadistill.tables import write_atomically, write_csv
 def save_figure(figure: Figure, table: pd.DataFrame, figure_stem: Path, table_stem: Path) -> None:
     """Write a figure as SVG and PNG and its numbers as CSV and Parquet, each atomically.
 
-    The same figure gives the same bytes: no dates, no random ids.
+    Equal figures give equal bytes: the files hold no dates and no random ids.
 
     Args:
-        figure: What a `plot_*` function drew.
-        table: The numbers it shows.
-        figure_stem: Path without suffix; `.svg` and `.png` are appended, so a name may hold dots.
-        table_stem: Path without suffix for `.csv` and `.parquet`.
+        figure: Figure drawn by a `plot_*` function.
+        table: Numbers in the figure.
+        figure_stem: Path of the images without suffix; `.svg` and `.png` are appended, so a name may contain dots.
+        table_stem: Path of the tables without suffix; `.csv` and `.parquet` are appended.
     """
     with matplotlib.rc_context(STYLE):
         write_atomically(
-            with_ending(figure_stem, "svg"), lambda path: figure.savefig(path, format="svg", metadata={"Date": None})
+            with_suffix(figure_stem, "svg"), lambda path: figure.savefig(path, format="svg", metadata={"Date": None})
         )
         write_atomically(
-            with_ending(figure_stem, "png"),
+            with_suffix(figure_stem, "png"),
             lambda path: figure.savefig(path, format="png", metadata={"Software": None}),
         )
     rows = pa.Table.from_pandas(table, preserve_index=False)
     rows = rows.replace_schema_metadata({"figure": Path(figure_stem).name, "iqadistill_version": __version__})
-    write_csv(rows, with_ending(table_stem, "csv"))
-    write_atomically(with_ending(table_stem, "parquet"), lambda path: pq.write_table(rows, path, compression="zstd"))
+    write_csv(rows, with_suffix(table_stem, "csv"))
+    write_atomically(with_suffix(table_stem, "parquet"), lambda path: pq.write_table(rows, path, compression="zstd"))
 
 
-def with_ending(stem: str | Path, ending: str) -> Path:
-    """The stem with an ending appended; a dot inside the name is no suffix."""
+def with_suffix(stem: str | Path, suffix: str) -> Path:
+    """Append a suffix to a path; unlike `Path.with_suffix`, a dot in the name is kept with what follows it."""
     stem = Path(stem)
-    return stem.with_name(f"{stem.name}.{ending}")
+    return stem.with_name(f"{stem.name}.{suffix}")

@@ -1,17 +1,23 @@
-"""The look all figures share: type, palette, names of selectors and metrics."""
+"""Style of all figures: fonts, colours, and the labels of selectors and metrics."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.typing import RcKeyType
 
 from iqadistill.selection.registry import SELECTORS
 
-STYLE = {
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STYLE: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -35,7 +41,7 @@ STYLE = {
     "savefig.dpi": 200,
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
-    "svg.hashsalt": "iqadistill",  # element ids, and so the file, stay the same from run to run
+    "svg.hashsalt": "iqadistill",  # makes the element ids, and so the file, the same from run to run
 }
 
 METRIC_LABELS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_raw": "PLCC (raw)", "krcc": "KRCC", "rmse": "RMSE"}
@@ -45,18 +51,27 @@ BAND = "#d4d4d4"
 INK = "#222222"
 CEILING = "#7a5195"
 
-# The looks of registered selectors follow Okabe and Ito's palette, which is told apart in the common colour deficiencies; markers
-# tell apart in print.
-CONTROLS = {"all": ("all patches", INK, "h")}
-_SPARE = ["#e69f00", "#b2df8a", "#6a3d9a", "#b15928", "#1b9e9e", "#999933", "#882255", "#44aa99"]
+
+class SelectorStyle(NamedTuple):
+    """Label, colour and marker of a selector."""
+
+    label: str
+    color: str
+    marker: str
+
+
+# Registered selectors have the colours of Okabe and Ito's palette, which are distinguishable with the common colour
+# vision deficiencies, and different markers for print in black and white.
+CONTROLS = {"all": SelectorStyle("all patches", INK, "h")}
+_SPARE_COLORS = ["#e69f00", "#b2df8a", "#6a3d9a", "#b15928", "#1b9e9e", "#999933", "#882255", "#44aa99"]
 _SPARE_MARKERS = ["P", "X", ">", "p", "8", "d", "*", "H"]
 
 
-def styled(plot: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a plot function under the shared style, leaving matplotlib's global settings alone."""
+def styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """Make a plot function use the shared style; matplotlib's global settings stay unchanged."""
 
     @functools.wraps(plot)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         with matplotlib.rc_context(STYLE):
             return plot(*args, **kwargs)
 
@@ -64,15 +79,15 @@ def styled(plot: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that many inches, off screen, laid out so that nothing overlaps."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """An empty off-screen figure with constrained layout; width and height are in inches."""
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)
     return figure
 
 
 def panel_grid(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels of that many inches, at most three beside each other."""
+    """A figure of `count` panels in up to three columns; width and height of a panel are in inches."""
     columns = min(3, count)
     rows = -(-count // columns)
     figure = new_figure(max(5.0, 0.6 + width * columns), 0.6 + height * rows)
@@ -83,57 +98,67 @@ def panel_grid(count: int, width: float, height: float) -> tuple[Figure, list[Ax
 
 
 @functools.cache
-def _registered_looks() -> dict[str, tuple[str, str, str]]:
-    """Label, colour and marker of every registered selector and of all patches, in the order of legends."""
+def _registered_styles() -> dict[str, SelectorStyle]:
+    """Styles of all registered selectors and of all patches, in the order of legends."""
     settings = sorted(SELECTORS.values(), key=lambda entry: entry.order)
-    looks = {entry.model_fields["method"].default: (entry.label, entry.colour, entry.marker) for entry in settings}
-    return looks | CONTROLS
+    styles = {
+        entry.model_fields["method"].default: SelectorStyle(entry.label, entry.colour, entry.marker)
+        for entry in settings
+    }
+    return styles | CONTROLS
 
 
-def selector_styles(selectors: Iterable[str]) -> dict[str, tuple[str, str, str]]:
-    """Label, colour and marker of each selector; one that is named after its method looks the same in every figure."""
-    looks = _registered_looks()
-    names = sorted(set(selectors), key=lambda name: (list(looks).index(name) if name in looks else len(looks), name))
-    taken = {looks[name][1] for name in names if name in looks}
-    spare = [(color, marker) for color, marker in zip(_SPARE, _SPARE_MARKERS, strict=True) if color not in taken]
-    others = [name for name in names if name not in looks]
-    styles = {name: looks[name] for name in names if name in looks}
-    for position, name in enumerate(others):
-        styles[name] = (name.replace("_", " "), *spare[position % len(spare)])
+def selector_styles(selectors: Iterable[str]) -> dict[str, SelectorStyle]:
+    """Style of each selector by its name, in the order of legends.
+
+    A selector that is named after its method has the same style in every figure; others get the spare colours in
+    alphabetical order.
+
+    Args:
+        selectors: Names of selectors; repeats are ignored.
+    """
+    registered = _registered_styles()
+    order = list(registered)
+    names = sorted(set(selectors), key=lambda name: (order.index(name) if name in registered else len(order), name))
+    used = {registered[name].color for name in names if name in registered}
+    spare = [(color, marker) for color, marker in zip(_SPARE_COLORS, _SPARE_MARKERS, strict=True) if color not in used]
+    styles = {name: registered[name] for name in names if name in registered}
+    for position, name in enumerate(name for name in names if name not in registered):
+        styles[name] = SelectorStyle(name.replace("_", " "), *spare[position % len(spare)])
     return {name: styles[name] for name in names}
 
 
 def panel_title(panel: tuple[str, str, str], notes: Mapping[str, str]) -> str:
-    """Two lines: the dataset with its note, then sampler and encoder."""
+    """Title of a panel in two lines: the dataset with its note, then sampler and encoder."""
     dataset, sampler, encoder = panel
-    return f"{titled(dataset, notes)}\nsampler {sampler}, encoder {encoder}"
+    return f"{with_note(dataset, notes)}\nsampler {sampler}, encoder {encoder}"
 
 
-def titled(dataset: str, notes: Mapping[str, str]) -> str:
-    """A dataset's name, followed by its note in brackets where it has one."""
+def with_note(dataset: str, notes: Mapping[str, str]) -> str:
+    """Name of a dataset, followed by its note in parentheses if it has one."""
     return f"{dataset} ({notes[dataset]})" if notes.get(dataset) else dataset
 
 
 def dataset_note(metadata: Mapping[str, str]) -> str:
-    """What must be said beside every number of a dataset, from its images table's metadata."""
+    """Note for the numbers of a dataset, from the metadata of its table "images"; empty if none is needed."""
     return "simulated scores" if metadata.get("scores", "").startswith("simulated") else ""
 
 
 def draw_ceiling(axes: Axes, value: float) -> None:
-    """Dotted line at the SRCC that noise in the scores allows."""
+    """Draw the noise ceiling, an SRCC, as a dotted line."""
     axes.axhline(value, color=CEILING, linestyle=":", linewidth=1.4, label="noise ceiling", zorder=1)
 
 
 def shared_legend(figure: Figure, columns: int = 4) -> None:
-    """One legend below the panels, each label once, in as many columns as the figure is wide for."""
-    found: dict[str, Any] = {}
+    """Draw one legend below the panels with each label once, in at most `columns` columns, fewer in a narrow figure."""
+    handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    columns = max(1, min(columns, len(found), int(figure.get_figwidth() / 2.0)))
-    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, handlelength=2.2)
+            handles.setdefault(label, handle)
+    columns = max(1, min(columns, len(handles), int(figure.get_figwidth() / 2.0)))
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns, handlelength=2.2)
 
 
 def p_text(p: float) -> str:
-    """A p value as it is printed."""
+    """A p value as text."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"

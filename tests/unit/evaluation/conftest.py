@@ -8,7 +8,7 @@ IMAGES = 40
 
 
 class ToyResults:
-    """Predictions of a few variants on one dataset with four splits, as tables."""
+    """Tables of a few variants on one dataset with four splits."""
 
     VARIANTS = (
         ("erp", "enc", "all", 1.0, "mlp"),
@@ -49,12 +49,12 @@ class ToyResults:
         self.predictions = as_table(pd.concat(rows), "predictions")
 
     def roles(self, split):
-        """Role of each image."""
+        """Role of each image in a split."""
         frame = self.splits["toy"].to_pandas()
         return frame[frame.split == split].set_index("image_id").role
 
 
 @pytest.fixture
 def toy_results():
-    """Class of small results."""
+    """Class that builds small results."""
     return ToyResults

@@ -26,10 +26,10 @@ def pairs(table, family):
     )
 
 
-def test_families_hold_the_pairs_they_promise(compared):
+def test_families_hold_the_expected_pairs(compared):
     _, _, table = compared
     assert table.schema.equals(SCHEMAS["comparisons"])
-    erp, lat, other = ((*where, "all", 1.0, "mlp") for where in (("erp", "enc"), ("lat", "enc"), ("lat", "other")))
+    erp, lat, other = ((*panel, "all", 1.0, "mlp") for panel in (("erp", "enc"), ("lat", "enc"), ("lat", "other")))
 
     def at(selector, keep):
         return ("lat", "enc", selector, keep, "mlp")
@@ -49,19 +49,19 @@ def test_each_pair_is_tested_on_the_same_splits(compared):
     _, metrics, table = compared
     row = table.to_pandas().query("family == 'against_random' and keep == 0.5 and metric == 'plcc'").iloc[0]
     frame = metrics.to_pandas().query("keep == 0.5").sort_values("split")
-    ours, random = (frame[frame.selector == name].plcc for name in ("residual", "random"))
-    expected = paired_test(ours, random, n_train=30, n_test=10)
+    residual, random = (frame[frame.selector == name].plcc for name in ("residual", "random"))
+    expected = paired_test(residual, random, n_train=30, n_test=10)
     assert (row.delta, row.low, row.high, row.p) == (expected.delta, expected.low, expected.high, expected.p)
     assert row.test == "corrected_t"
 
 
-def test_holm_runs_within_a_family_and_metric(compared):
+def test_holm_correction_is_within_a_family_and_metric(compared):
     frame = compared[2].to_pandas()
     for _, family in frame.groupby(["family", "metric"]):
         np.testing.assert_allclose(family.p_holm, holm(family.p))
 
 
-def test_another_sweep_leaves_the_corrected_p_of_a_selector_alone(compared):
+def test_corrected_p_of_a_selector_does_not_depend_on_other_sweeps(compared):
     toy, metrics, table = compared
     more = metrics.to_pandas()
     more = more[more.sampler == "lat"].assign(sampler="sp")
@@ -75,27 +75,27 @@ def test_another_sweep_leaves_the_corrected_p_of_a_selector_alone(compared):
 def test_different_splits_are_refused(compared):
     toy, metrics, _ = compared
     rows = pc.and_(pc.equal(metrics["selector"], "random"), pc.equal(metrics["split"], 3))
-    with pytest.raises(InputError, match="not evaluated on the same splits"):
+    with pytest.raises(InputError, match=r"metrics: .*'residual'.*'random'"):
         compare_variants(metrics.filter(pc.invert(rows)), toy.splits)
-    with pytest.raises(InputError, match="training dataset 'toy'"):
+    with pytest.raises(InputError, match=r"splits: .*'toy'"):
         compare_variants(metrics, {})
 
 
-def test_a_student_of_fewer_splits_meets_the_others_on_those(compared):
+def test_students_are_compared_on_the_splits_that_both_have(compared):
     toy, metrics, _ = compared
     frame = metrics.to_pandas()
     mlp = frame[(frame.selector == "all") & (frame.sampler == "erp")]
     deep = mlp[mlp.split < 3].assign(student="deep", srcc=mlp.srcc - 0.1)
     table = compare_variants(as_table(pd.concat([frame, deep]), "metrics"), toy.splits).to_pandas()
-    own = table[(table.student == "deep") & (table.metric == "srcc")].set_index("family")
+    compared_deep = table[(table.student == "deep") & (table.metric == "srcc")].set_index("family")
     label = frame[(frame.student == "label_only") & (frame.split < 3)].srcc.to_numpy()
-    assert own.delta["against_label_only"] == pytest.approx((deep.srcc.to_numpy() - label).mean())
-    assert own.delta["students"] == pytest.approx(-0.1)
+    assert compared_deep.delta["against_label_only"] == pytest.approx((deep.srcc.to_numpy() - label).mean())
+    assert compared_deep.delta["students"] == pytest.approx(-0.1)
 
 
-def test_a_lone_variant_has_nothing_to_be_compared_with(compared):
+def test_single_variant_has_no_comparisons(compared):
     toy, metrics, _ = compared
-    alone = metrics.filter(pc.equal(metrics["selector"], "random"))
-    table = compare_variants(alone, toy.splits)
+    single = metrics.filter(pc.equal(metrics["selector"], "random"))
+    table = compare_variants(single, toy.splits)
     assert len(table) == 0
     assert table.schema.equals(SCHEMAS["comparisons"])

@@ -17,7 +17,7 @@ def same(a, b):
 
 
 @given(vectors)
-def test_rank_correlations_ignore_monotone_maps(pair):
+def test_rank_correlations_are_invariant_to_monotone_maps(pair):
     x, y = pair
     for measure in (srcc, krcc):
         assert same(measure(x, y), measure(x**3 + x, y))
@@ -25,7 +25,7 @@ def test_rank_correlations_ignore_monotone_maps(pair):
 
 
 @given(vectors, st.floats(0.1, 100), st.floats(-100, 100))
-def test_pearson_ignores_linear_maps(pair, slope, offset):
+def test_plcc_is_invariant_to_linear_maps(pair, slope, offset):
     x, y = pair
     assert same(plcc(x, y), plcc(slope * x + offset, y))
 
@@ -47,15 +47,15 @@ def test_known_values():
 
 
 @pytest.mark.parametrize("measure", [srcc, plcc, krcc])
-@pytest.mark.parametrize("flat", [[2.0, 2.0, 2.0], [0.1, 0.1 + 1e-16, 0.1], [], [1.0]])
-def test_a_constant_has_no_correlation(measure, flat):
-    assert np.isnan(measure(flat, np.arange(len(flat), dtype=float)))
-    assert np.isnan(measure(np.arange(len(flat), dtype=float), flat))
+@pytest.mark.parametrize("constant", [[2.0, 2.0, 2.0], [0.1, 0.1 + 1e-16, 0.1], [], [1.0]])
+def test_correlation_of_a_constant_is_undefined(measure, constant):
+    assert np.isnan(measure(constant, np.arange(len(constant), dtype=float)))
+    assert np.isnan(measure(np.arange(len(constant), dtype=float), constant))
 
 
 @pytest.mark.parametrize("measure", [srcc, plcc, krcc, rmse])
-def test_broken_vectors_are_refused(measure):
-    with pytest.raises(InputError, match="same length"):
+def test_invalid_vectors_are_refused(measure):
+    with pytest.raises(InputError, match=r"predictions \(2,\) and scores \(1,\)"):
         measure([1.0, 2.0], [1.0])
-    with pytest.raises(InputError, match="predictions: value 1 is not finite"):
+    with pytest.raises(InputError, match=r"predictions: .*\b1\b"):
         measure([1.0, np.nan], [1.0, 2.0])

@@ -13,7 +13,7 @@ BENCHMARK = "s\th:m:s\tmax_rss\tcpu_time\n{seconds}\t0:00:01\t{megabytes}\t{cpu}
 
 @pytest.fixture
 def job(tmp_path):
-    """A function that writes a job's benchmark as Snakemake does, memory in MB, and describes the job."""
+    """A function that writes the benchmark file of a job as Snakemake does, memory in MiB, and returns the job."""
 
     def build(rule="embed_patches", megabytes="900.0", seconds="2.5", cpu="2.0", **names):
         benchmark = tmp_path / f"{rule}-{len(list(tmp_path.iterdir()))}.tsv"
@@ -23,7 +23,7 @@ def job(tmp_path):
     return build
 
 
-def test_memory_reaches_the_page_in_megabytes(job):
+def test_report_shows_memory_in_megabytes(job):
     costs = as_table(collect_costs([job(megabytes="900.0"), job(megabytes="100.0")]), "costs").to_pandas()
     assert costs.max_rss.max() == 900 * 2**20
     table = cost_table(costs)
@@ -31,22 +31,22 @@ def test_memory_reaches_the_page_in_megabytes(job):
     assert [row[4] for row in table.rows] == ["900", "900"]
 
 
-def test_names_of_a_job_are_stored_by_key(job):
+def test_names_of_a_job_are_stored_as_sorted_json(job):
     (row,) = collect_costs([job(sampler="erp", dataset="own")]).to_dict("records")
     assert row["wildcards"] == '{"dataset": "own", "sampler": "erp"}'
     assert (row["rule"], row["seconds"], row["cpu_seconds"]) == ("embed_patches", 2.5, 2.0)
 
 
-def test_the_last_run_of_a_job_counts_and_what_was_not_measured_is_missing(job, tmp_path):
-    described = job(megabytes="-", cpu="-")
-    with open(described["benchmark"], "a") as file:
+def test_last_run_of_a_job_counts_and_unmeasured_costs_are_missing(job, tmp_path):
+    measured = job(megabytes="-", cpu="-")
+    with open(measured["benchmark"], "a") as file:
         file.write("7.5\t0:00:07\t-\t-\n")
-    (row,) = collect_costs([described]).to_dict("records")
+    (row,) = collect_costs([measured]).to_dict("records")
     assert row["seconds"] == 7.5
     assert np.isnan(row["max_rss"]) and np.isnan(row["cpu_seconds"])
 
 
-def test_a_deep_network_brings_the_cost_in_its_sidecar(job, tmp_path):
+def test_cost_of_a_deep_network_comes_from_its_sidecar(job, tmp_path):
     sidecar = tmp_path / "student.json"
     facts = {"version": 2, "kind": "student", "variant": {}, "settings": {}, "sampler": {}, "seed": 0}
     facts |= {"versions": {}, "git_commit": "", "inputs": {}}
@@ -59,7 +59,6 @@ def test_a_deep_network_brings_the_cost_in_its_sidecar(job, tmp_path):
     assert table["flops"].null_count == 1
 
 
-def test_a_missing_benchmark_is_named(job):
-    described = job()
+def test_missing_benchmark_file_is_named(job):
     with pytest.raises(InputError, match=r"absent\.tsv"):
-        collect_costs([{**described, "benchmark": "absent.tsv"}])
+        collect_costs([{**job(), "benchmark": "absent.tsv"}])

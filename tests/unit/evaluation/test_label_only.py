@@ -11,7 +11,7 @@ def tables(rows, roles):
     return as_table(frame, "images"), as_table(splits, "splits")
 
 
-def test_knows_the_mean_of_each_label_and_falls_back_in_order():
+def test_prediction_is_the_mean_of_the_label_with_fallbacks():
     images, splits = tables(
         [
             ("a", "blur", 1, 0.9),
@@ -32,7 +32,7 @@ def test_knows_the_mean_of_each_label_and_falls_back_in_order():
     assert set(table["student"].to_pylist()) == {"label_only"}
 
 
-def test_test_scores_do_not_change_its_predictions(toy_results):
+def test_predictions_do_not_depend_on_test_scores(toy_results):
     toy = toy_results()
     frame, roles = toy.images.to_pandas(), toy.roles(0)
     splits = as_table(toy.splits["toy"].to_pandas().query("split == 0"), "splits")
@@ -41,12 +41,12 @@ def test_test_scores_do_not_change_its_predictions(toy_results):
     assert first["prediction"].equals(second["prediction"])
 
 
-def test_its_predictions_can_be_evaluated(toy_results):
+def test_predictions_can_be_evaluated(toy_results):
     toy = toy_results()
     metrics = evaluate_predictions(predict_label_only(toy.images, toy.splits["toy"]), toy.splits)
     assert metrics["n"].to_pylist() == [10, 10, 10, 10]
 
 
-def test_without_labels_there_is_no_control():
+def test_dataset_without_labels_has_no_label_only_control():
     images, splits = tables([("a", None, None, 0.9), ("b", "", None, 0.7)], ["train", "test"])
     assert len(predict_label_only(images, splits)) == 0

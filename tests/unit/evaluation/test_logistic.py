@@ -10,20 +10,20 @@ X = np.linspace(-2, 3, 60)
 
 
 @pytest.mark.parametrize("parameters", [4, 5])
-def test_recovers_a_logistic_of_its_own_family(parameters):
+def test_recovers_a_logistic_of_the_same_form(parameters):
     y = 20 + 60 / (1 + np.exp(-(X - 0.4) / 0.3)) + (0.8 * X if parameters == 5 else 0)
     curve = fit_logistic(X, y, parameters)
     assert curve.form == f"logistic{parameters}"
     np.testing.assert_allclose(curve(X), y, atol=1e-4)
 
 
-def test_recovers_a_falling_logistic():
+def test_recovers_a_decreasing_logistic():
     y = 1 / (1 + np.exp(3 * X))
     np.testing.assert_allclose(fit_logistic(X, y)(X), y, atol=1e-5)
 
 
 @given(st.integers(0, 1000), st.floats(1e-6, 1e6), st.floats(-1e3, 1e3))
-def test_units_of_the_predictions_do_not_matter(seed, unit, offset):
+def test_mapping_is_invariant_to_the_units_of_the_predictions(seed, unit, offset):
     generator = np.random.default_rng(seed)
     x = generator.normal(size=30)
     y = np.tanh(x) + 0.1 * generator.normal(size=30)
@@ -32,7 +32,7 @@ def test_units_of_the_predictions_do_not_matter(seed, unit, offset):
 
 
 @given(st.integers(0, 1000))
-def test_four_parameters_are_monotone_and_beat_the_mean(seed):
+def test_four_parameter_logistic_is_monotone_and_better_than_the_mean(seed):
     generator = np.random.default_rng(seed)
     x, y = generator.normal(size=12), generator.random(12)
     curve = fit_logistic(x, y)
@@ -42,27 +42,27 @@ def test_four_parameters_are_monotone_and_beat_the_mean(seed):
 
 
 @pytest.mark.parametrize("parameters", [4, 5])
-def test_too_few_images_give_a_line_that_never_falls(parameters):
+def test_too_few_images_give_a_non_decreasing_line(parameters):
     assert fit_logistic([0.0, 1.0, 2.0], [1.0, 3.0, 5.0], parameters).form == "line"
     np.testing.assert_allclose(fit_logistic([0.0, 1.0, 2.0], [1.0, 3.0, 5.0])([3.0]), [7.0])
     np.testing.assert_allclose(fit_logistic([0.0, 1.0], [3.0, 1.0])([0.0, 5.0]), [2.0, 2.0])
 
 
-def test_constant_predictions_give_the_mean():
+def test_constant_predictions_are_mapped_to_the_mean_score():
     curve = fit_logistic(np.full(20, 0.3), np.arange(20.0))
     assert curve.form == "line"
     np.testing.assert_allclose(curve([0.1, 0.9]), 9.5)
 
 
-def test_extreme_predictions_stay_finite():
+def test_extreme_predictions_are_mapped_to_finite_scores():
     curve = fit_logistic(X, 1 / (1 + np.exp(-50 * X)))
     assert np.isfinite(curve([-1e9, 1e9])).all()
 
 
-def test_bad_input_is_refused():
-    with pytest.raises(InputError, match="use 4 or 5"):
+def test_invalid_input_is_refused():
+    with pytest.raises(InputError, match=r"evaluation\.logistic: .*\b3\b"):
         fit_logistic(X, X, 3)
-    with pytest.raises(InputError, match="no images"):
+    with pytest.raises(InputError, match=r"^logistic: "):
         fit_logistic([], [])
-    with pytest.raises(InputError, match="scores: value 2 is not finite"):
+    with pytest.raises(InputError, match=r"scores: .*\b2\b"):
         fit_logistic([1.0, 2.0, 3.0], [1.0, 2.0, np.inf])

@@ -11,7 +11,7 @@ A = np.array([0.91, 0.88, 0.93, 0.90, 0.87, 0.92, 0.89, 0.90, 0.94, 0.86])
 B = np.array([0.89, 0.88, 0.90, 0.91, 0.85, 0.90, 0.88, 0.91, 0.92, 0.85])
 
 
-def test_corrected_t_is_nadeau_and_bengios():
+def test_corrected_t_test_follows_nadeau_and_bengio():
     difference = A - B
     variance = (1 / 10 + 60 / 240) * difference.var(ddof=1)
     t = difference.mean() / np.sqrt(variance)
@@ -22,57 +22,63 @@ def test_corrected_t_is_nadeau_and_bengios():
     assert result.high - result.delta == pytest.approx(stats.t.ppf(0.975, 9) * np.sqrt(variance))
 
 
-def test_without_sizes_it_is_the_paired_t_test_and_says_so():
+def test_without_sizes_it_is_the_ordinary_paired_t_test():
     result = paired_test(A, B)
     assert result.test == "paired_t"
     assert result.p == pytest.approx(stats.ttest_rel(A, B).pvalue)
     assert result.p < paired_test(A, B, n_train=240, n_test=60).p
 
 
-def test_correction_keeps_false_alarms_near_the_level():
-    generator, alarms, plain = np.random.default_rng(0), 0, 0
+def test_correction_keeps_false_positives_near_the_level():
+    generator, corrected, ordinary = np.random.default_rng(0), 0, 0
     for _ in range(300):  # splits share a common error, as overlapping training sets do
         errors = generator.normal(size=(10, 1)) * np.sqrt(0.8) + generator.normal() * np.sqrt(0.2)
         a, b = errors[:, 0], np.zeros(10)
-        alarms += paired_test(a, b, n_train=80, n_test=20).p < 0.05
-        plain += paired_test(a, b).p < 0.05
-    assert alarms / 300 < 0.09 < plain / 300
+        corrected += paired_test(a, b, n_train=80, n_test=20).p < 0.05
+        ordinary += paired_test(a, b).p < 0.05
+    assert corrected / 300 < 0.09 < ordinary / 300
 
 
 def test_swapping_the_variants_flips_the_sign():
-    there, back = paired_test(A, B), paired_test(B, A)
-    assert (there.delta, there.low, there.high) == pytest.approx((-back.delta, -back.high, -back.low))
-    assert there.p == pytest.approx(back.p)
+    forward, backward = paired_test(A, B), paired_test(B, A)
+    assert (forward.delta, forward.low, forward.high) == pytest.approx((-backward.delta, -backward.high, -backward.low))
+    assert forward.p == pytest.approx(backward.p)
 
 
-def test_identical_variants_do_not_differ():
+def test_identical_variants_have_zero_difference():
     result = paired_test(A, A, n_train=8, n_test=2)
     assert (result.delta, result.low, result.high, result.p) == (0, 0, 0, 1)
 
 
-def test_one_split_gives_a_difference_without_a_test():
+def test_single_split_gives_a_difference_without_a_test():
     result = paired_test([0.9], [0.8])
     assert result.delta == pytest.approx(0.1)
     assert np.isnan([result.low, result.high, result.p]).all()
 
 
-def test_an_undefined_metric_gives_no_test():
+def test_undefined_metric_gives_no_test():
     result = paired_test([0.9, np.nan, 0.8], [0.8, 0.7, 0.6])
     assert np.isnan([result.delta, result.low, result.high, result.p]).all()
 
 
-def test_bad_input_is_refused():
-    with pytest.raises(InputError, match="same splits"):
+def test_invalid_input_is_refused():
+    with pytest.raises(InputError, match=r"\(10,\) and \(3,\)"):
         paired_test(A, B[:3])
-    with pytest.raises(InputError, match="give both"):
+    with pytest.raises(InputError, match=r"n_train .*\b10\b.*n_test .*\bNone\b"):
         paired_test(A, B, n_train=10)
+    with pytest.raises(InputError, match=r"n_train .*\b0\b.*n_test .*\b5\b"):
+        paired_test(A, B, n_train=0, n_test=5)
 
 
-def test_holm_known_example():
+def test_training_on_all_images_needs_no_correction():
+    assert paired_test(A, B, n_train=10, n_test=0).p == paired_test(A, B).p
+
+
+def test_holm_of_a_known_example():
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
 
 
-def test_holm_leaves_missing_values_out_of_the_count():
+def test_holm_does_not_count_missing_values():
     np.testing.assert_allclose(holm([0.02, np.nan, 0.04]), [0.04, np.nan, 0.04])
 
 

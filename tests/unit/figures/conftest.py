@@ -17,7 +17,7 @@ def panel() -> tuple[str, str, str]:
 
 @pytest.fixture
 def selection_frame():
-    """A function that ranks `n` patches of each image by the given order."""
+    """A function that builds table "selection" from the order of the patches of each image."""
 
     def build(orders: dict[str, np.ndarray]) -> pd.DataFrame:
         frames, first = [], 0

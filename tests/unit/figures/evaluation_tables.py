@@ -1,4 +1,4 @@
-"""Small evaluation tables whose numbers are known."""
+"""Small evaluation tables with known numbers."""
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ class EvaluationTables:
         self.pairs: list[dict] = []
 
     def add(self, panel: tuple[str, str, str], selector: str, keep: float, median: float, **other: object) -> None:
-        """Add SRCC and PLCC (0.01 higher) of one variant, intervals +-0.02."""
+        """Add SRCC and PLCC (0.01 higher) of one variant, with intervals of +-0.02."""
         for metric, shift in [("srcc", 0.0), ("plcc", 0.01)]:
             middle = median + shift
             self.rows.append(
@@ -33,7 +33,7 @@ class EvaluationTables:
         delta: float,
         p_holm: float,
     ) -> None:
-        """Add a paired test of two (selector, keep) of one panel, SRCC and PLCC."""
+        """Add a paired test of two (selector, keep) in one panel, for SRCC and PLCC."""
         other = {f"other_{name}": value for name, value in variant(panel, *right).items() if name != "dataset"}
         for metric in ("srcc", "plcc"):
             self.pairs.append(
@@ -67,18 +67,18 @@ def variant(panel: tuple[str, str, str], selector: str, keep: float) -> dict:
     }
 
 
-def add_sweep(tables: EvaluationTables, panel: tuple[str, str, str], top: float) -> None:
-    """A sweep in which residual equals random but for keep 0.1, and highest residual first loses."""
-    tables.add(panel, "all", 1.0, top)
+def add_sweep(tables: EvaluationTables, panel: tuple[str, str, str], best: float) -> None:
+    """Add a sweep in which residual is close to random except at keep 0.1, and highest residual first is worst."""
+    tables.add(panel, "all", 1.0, best)
     for keep in RATES:
-        chance = top - 0.05 * (1 - keep) ** 2
-        tables.add(panel, "random", keep, chance)
-        tables.compare(panel, ("random", keep), ("all", 1.0), chance - top, 0.001 if keep < 0.25 else 0.4)
-        for place, name in enumerate(SELECTORS):
-            delta = (0.02 if keep == 0.1 else 0.002) - 0.004 * place * (1 - keep)
-            tables.add(panel, name, keep, chance + delta)
-            tables.compare(panel, (name, keep), ("random", keep), delta, 0.01 if (place == 0 and keep == 0.1) else 0.6)
-            tables.compare(panel, (name, keep), ("all", 1.0), chance + delta - top, 0.001 if keep < 0.25 else 0.4)
+        random = best - 0.05 * (1 - keep) ** 2
+        tables.add(panel, "random", keep, random)
+        tables.compare(panel, ("random", keep), ("all", 1.0), random - best, 0.001 if keep < 0.25 else 0.4)
+        for position, name in enumerate(SELECTORS):
+            delta = (0.02 if keep == 0.1 else 0.002) - 0.004 * position * (1 - keep)
+            tables.add(panel, name, keep, random + delta)
+            tables.compare(panel, (name, keep), ("random", keep), delta, 0.01 if position == 0 and keep == 0.1 else 0.6)
+            tables.compare(panel, (name, keep), ("all", 1.0), random + delta - best, 0.001 if keep < 0.25 else 0.4)
 
 
 def one_panel_tables() -> EvaluationTables:

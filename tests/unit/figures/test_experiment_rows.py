@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from iqadistill.errors import InputError
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
+from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.rows import experiment_rows, student_costs, training_costs
 
 EXPERIMENT = Experiment(
@@ -21,12 +23,12 @@ TEACHER = ("dataset", "sampler", "teacher", "split")
 
 
 def names_of(keys, values):
-    """Names of a job as the costs table holds them."""
+    """Names of a job as in table "costs"."""
     return json.dumps(dict(zip(keys, values.split("/"), strict=True)), sort_keys=True)
 
 
 def row(**changes):
-    plain = {
+    default = {
         "dataset": "own",
         "sampler": "erp",
         "encoder": "tiny",
@@ -34,11 +36,11 @@ def row(**changes):
         "keep": 0.4,
         "student": "mlp",
     }
-    return {**plain, **changes}
+    return {**default, **changes}
 
 
-def test_experiment_keeps_its_variants_with_their_controls():
-    wanted = [
+def test_rows_of_an_experiment_are_its_variants_and_controls():
+    expected = [
         row(),
         row(selector="random"),
         row(selector="all", keep=1.0),
@@ -53,15 +55,34 @@ def test_experiment_keeps_its_variants_with_their_controls():
         row(student="adtrs"),
         row(dataset="other", student="label_only"),
     ]
-    kept = experiment_rows(pd.DataFrame(others + wanted), EXPERIMENT)
-    assert kept.to_dict("records") == wanted
+    rows = experiment_rows(pd.DataFrame(others + expected), EXPERIMENT)
+    assert rows.to_dict("records") == expected
 
 
-def test_keep_rates_match_as_rates_not_bit_by_bit():
+def test_keep_rates_are_compared_with_a_tolerance():
     assert len(experiment_rows(pd.DataFrame([row(keep=0.1 + 0.3)]), EXPERIMENT)) == 1
 
 
-def test_training_costs_add_epochs_and_average_splits():
+@pytest.mark.parametrize("keep", [(1.0,), (0.4, 0.5)])
+def test_experiment_with_one_keep_rate_refuses_none_or_several(keep):
+    assert EXPERIMENT.keep_rate == 0.4
+    with pytest.raises(InputError, match=rf"sweep.*keep.*{keep[-1]}"):
+        _ = EXPERIMENT.model_copy(update={"keep": keep}).keep_rate
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "numbers"), [("patches", [], (0, 1)), ("images", ["a", "b"], (2, 1)), ("traces", [], (0, 2))]
+)
+def test_number_of_files_must_match_the_experiment(name, files, numbers):
+    experiment = EXPERIMENT.model_copy(update={"selectors": {"residual": {}, "random": {}}})
+    given = {"images": ["i"], "patches": ["p"], "embeddings": ["e"], "selections": ["s", "t"], "traces": ["u", "v"]}
+    assert SelectionInputs(experiment, **given).tables == experiment.tables
+    got, expected = numbers
+    with pytest.raises(InputError, match=rf"sweep: .*\b{got}\b.*{name}.*\b{expected}\b"):
+        SelectionInputs(experiment, **{**given, name: files})
+
+
+def test_training_costs_are_summed_over_epochs_and_averaged_over_splits():
     histories = pd.DataFrame(
         [
             row(split=split, epoch=epoch, num_patches=100 + 10 * split, seconds=1.0 + split)
@@ -82,7 +103,7 @@ def test_training_costs_add_epochs_and_average_splits():
     assert one["select_seconds"] == 7.0
 
 
-def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
+def test_student_costs_are_for_all_patches_and_include_epochs_and_teachers():
     histories = pd.DataFrame(
         [
             row(
@@ -103,7 +124,14 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
         for selector, keep in (("all", 1.0), ("residual", 0.4))
         for split in (0, 1)
     ]
-    taught = ["other/erp/nar/all", "own/erp/cnn/0", "own/erp/cnn/1", "own/erp/cnn/2", "own/lat/cnn/0", "own/erp/inn/0"]
+    teachers = [
+        "other/erp/nar/all",
+        "own/erp/cnn/0",
+        "own/erp/cnn/1",
+        "own/erp/cnn/2",
+        "own/lat/cnn/0",
+        "own/erp/inn/0",
+    ]
     costs = pd.concat(
         [
             pd.DataFrame(
@@ -112,7 +140,7 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
             pd.DataFrame(
                 {
                     "rule": "pretrain_teacher",
-                    "wildcards": [names_of(TEACHER, name) for name in taught],
+                    "wildcards": [names_of(TEACHER, name) for name in teachers],
                     "seconds": 120.0,
                 }
             ),
@@ -120,15 +148,15 @@ def test_student_costs_are_of_all_patches_and_add_epochs_and_teachers():
         ],
         ignore_index=True,
     ).assign(max_rss=8e9)
-    elsewhere = costs.wildcards.str.contains('residual|"2", "teacher": "cnn"|lat|inn|mlp')
-    costs["max_vram"] = np.where(elsewhere, 60e9, np.where(costs.wildcards.str.contains("nar"), 5e9, 3e9))
+    unrelated = costs.wildcards.str.contains('residual|"2", "teacher": "cnn"|lat|inn|mlp')
+    costs["max_vram"] = np.where(unrelated, 60e9, np.where(costs.wildcards.str.contains("nar"), 5e9, 3e9))
     (one,) = student_costs(histories, costs).to_dict("records")
     assert (one["student"], one["gigaflops"], one["millions"]) == ("deep", 2.0, 4.0)
     assert (one["minutes"], one["teacher_minutes"], one["total_minutes"]) == (3.0, 4.0, 7.0)
     assert one["gigabytes"] == 5.0
 
 
-def test_each_teacher_counts_once_by_its_own_split_or_else_by_all_images():
+def test_each_teacher_counts_once_for_the_same_split_or_else_for_all_images():
     run = {"dataset": "own", "sampler": "erp", "student": "deep", "selector": "all", "teacher": "nar+far", "split": 0}
     histories = pd.DataFrame([row(**run, seconds=60.0)])
     names = ["own/erp/nar/0", "own/erp/nar/all", "other/lat/nar/all", "other/lat/far/all", "own/lat/nar/0"]

@@ -13,16 +13,16 @@ def drawn():
     return plot_duplicates(values, values, values, values + 1)
 
 
-def test_a_selector_looks_the_same_in_every_figure():
+def test_selector_has_the_same_style_in_every_figure():
     few = selector_styles(["residual", "random"])
     many = selector_styles([*SELECTORS, "mine", "other_one"])
     assert few["residual"] == many["residual"]
-    assert len({color for _, color, _ in many.values()}) == len(many)
-    assert len({marker for _, _, marker in many.values()}) == len(many)
-    assert many["other_one"][0] == "other one"
+    assert len({style.color for style in many.values()}) == len(many)
+    assert len({style.marker for style in many.values()}) == len(many)
+    assert many["other_one"].label == "other one"
 
 
-def test_only_simulated_scores_earn_a_note():
+def test_only_simulated_scores_have_a_note():
     assert dataset_note({"scores": "simulated: drawn from KADID-10k"}) == "simulated scores"
     assert dataset_note({}) == ""
 
@@ -31,7 +31,7 @@ def test_p_values_are_not_rounded_to_zero():
     assert [p_text(p) for p in (0.0, 0.012, 0.61)] == ["p < 0.001", "p = 0.012", "p = 0.61"]
 
 
-def test_saved_files_are_the_same_from_run_to_run_and_name_no_place_or_time(tmp_path):
+def test_saved_files_are_reproducible_and_hold_no_path_or_date(tmp_path):
     for run in ("first", "second"):
         figure, table = drawn()
         save_figure(figure, table, tmp_path / run / "keep0.4", tmp_path / run / "keep0.4")
@@ -44,14 +44,14 @@ def test_saved_files_are_the_same_from_run_to_run_and_name_no_place_or_time(tmp_
     assert "dc:date" not in svg
 
 
-def test_both_tables_hold_what_was_drawn(tmp_path):
+def test_saved_tables_equal_the_table_of_the_figure(tmp_path):
     figure, table = drawn()
     save_figure(figure, table, tmp_path / "figures" / "d", tmp_path / "tables" / "d")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "d.csv"), table, check_dtype=False)
     assert pq.read_table(tmp_path / "tables" / "d.parquet").to_pandas().equals(table)
 
 
-def test_drawing_leaves_global_settings_alone():
+def test_drawing_does_not_change_global_settings():
     def settings():
         return {name: value for name, value in matplotlib.rcParams.items() if name != "backend"}
 

@@ -15,15 +15,15 @@ from iqadistill.figures.sensitivity import plot_sensitivity
 NOTES = {"gallery360": "simulated scores"}
 
 
-def texts(figure):
+def titles(figure):
     return " ".join(axes.get_title() + axes.get_title("left") for axes in figure.axes)
 
 
 def line(axes, label):
-    return next(drawn for drawn in axes.get_lines() if drawn.get_label() == label)
+    return next(artist for artist in axes.get_lines() if artist.get_label() == label)
 
 
-def test_rate_sweep_lists_every_rate_with_its_difference_to_random(tables):
+def test_rate_sweep_table_has_every_rate_with_its_difference_to_random(tables):
     _, table = plot_rate_sweep(tables.summary, tables.comparisons)
     assert len(table) == 2 * (1 + len(RATES) * (1 + len(SELECTORS)))
     row = table[(table.selector == "residual") & (table.keep == 0.1) & (table.metric == "srcc")].iloc[0]
@@ -33,7 +33,7 @@ def test_rate_sweep_lists_every_rate_with_its_difference_to_random(tables):
     assert "label_only" not in set(table.student)
 
 
-def test_rate_sweep_lines_end_where_all_patches_are(tables):
+def test_rate_sweep_lines_end_at_all_patches(tables):
     figure, _ = plot_rate_sweep(tables.summary, tables.comparisons)
     drawn = line(figure.axes[0], "residual")
     assert drawn.get_xdata()[-1] == 1.0
@@ -43,7 +43,7 @@ def test_rate_sweep_lines_end_where_all_patches_are(tables):
     assert dashed.get_ydata()[0] == pytest.approx(0.87)
 
 
-def test_random_is_a_grey_band_of_its_interval(tables):
+def test_interval_of_random_is_a_grey_band(tables):
     figure, _ = plot_rate_sweep(tables.summary, tables.comparisons)
     band = figure.axes[0].collections[0]
     red, green, blue, _ = band.get_facecolor()[0]
@@ -54,12 +54,12 @@ def test_random_is_a_grey_band_of_its_interval(tables):
 
 def test_simulated_scores_and_noise_ceiling_are_marked(tables):
     figure, _ = plot_rate_sweep(tables.summary, tables.comparisons, NOTES, {"gallery360": 0.93})
-    assert "gallery360 (simulated scores)" in texts(figure)
+    assert "gallery360 (simulated scores)" in titles(figure)
     assert line(figure.axes[0], "noise ceiling").get_ydata()[0] == 0.93
     assert "noise ceiling" not in [drawn.get_label() for drawn in figure.axes[1].get_lines()]
 
 
-def test_a_fourth_panel_starts_a_new_row():
+def test_fourth_panel_starts_a_new_row():
     tables = EvaluationTables()
     for sampler in ("erp", "lat", "sp", "sphere"):
         add_sweep(tables, ("gallery360", sampler, "lite0"), 0.8)
@@ -67,9 +67,9 @@ def test_a_fourth_panel_starts_a_new_row():
     assert len(figure.axes) == 2 * 4
 
 
-def test_no_trained_student_is_refused(tables):
+def test_summary_without_trained_students_is_refused(tables):
     only_control = tables.summary[lambda rows: rows.student == "label_only"]
-    with pytest.raises(InputError, match="evaluation stage"):
+    with pytest.raises(InputError, match="summary: "):
         plot_rate_sweep(only_control, tables.comparisons)
 
 
@@ -79,7 +79,7 @@ def add_grid(tables, panel, settings, medians):
         tables.compare(panel, (selector, 0.4), ("random", 0.4), median - 0.852, 0.5)
 
 
-def test_sampler_metric_has_a_row_a_sampler_and_distance(tables, panel):
+def test_sampler_metric_table_has_a_row_per_sampler_and_distance(tables, panel):
     settings = {
         f"m-{name}": {"metric": name, "gamma": "scale_free"} for name in ("euclidean", "manhattan", "mahalanobis")
     }
@@ -92,10 +92,10 @@ def test_sampler_metric_has_a_row_a_sampler_and_distance(tables, panel):
     }
     assert set(table.metric) == {"srcc"}
     assert table.delta_random.notna().all()
-    assert "simulated scores" in texts(figure)
+    assert "simulated scores" in titles(figure)
 
 
-def test_sampler_metric_tells_kernel_widths_apart(tables, panel):
+def test_sampler_metric_distinguishes_kernel_widths(tables, panel):
     settings = {
         f"m-{metric}-{gamma}": {"metric": metric, "gamma": gamma}
         for metric in ("euclidean", "manhattan")
@@ -118,25 +118,23 @@ def test_dimension_is_ordered_by_h(tables, panel):
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["5", "10", "20"]
 
 
-def test_sensitivity_tells_range_and_distance_to_the_best_cell(tables, panel):
+def test_sensitivity_shows_range_and_difference_to_the_best_cell(tables, panel):
     settings = {f"a{a}b{b}": {"alpha": a, "beta": b} for a in (0.01, 1.0) for b in (0.1, 10.0)}
     add_grid(tables, panel, settings, [0.85, 0.86, 0.84, 0.83])
     figure, table = plot_sensitivity(tables.summary, tables.comparisons, settings, 0.4)
     worst = table[(table.alpha == 1.0) & (table.beta == 10.0)].iloc[0]
     assert worst.below_best == pytest.approx(0.03)
-    assert "range 0.030" in texts(figure)
+    assert "0.030" in titles(figure)
     assert {text.get_text() for text in figure.axes[0].texts} == {"0.850", "0.860", "0.840", "0.830"}
 
 
-def test_a_missing_setting_is_named(tables):
+def test_missing_setting_is_named(tables):
     with pytest.raises(InputError, match=r"selectors\.residual.*alpha"):
         plot_sensitivity(tables.summary, tables.comparisons, {"residual": {"beta": 1.0}}, 0.4)
 
 
 @pytest.mark.parametrize("first_is_left", [True, False])
-def test_pooling_gives_the_difference_to_the_first_encoder_whichever_side_it_was_tested_on(
-    tables, panel, first_is_left
-):
+def test_pooling_shows_the_difference_to_the_first_encoder_in_either_order_of_the_pair(tables, panel, first_is_left):
     gap = (*panel[:2], "lite0_gap")
     tables.add(gap, "all", 1.0, 0.55)
     left, right = (panel, gap) if first_is_left else (gap, panel)
@@ -150,14 +148,14 @@ def test_pooling_gives_the_difference_to_the_first_encoder_whichever_side_it_was
     assert "lite0_gap" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_controls_show_all_random_label_and_ceiling(tables):
+def test_controls_are_all_patches_random_label_and_ceiling(tables):
     figure, table = plot_controls(tables.summary, 0.4, NOTES, {"gallery360": 0.93})
     shown = table.set_index("control")["median"]
     assert shown["all patches"] == pytest.approx(0.87)
     assert shown["random"] == pytest.approx(0.852)
     assert shown["distortion label alone"] == pytest.approx(0.92)
     assert shown["noise ceiling"] == 0.93
-    assert "simulated scores" in texts(figure)
+    assert "simulated scores" in titles(figure)
 
 
 def cost_rows(panel):
@@ -171,7 +169,7 @@ def cost_rows(panel):
     )
 
 
-def test_cost_is_measured_against_all_patches(tables, panel):
+def test_cost_is_relative_to_all_patches(tables, panel):
     _, table = plot_cost(cost_rows(panel), tables.comparisons)
     row = table[(table.selector == "residual") & np.isclose(table.keep, 0.4)].iloc[0]
     assert (row.patches_share, row.seconds_saved) == pytest.approx((0.4, 1.2))
@@ -181,7 +179,7 @@ def test_cost_is_measured_against_all_patches(tables, panel):
 
 def test_cost_without_all_patches_is_refused(tables, panel):
     costs = cost_rows(panel)
-    with pytest.raises(InputError, match="all patches of gallery360/erp/lite0_stages"):
+    with pytest.raises(InputError, match=r"costs: .*gallery360/erp/lite0_stages"):
         plot_cost(costs[costs.selector != "all"], tables.comparisons)
 
 

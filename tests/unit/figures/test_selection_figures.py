@@ -27,35 +27,36 @@ def test_excess_is_relative_to_the_best_solver_of_the_same_h():
     assert table[table.h == 10].excess_median.iloc[0] == pytest.approx(1 / 8)
 
 
-def test_images_that_stopped_keep_their_last_value():
+def test_images_that_have_stopped_keep_their_last_value():
     both = pd.concat([trace("a", [4.0, 1.0], [0.5, 1e-4]), trace("b", [4.0, 2.0, 1.0], [0.5, 0.2, 1e-4])])
     _, table = plot_convergence({(5, "irls"): both})
     assert table.gap_median.iloc[-1] == pytest.approx(1e-4)
     assert table.last_iteration.iloc[-1] == 2.5
 
 
-def test_stagnation_is_told_from_convergence():
-    still, done = [3.0, 2.0] + [1.5] * 8, [3.0, 2.0] + [1.0] * 8
-    both = pd.concat([trace("a", still, [0.1] * 10), trace("b", done, [0.1] * 9 + [1e-5])])
+def test_stagnation_is_distinguished_from_convergence():
+    stagnating, converging = [3.0, 2.0] + [1.5] * 8, [3.0, 2.0] + [1.0] * 8
+    both = pd.concat([trace("a", stagnating, [0.1] * 10), trace("b", converging, [0.1] * 9 + [1e-5])])
     figure, table = plot_convergence({(5, "published"): both})
     assert (table.converged.iloc[-1], table.stagnated.iloc[-1]) == (0.5, 0.5)
     (warning,) = stagnation_warnings(table)
-    assert "h = 5, solver published: 50% of 2 images" in warning
-    assert "50% converged, 50% stagnated" in figure.legends[0].get_texts()[0].get_text()
+    assert all(value in warning for value in ("h = 5", "published", "50% of 2 images"))
+    label = figure.legends[0].get_texts()[0].get_text()
+    assert "50% converged" in label and "50% stagnated" in label
 
 
-def test_a_still_objective_counts_only_over_the_whole_window():
-    moving = np.linspace(3.0, 2.0, 10)
-    _, table = plot_convergence({(5, "irls"): trace("a", moving, [0.1] * 10)})
+def test_objective_that_changes_within_the_window_has_not_stagnated():
+    changing = np.linspace(3.0, 2.0, 10)
+    _, table = plot_convergence({(5, "irls"): trace("a", changing, [0.1] * 10)})
     assert table.stagnated.iloc[-1] == 0
 
 
-def test_convergence_without_trouble_warns_of_nothing():
+def test_converged_images_raise_no_warning():
     _, table = plot_convergence({(5, "irls"): trace("a", [2.0, 1.0], [0.1, 1e-4])})
     assert stagnation_warnings(table) == []
 
 
-def test_noise_has_flat_eigenvalues_and_equal_residuals():
+def test_pure_noise_has_flat_eigenvalues_and_equal_residuals():
     spectra = {"clean": [np.array([8.0, 1.0, 1.0])] * 3, "pure noise": [np.ones(3), np.ones(2)]}
     residuals = {"clean": [np.array([1.0, 3.0])] * 3, "pure noise": [np.ones(3), np.ones(2)]}
     _, table = plot_noise_failure(spectra, residuals)
@@ -67,17 +68,16 @@ def test_noise_has_flat_eigenvalues_and_equal_residuals():
     assert value["clean", "components_90", 0] == 2
 
 
-def test_duplicates_report_the_largest_difference():
+def test_duplicates_show_the_largest_difference():
     residual, rank = np.array([0.1, 0.5, 0.3]), np.array([0, 4, 2])
     figure, table = plot_duplicates(residual, residual + np.array([0, 0.25, 0]), rank, rank + 1)
     assert table.residual_difference.max() == pytest.approx(0.25)
-    assert [axes.get_title() for axes in figure.axes] == [
-        "largest difference in residual: 0.25",
-        "largest difference in rank: 1",
-    ]
+    residual_title, rank_title = (axes.get_title() for axes in figure.axes)
+    assert "residual" in residual_title and residual_title.endswith(": 0.25")
+    assert "rank" in rank_title and rank_title.endswith(": 1")
 
 
-def test_overlap_of_equal_and_opposite_choices(selection_frame):
+def test_overlap_of_equal_and_opposite_rankings(selection_frame):
     up, down = np.arange(10), np.arange(10)[::-1]
     selections = {
         "residual": selection_frame({"a": up, "b": up}),
@@ -92,7 +92,7 @@ def test_overlap_of_equal_and_opposite_choices(selection_frame):
 
 
 @pytest.mark.parametrize(("patches", "kept"), [(10, 4), (10, 9), (7, 1)])
-def test_expected_overlap_matches_drawing(patches, kept):
+def test_expected_overlap_equals_the_mean_of_random_selections(patches, kept):
     generator = np.random.default_rng(0)
     shares = []
     for _ in range(4000):
@@ -109,16 +109,16 @@ def viewports(image_id, yaws):
     )
 
 
-def test_kept_patches_table_marks_the_lowest_ranks(selection_frame):
-    picture = np.zeros((32, 64, 3), dtype=np.uint8)
+def test_kept_patches_have_the_lowest_ranks(selection_frame):
+    image = np.zeros((32, 64, 3), dtype=np.uint8)
     order = np.array([3, 1, 0, 2, 4])
     _, table = plot_kept_patches(
-        {"a": picture}, viewports("a", np.linspace(-3, 3, 5)), {"residual": selection_frame({"a": order})}, 0.4
+        {"a": image}, viewports("a", np.linspace(-3, 3, 5)), {"residual": selection_frame({"a": order})}, 0.4
     )
     assert set(table.patch_id[table.kept]) == {3, 1}
 
 
-def test_a_viewport_on_the_seam_is_cut_there():
+def test_outline_of_a_viewport_is_cut_at_the_seam():
     patch = viewports("a", [np.pi - 0.01]).iloc[0]
     pieces = outline(patch, 200, 100)
     assert len(pieces) >= 2
@@ -126,14 +126,14 @@ def test_a_viewport_on_the_seam_is_cut_there():
     assert {0.0, 200.0} <= {x for piece in pieces for x in piece[[0, -1], 0]}
 
 
-def test_a_viewport_away_from_the_seam_is_one_closed_line():
+def test_outline_of_a_viewport_away_from_the_seam_is_one_closed_line():
     (piece,) = outline(viewports("a", [0.0]).iloc[0], 200, 100)
     assert piece[0] == pytest.approx(piece[-1])
     assert piece[:, 0].min() == pytest.approx(200 * (0.5 - 1 / 12), abs=1)
     assert piece[:, 0].max() == pytest.approx(200 * (0.5 + 1 / 12), abs=1)
 
 
-def test_a_crop_is_a_rectangle_and_wraps_on_a_panorama():
+def test_outline_of_a_crop_is_a_rectangle_that_wraps_around_a_panorama():
     crop = pd.Series({"x": 10, "y": 20, "size": 30, "yaw": np.nan, "pitch": np.nan, "fov": np.nan})
     (piece,) = outline(crop, 200, 100)
     assert piece.tolist() == [[10, 20], [40, 20], [40, 50], [10, 50], [10, 20]]

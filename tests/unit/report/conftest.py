@@ -1,4 +1,4 @@
-"""The small evaluation tables of the figure tests, for the report built from them."""
+"""Small evaluation tables, shared with the tests of figures."""
 
 import sys
 from pathlib import Path

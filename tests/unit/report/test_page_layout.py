@@ -1,4 +1,4 @@
-"""The page's tables can be read to their right edge, however narrow the window."""
+"""Layout of the page: tables stay readable in a narrow window."""
 
 import re
 from importlib.resources import files
@@ -9,7 +9,7 @@ TEMPLATE = files("iqadistill.report").joinpath("report.html.j2").read_text(encod
 
 
 def rules(selector):
-    """Declarations of a selector outside of the print style, by property."""
+    """CSS declarations of a selector outside the print style, by property."""
     screen = TEMPLATE.split("@media print")[0]
     declared = {}
     for selectors, body in re.findall(r"^([^@{}\n]+)\{([^}]*)\}", screen, re.M):
@@ -18,25 +18,25 @@ def rules(selector):
     return declared
 
 
-def test_every_table_scrolls_inside_its_own_box():
+def test_every_table_scrolls_in_its_own_box():
     boxes = len(re.findall(r'<div class="scroll" tabindex="0" role="region" aria-label="[^"]+">\s*<table', TEMPLATE))
     assert boxes == len(re.findall("<table", TEMPLATE)) > 0
     assert rules(".scroll")["overflow"] == "auto"
     assert rules(".scroll")["max-width"] == "100%"
 
 
-def test_cells_wrap():
+def test_cells_wrap_lines():
     assert rules("td").get("white-space") != "nowrap"
 
 
-def test_the_first_column_and_the_head_stay_in_view():
+def test_first_column_and_header_stay_in_view():
     first = rules("tbody th")
     assert first["position"] == "sticky" and first["left"] == "0" and "background" in first
     assert rules("thead th")["position"] == "sticky" and rules("thead th")["top"] == "0"
 
 
 @pytest.mark.parametrize("width", [1600, 1000])
-def test_text_keeps_a_readable_measure_while_tables_use_the_window(width):
+def test_paragraphs_have_a_limited_width_while_tables_use_the_window(width):
     body, paragraph = rules("body")["max-width"], rules("p")["max-width"]
     assert float(body.removesuffix("rem")) * 16 >= 1600
     assert float(paragraph.removesuffix("rem")) * 16 <= width
