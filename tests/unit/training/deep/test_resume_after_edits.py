@@ -1,4 +1,4 @@
-"""A killed training resumes after an edit of code that it does not use, and starts anew after one of code that it uses."""
+"""A killed training resumes after an edit of code that it does not use, and restarts after one of code it uses."""
 
 import shutil
 from pathlib import Path
@@ -50,7 +50,7 @@ def job():
 
 
 def checkpoints_of(job, code, folder):
-    """The checkpoints that a run of the workflow with this code gives the job, as workflow_scripts/network_job.py does."""
+    """The checkpoints that the workflow with this code gives the job, as workflow_scripts/network_job.py does."""
     params = {**job.params, "code": provenance.code_digest(code / f"workflow_scripts/{job.rule}.py", job.modules)}
     return resumable(folder / "checkpoints", job.output, params, [], seconds=0)
 
