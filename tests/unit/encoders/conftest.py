@@ -1,4 +1,4 @@
-"""Small images for the encoder tests."""
+"""Small images for the tests of encoders."""
 
 import numpy as np
 import pandas as pd
