@@ -70,7 +70,7 @@ def test_patches_of_several_sizes_need_encoder_size(images, encoder):
     uneven = patches.set_column(
         patches.schema.get_field_index("size"), "size", pa.array(range(64, 64 + len(patches)), pa.int32())
     )
-    with pytest.raises(InputError, match="encoder.* size"):
+    with pytest.raises(InputError, match=r"encoder.* size"):
         embed_patches(images, uneven, encoder)
 
 

@@ -87,7 +87,7 @@ def test_stages_pooling_takes_any_convolutional_network(model):
 
 
 def test_stages_pooling_refuses_transformer():
-    with pytest.raises(InputError, match="test_vit.*stages"):
+    with pytest.raises(InputError, match=r"test_vit.*stages"):
         create_encoder("test_vit", "none", "stages")
 
 

@@ -32,5 +32,5 @@ def test_settings_offer_all_transforms():
 
 
 def test_rotation_of_non_square_maps_is_refused():
-    with pytest.raises(InputError, match="rotation: .*6 x 4"):
+    with pytest.raises(InputError, match=r"rotation: .*6 x 4"):
         TRANSFORMS["rotation"](torch.rand(1, 3, 4, 6))
