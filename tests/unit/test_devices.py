@@ -14,7 +14,7 @@ from iqadistill.errors import InputError
 
 @pytest.fixture(autouse=True)
 def gpu_driver(monkeypatch):
-    """Pretend that a GPU gpu_driver is installed."""
+    """Pretend that a GPU driver is installed."""
     monkeypatch.setattr(devices, "DRIVERS", ("/",))
 
 

@@ -36,7 +36,7 @@ def raw():
 
 
 def shared_jobs(planned):
-    """Outputs shared_jobs between studies -> rule, inputs and parameters that determine their content."""
+    """Outputs shared between studies -> rule, inputs and parameters that determine their content."""
     return {
         output: (job.rule, dict(job.inputs), dict(job.params))
         for output, job in planned.jobs.items()

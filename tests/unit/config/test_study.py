@@ -234,7 +234,7 @@ def test_image_relative_crops_need_encoder_size(raw):
 
 
 def with_deep_student(raw, **settings):
-    """The study with a with_deep_student student."""
+    """The study with a deep student."""
     raw["students"]["adtrs"] = {"backbone": "test_resnet", "weights": "none", **settings}
     return raw
 

@@ -92,7 +92,7 @@ def test_early_stopping_keeps_the_best_epoch(study):
     srcc = history["val_srcc"].to_numpy()
     best = int(srcc.argmax())
     assert len(srcc) == best + 3 < 30
-    # with a constant learning rate, a shorter training takes the equal_weights steps
+    # with a constant learning rate, a shorter training takes the same steps
     expected, _ = study.train(training=settings | {"epochs": best + 1, "patience": None})
     assert equal_weights(network, expected)
 

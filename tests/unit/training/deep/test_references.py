@@ -17,7 +17,7 @@ SIDE = 8
 
 @pytest.fixture
 def table_files(tmp_path):
-    """Table table_files of three uniformly grey references with one white distorted image each; contents 0 and 1 are for training."""
+    """Table files of three grey references with a white distorted image each; contents 0 and 1 are for training."""
     images, patches = [], []
     for index in range(6):
         content, reference = index % 3, index < 3
