@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 
 # file -> labels of the jobs whose code digest changes; a label is the rule, with the study entry if several entries differ
 DEEP = {"train_student[adtrs]", "train_student[rkiqt]", "pretrain_teacher[nar]", "pretrain_teacher[cnn]"}

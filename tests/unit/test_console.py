@@ -14,17 +14,20 @@ def run(tmp_path, body):
     return done, (tmp_path / "job.log").read_text()
 
 
+@pytest.mark.slow
 def test_job_log_captures_output_of_native_code(tmp_path):
     done, log = run(tmp_path, "os.write(1, b'native'); print('python')")
     assert done.returncode == 0 and "native" in log and "python" in log and not done.stdout
 
 
+@pytest.mark.slow
 def test_input_error_is_logged_without_traceback(tmp_path):
     done, log = run(tmp_path, "raise InputError('images.csv: row 3 has no score; give one.')")
     assert done.returncode == 1
     assert log == "error: images.csv: row 3 has no score; give one.\n"
 
 
+@pytest.mark.slow
 def test_other_errors_keep_their_traceback(tmp_path):
     done, log = run(tmp_path, "raise KeyError('x')")
     assert done.returncode == 1 and "Traceback" in log + done.stderr

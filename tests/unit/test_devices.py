@@ -42,12 +42,14 @@ def holders(tmp_path):
         process.join()
 
 
+@pytest.mark.slow
 def test_two_jobs_never_share_a_gpu(holders):
     start, leased = holders
     start(), start()
     assert {leased.get()[1], leased.get()[1]} == {0, 1}
 
 
+@pytest.mark.slow
 def test_waiting_job_leases_gpu_of_killed_job(holders, monkeypatch):
     monkeypatch.setattr(devices, "POLL_SECONDS", 0.01)
     start, leased = holders
@@ -83,6 +85,7 @@ def test_job_sees_only_its_assigned_gpus(monkeypatch, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_job_waiting_for_two_gpus_does_not_block_the_free_one(holders, monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "POLL_SECONDS", 0.01)
     start, leased = holders
@@ -110,9 +113,10 @@ def test_cuda_without_gpu_is_refused(monkeypatch):
         assert device == "cpu"
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported_without_gpu_driver():
     code = (
-        "import sys; from iqadistill import devices; devices.DRIVERS = ('/no/such/gpu_driver',)\n"
+        "import sys; from iqadistill import devices; devices.DRIVERS = ('/no/such/driver',)\n"
         "with devices.lease_device('auto') as device: print(device, 'torch' in sys.modules)"
     )
     assert (

@@ -1,7 +1,6 @@
+import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,17 +26,11 @@ def package(tmp_path):
 
 
 def digest(folder, modules=()):
-    """Digest of the script, computed in a new process because files change between calls."""
-    code = f"from iqadistill.provenance import code_digest; print(code_digest('script.py', {list(modules)}))"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.strip()
+    """Digest of the script, computed by the copied package; its module is loaded again because it caches files."""
+    spec = importlib.util.spec_from_file_location("copied_provenance", folder / "iqadistill/provenance.py")
+    copied = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copied)
+    return copied.code_digest(folder / "script.py", modules)
 
 
 def test_edited_function_changes_digest(package):

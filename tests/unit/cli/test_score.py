@@ -252,6 +252,7 @@ def test_model_of_recorded_scanpaths_refuses_new_images(capsys, folder, panorama
     assert status == 1 and "seen.csv" in given["failures"][0]
 
 
+@pytest.mark.slow
 def test_command_line_does_not_import_torch():
     loaded = "import sys, iqadistill.cli; print({'torch', 'timm', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout == "set()\n"

@@ -21,6 +21,7 @@ def test_every_setting_has_a_description(name, settings):
     assert settings.label and settings.model_fields["model"].default == name
 
 
+@pytest.mark.slow
 def test_settings_do_not_import_torch_and_timm():
     code = (
         "import sys; from iqadistill.models.registry import STUDENTS, TEACHERS; "

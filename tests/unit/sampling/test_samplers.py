@@ -192,6 +192,7 @@ def test_new_sampler_needs_one_file_only(images, registry_with_corner_sampler):
     assert rows[["x", "y", "size"]].values.tolist() == [[0, 0, 16]] * 3
 
 
+@pytest.mark.slow
 def test_settings_do_not_import_numerical_packages():
     code = (
         "import sys; from iqadistill.sampling.registry import SAMPLERS; list(SAMPLERS.values());"

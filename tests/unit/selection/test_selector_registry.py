@@ -114,6 +114,7 @@ def imported_modules(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.slow
 def test_settings_and_classes_do_not_import_torch():
     code = """
 from iqadistill.selection.registry import SELECTORS
@@ -121,11 +122,15 @@ for settings in SELECTORS.values():
     settings()
 """
     assert imported_modules(code) == []
-    for method in ("random", "kcenter", "herding", "facility"):
-        create = f"import iqadistill.selection.registry as r; r.SELECTORS['{method}']().create('cuda')"
-        assert "torch" not in imported_modules(create)
+    create = """
+from iqadistill.selection.registry import SELECTORS
+for method in ("random", "kcenter", "herding", "facility"):
+    SELECTORS[method]().create("cuda")
+"""
+    assert "torch" not in imported_modules(create)
 
 
+@pytest.mark.slow
 def test_random_selection_does_not_import_torch():
     code = """
 import numpy as np

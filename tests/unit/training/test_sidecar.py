@@ -57,6 +57,7 @@ def test_damaged_sidecar_is_refused(sidecar_and_file):
         Sidecar.read(file)
 
 
+@pytest.mark.slow
 def test_sidecar_does_not_import_torch():
     loaded = "import sys, iqadistill.training.sidecar; print({'torch', 'timm', 'scipy'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout == "set()\n"

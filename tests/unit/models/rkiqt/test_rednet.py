@@ -36,7 +36,7 @@ def published_checkpoint(tmp_path_factory):
             module.running_mean.normal_(0, 0.1)
             nn.init.uniform_(module.weight, 0.5, 1)
     state = {name if name.startswith("backbone.") else f"head.{name}": t for name, t in network.state_dict().items()}
-    path = tmp_path_factory.mktemp("published_checkpoint") / "rednet26.pth"
+    path = tmp_path_factory.mktemp("published") / "rednet26.pth"
     torch.save({"meta": {"epoch": 130, "CLASSES": ["tench"]}, "state_dict": state}, path)
     return network, path
 
