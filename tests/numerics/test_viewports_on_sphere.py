@@ -11,7 +11,7 @@ WIDTH, HEIGHT, SIZE = 1024, 512, 64
 
 
 def smooth_function(vectors):
-    """Three channels that are smooth_function on the whole sphere, also at poles and seam: (..., 3) -> (3, ...)."""
+    """Three channels that vary smoothly over the entire sphere, including poles and seam: (..., 3) -> (3, ...)."""
     x, y, z = np.moveaxis(vectors, -1, 0)
     return np.stack([0.5 + 0.5 * x * z, 0.5 + 0.3 * np.sin(3 * y + x), 0.5 + 0.2 * (x - y) ** 2 - 0.1 * z])
 

@@ -97,12 +97,12 @@ def test_git_commit_is_empty_outside_repository(tmp_path):
 
 
 def test_digest_follows_reexports_to_defining_module(package):
-    (package / "iqadistill/stage/beside.py").write_text("z = 1\n")
+    (package / "iqadistill/stage/unrelated.py").write_text("z = 1\n")
     (package / "iqadistill/stage/__init__.py").write_text(
-        "from iqadistill.stage.beside import z\nfrom iqadistill.stage.deep import f\n"
+        "from iqadistill.stage.unrelated import z\nfrom iqadistill.stage.deep import f\n"
     )
     before = digest(package)
-    (package / "iqadistill/stage/beside.py").write_text("z = 2\n")
+    (package / "iqadistill/stage/unrelated.py").write_text("z = 2\n")
     assert digest(package) == before
     (package / "iqadistill/stage/deep.py").write_text("def f(x):\n    return x + 2\n")
     assert digest(package) != before

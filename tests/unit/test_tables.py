@@ -62,8 +62,8 @@ def test_missing_and_truncated_files_are_refused(tmp_path, splits):
     with pytest.raises(InputError, match=r"none\.parquet"):
         read_table(tmp_path / "none.parquet", "splits")
     write_table(splits, tmp_path / "t.parquet", "splits")
-    whole = (tmp_path / "t.parquet").read_bytes()
-    (tmp_path / "t.parquet").write_bytes(whole[: len(whole) // 2])
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"t\.parquet"):
         read_table(tmp_path / "t.parquet", "splits")
 

@@ -82,7 +82,7 @@ def test_large_panorama_is_accepted_and_other_aspect_ratio_refused(tmp_path, ind
     assert (images.loc["12"].width, images.loc["12"].height) == (13320, 6660)
     (root / "13.png").unlink()
     place_images(root, ["13.png"], size=(17, 8))
-    with pytest.raises(InputError, match=r"MVAQD_ref_dis_label\.txt row 3: .*13\.png is 17x8"):
+    with pytest.raises(InputError, match=r"MVAQD_ref_dis_label\.txt row 3: .*13\.png.* 17x8"):
         index_archive("mvaqd", kind="sphere")
 
 

@@ -42,7 +42,7 @@ def test_unknown_dataset_is_refused():
 def test_former_dataset_name_suggests_the_new_one(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="'pristine_images'"):
         dataset_record("pictures")
-    write_entries(tmp_path, monkeypatch, pictures=LAB)  # the name is free for a user's dataset
+    write_entries(tmp_path, monkeypatch, pictures=LAB)  # users may use the former name
     assert dataset_record("pictures").title == "Ours"
 
 

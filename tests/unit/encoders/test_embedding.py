@@ -61,7 +61,7 @@ def test_large_crops_are_cut_from_the_reduced_image(images):
     for row, piece in zip(patches.to_pylist(), pieces, strict=True):
         crop = decoded[row["image_id"]][:, row["y"] : row["y"] + row["size"], row["x"] : row["x"] + row["size"]] / 255
         expected = torch.nn.functional.interpolate(crop[None], (32, 32), mode="bicubic", antialias=True)[0]
-        # half a pixel of shift and another filter at the borders remain
+        # a shift of half a pixel and another filter at the borders remain
         assert (piece - expected).abs().mean() < 0.05 * (1 + expected.diff(dim=-1).abs().mean() * 20)
 
 

@@ -24,7 +24,7 @@ def test_rgb_png_is_read_exactly(tmp_path):
 
 
 def write_16_bit_png(path, samples, colour_type):
-    """A PNG of 16 bits per sample, which Pillow itself writes for grey only; samples (H, W, C), uint16."""
+    """Write a PNG of 16 bits per sample, which Pillow supports for grey only; samples are (H, W, C), uint16."""
     height, width = samples.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
     header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)

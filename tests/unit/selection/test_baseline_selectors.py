@@ -75,7 +75,7 @@ def test_kcenter_breaks_ties_by_index():
 
 
 def test_facility_location_breaks_near_ties_by_index():
-    # the fourth patch is 28 or 30: each represents the other and no further one, so their gains differ by rounding only
+    # patches 28 and 30 cover each other and no other patch, so that their gains differ by rounding only
     rng = np.random.default_rng(5)
     low_rank = 0.5 + 0.4 * rng.standard_normal((31, 6)) @ rng.standard_normal((6, 128))
     X = np.maximum(0, low_rank + rng.random((31, 128)))
@@ -143,7 +143,7 @@ def test_keep_count_rounds_half_to_even_and_keeps_at_least_one(n, keep, count):
 
 @pytest.mark.parametrize("keep", [0, -0.1, 1.01, float("nan")])
 def test_keep_rates_outside_zero_to_one_are_refused(keep):
-    with pytest.raises(InputError, match="keep rate"):
+    with pytest.raises(InputError, match="keep"):
         keep_count(10, keep)
 
 

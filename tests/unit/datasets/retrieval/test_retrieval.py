@@ -77,7 +77,7 @@ def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
 
 def test_download_is_resumed_after_server_failure(mirror, payload):
     mirror.stop_after = HALF
-    with pytest.raises(InputError, match=rf"target.bin: .*payload.bin.* {HALF} bytes"):
+    with pytest.raises(InputError, match=rf"target\.bin: .*payload\.bin.* {HALF} "):
         download([mirror.url("payload.bin")], Path("target.bin"))
     assert not Path("target.bin").exists()
     mirror.stop_after = None
@@ -163,7 +163,7 @@ def test_download_from_file_url_is_resumed(payload):
 
 def test_full_disk_is_refused_before_download(mirror, payload, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(SIZE, SIZE, 10))
-    with pytest.raises(InputError, match=rf"target.bin: {SIZE} bytes .* 10 "):
+    with pytest.raises(InputError, match=rf"target\.bin: .*{SIZE}.* 10 "):
         download([mirror.url("payload.bin")], Path("target.bin"))
 
 
@@ -174,7 +174,7 @@ def test_archive_that_changed_since_first_download_is_refused(mirror):
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 1
     packed.write_bytes(content)
-    with pytest.raises(InputError, match=r"data/lab/lab\.zip: .*SHA-256 \w+…, expected \w+…"):
+    with pytest.raises(InputError, match=r"data/lab/lab\.zip: .*SHA-256"):
         retrieve_dataset("lab", "data/lab")
     assert not is_unpacked(dataset_record("lab"), Path("data/lab"))
 
@@ -182,7 +182,7 @@ def test_archive_that_changed_since_first_download_is_refused(mirror):
 @pytest.mark.parametrize("known", ["bytes", "sha256"])
 def test_archive_unlike_the_registry_is_refused(mirror, known):
     add_user_dataset(mirror, **{known: {"bytes": 5, "sha256": "0" * 64}[known]})
-    with pytest.raises(InputError, match=r"lab\.zip: .*expected (5|000000000000…)"):
+    with pytest.raises(InputError, match=r"lab\.zip: .*( 5|000000000000…)"):
         retrieve_dataset("lab", "data/lab")
     assert read_locks("lab") == {}
 
@@ -191,8 +191,9 @@ def test_truncated_archive_is_refused(mirror):
     packed = add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
     shutil.rmtree("data/lab/lab")
-    Path("data/lab/lab.zip").write_bytes(packed.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"data/lab/lab\.zip: .*\d+ bytes, expected \d+"):
+    content = packed.read_bytes()
+    Path("data/lab/lab.zip").write_bytes(content[:-1])
+    with pytest.raises(InputError, match=rf"data/lab/lab\.zip: .*{len(content) - 1}.*{len(content)}"):
         retrieve_dataset("lab", "data/lab")
 
 

@@ -35,7 +35,7 @@ def test_flops_of_adtrs_slightly_exceed_its_backbone(backbone):
 
 def test_flops_of_attention_are_counted():
     width, tokens, blocks = 192, 1 + 14 * 14, 12
-    layers = 4 + 8  # queries, keys, values and output; two of four times the width
+    layers = 4 + 8  # queries, keys, values and output; two MLP layers of four times the width
     expected = blocks * (2 * tokens * layers * width**2 + 2 * 2 * tokens**2 * width)
     cost = forward_cost(create_model("rkiqt", backbone="vit_tiny_patch16_224", head="linear"), 224)
     assert cost.flops == pytest.approx(expected + 2 * 14 * 14 * 3 * 16**2 * width, rel=1e-3)

@@ -29,8 +29,8 @@ def table_files(tmp_path):
             | {"is_reference": reference, "reference_id": str(content)}
         )
         patches += [
-            {"patch_id": 10 * index + turn, "image_id": str(index), "order": turn, "x": turn, "y": 0, "size": SIDE}
-            for turn in range(4)
+            {"patch_id": 10 * index + k, "image_id": str(index), "order": k, "x": k, "y": 0, "size": SIDE}
+            for k in range(4)
         ]
     roles = ["train", "train", "test"]
     splits = [{"split": 1, "image_id": str(3 + content), "role": role} for content, role in enumerate(roles)]

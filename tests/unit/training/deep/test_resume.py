@@ -1,5 +1,6 @@
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -78,7 +79,7 @@ def interrupted(study, tmp_path):
 def test_training_resumes_within_an_epoch(study, interrupted, capfd):
     network, history = study.train(checkpoints=interrupted)
     expected, complete = study.train()
-    assert "after 1 epochs and 3 steps" in capfd.readouterr().err
+    assert re.search(r"1 epoch.* 3 step", capfd.readouterr().err)
     torch.testing.assert_close(network.state_dict(), expected.state_dict(), rtol=0, atol=0)
     assert history.drop(["seconds", "peak_memory"]).equals(complete.drop(["seconds", "peak_memory"]))
 
