@@ -104,14 +104,30 @@ def test_more_components_than_patches_are_refused(raw):
     refused(raw, "selectors.residual.n_components", "9", "8")
 
 
-def test_unknown_method_suggests_the_nearest(raw):
-    raw["selectors"]["mine"] = {"method": "residal"}
-    refused(raw, "selectors.mine.method", "'residual'")
-
-
-def test_entry_without_method_lists_the_methods(raw):
-    raw["samplers"]["mine"] = {"count": 3}
-    refused(raw, "samplers.mine", "random_crops")
+@pytest.mark.parametrize(
+    ("section", "name", "settings", "parts"),
+    [
+        ("selectors", "mine", {"method": "residal"}, ["selectors.mine.method", "'residual'"]),
+        ("samplers", "mine", {"count": 3}, ["samplers.mine", "random_crops"]),
+        ("selectors", "kcenter", {"alpha": 0.3}, ["selectors.kcenter.alpha"]),
+        ("datasets", "gallery36", {}, ["datasets.gallery36.source", "'gallery360'"]),
+        ("students", "adtrs", {"pretrained": False}, ["students.adtrs", "weights: none"]),
+        ("students", "rkiqt", {"stem_pretrained": "packaged"}, ["students.rkiqt", "stem_weights: packaged"]),
+        ("teachers", "cnn", {"model": "regressor", "pretrained": True}, ["teachers.cnn", "weights: hub"]),
+    ],
+    ids=[
+        "unknown method",
+        "missing method",
+        "setting of another method",
+        "unknown source",
+        "former key of a student",
+        "former key of a stem",
+        "former key of a teacher",
+    ],
+)
+def test_invalid_entry_is_refused(raw, section, name, settings, parts):
+    raw.setdefault(section, {})[name] = settings
+    refused(raw, *parts)
 
 
 def test_undefined_name_in_experiment_is_refused(raw):
@@ -134,24 +150,6 @@ def test_duplicate_experiment_name_is_refused(raw):
     refused(raw, "experiments", "'rate_sweep'")
 
 
-def test_setting_of_another_method_is_refused(raw):
-    raw["selectors"]["kcenter"] = {"alpha": 0.3}
-    refused(raw, "selectors.kcenter.alpha")
-
-
-@pytest.mark.parametrize(
-    ("section", "entry", "settings", "key"),
-    [
-        ("students", "adtrs", {"pretrained": False}, "weights: none"),
-        ("students", "rkiqt", {"stem_pretrained": "packaged"}, "stem_weights: packaged"),
-        ("teachers", "cnn", {"model": "regressor", "pretrained": True}, "weights: hub"),
-    ],
-)
-def test_renamed_key_suggests_the_new_key(raw, section, entry, settings, key):
-    raw.setdefault(section, {})[entry] = settings
-    refused(raw, f"{section}.{entry}", key)
-
-
 def test_grids_is_not_a_study_key(raw):
     raw["grids"] = {"mine": ["residual"]}
     refused(raw, "grids:")
@@ -160,11 +158,6 @@ def test_grids_is_not_a_study_key(raw):
 def test_missing_section_is_refused(raw):
     del raw["encoders"]
     refused(raw, "encoders")
-
-
-def test_unknown_source_suggests_the_nearest(raw):
-    raw["datasets"]["gallery36"] = {}
-    refused(raw, "datasets.gallery36.source", "'gallery360'")
 
 
 def test_list_value_spans_a_selector_grid(raw):
