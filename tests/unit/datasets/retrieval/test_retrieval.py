@@ -42,6 +42,16 @@ def payload(mirror):
     return file
 
 
+@pytest.fixture
+def partial_download(mirror, payload):
+    """Half of the payload, downloaded before the mirror failed; it is running again."""
+    mirror.stop_after = HALF
+    with pytest.raises(InputError, match=rf"target\.bin: .*payload\.bin.* {HALF} "):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+    mirror.stop_after = None
+    mirror.start()
+
+
 def add_user_dataset(mirror, **archive):
     """Add the user dataset `lab`, whose archive lab.zip is on the mirror; returns the archive."""
     with zipfile.ZipFile(mirror.folder / "lab.zip", "w") as packed:
@@ -75,13 +85,8 @@ def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
     assert folder_fingerprint(Path("data/lab")) != recorded
 
 
-def test_download_is_resumed_after_server_failure(mirror, payload):
-    mirror.stop_after = HALF
-    with pytest.raises(InputError, match=rf"target\.bin: .*payload\.bin.* {HALF} "):
-        download([mirror.url("payload.bin")], Path("target.bin"))
+def test_download_is_resumed_after_server_failure(mirror, payload, partial_download):
     assert not Path("target.bin").exists()
-    mirror.stop_after = None
-    mirror.start()
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert mirror.asked[-1] == ("payload.bin", f"bytes={HALF}-")
     assert file_digest("target.bin") == file_digest(payload)
@@ -108,24 +113,15 @@ def test_download_is_resumed_after_client_is_killed(mirror, payload):
     assert file_digest("target.bin") == file_digest(payload)
 
 
-def test_download_restarts_if_server_ignores_ranges(mirror, payload):
-    mirror.stop_after = HALF
-    with pytest.raises(InputError):
-        download([mirror.url("payload.bin")], Path("target.bin"))
-    mirror.stop_after, mirror.ranges = None, False
-    mirror.start()
+def test_download_restarts_if_server_ignores_ranges(mirror, payload, partial_download):
+    mirror.ranges = False
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert file_digest("target.bin") == file_digest(payload)
 
 
-def test_download_restarts_if_file_changed_on_server(mirror, payload):
-    mirror.stop_after = HALF
-    with pytest.raises(InputError):
-        download([mirror.url("payload.bin")], Path("target.bin"))
+def test_download_restarts_if_file_changed_on_server(mirror, payload, partial_download):
     payload.write_bytes(payload.read_bytes()[::-1])
     os.utime(payload, (1e9, 1e9))
-    mirror.stop_after = None
-    mirror.start()
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert file_digest("target.bin") == file_digest(payload)
 
