@@ -11,7 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
-# file -> labels of the jobs whose code digest changes; a label is the rule, with the study entry if several entries differ
+# file -> labels of the jobs whose code digest changes; a label is the rule, with the study entry where entries differ
 DEEP = {"train_student[adtrs]", "train_student[rkiqt]", "pretrain_teacher[nar]", "pretrain_teacher[cnn]"}
 SCORED = {"predict[adtrs]", "predict[rkiqt]"}
 RESIDUAL = {"select_patches[residual]", "select_patches[highest_residual]"}
@@ -59,7 +59,8 @@ def label(job):
 
 study = yaml.safe_load(pathlib.Path("config.yaml").read_text())
 study["datasets"]["kadid10k"] = {}
-study["experiments"].append({"name": "official", "figure": "rate_sweep", "datasets": ["kadid10k"], "samplers": ["random_crops"]})
+official = {"name": "official", "figure": "rate_sweep", "datasets": ["kadid10k"], "samplers": ["random_crops"]}
+study["experiments"].append(official)
 jobs = {(label(job), job.modules, job.rule) for job in Plan(check_study(study)).jobs.values()}
 
 # Evaluates a function of a file again only if the text of the file has changed.
@@ -76,12 +77,13 @@ provenance._parse = by_content(provenance._parse.__wrapped__)
 provenance._tree = by_content(provenance._tree.__wrapped__)
 provenance._imports = by_content(provenance._imports)
 
+def script(rule):
+    return f"workflow_scripts/{'predict' if rule == 'predict_cross' else rule}.py"
+
 def digests():
-    for cached in (provenance._closure, provenance._package_imports, provenance._defining_module, provenance._module_file):
-        cached.cache_clear()
-    script = {"predict_cross": "predict"}
-    return {(name, modules): provenance.code_digest(f"workflow_scripts/{script.get(rule, rule)}.py", modules)
-            for name, modules, rule in jobs}
+    for cached in ("_closure", "_package_imports", "_defining_module", "_module_file"):
+        getattr(provenance, cached).cache_clear()
+    return {(name, modules): provenance.code_digest(script(rule), modules) for name, modules, rule in jobs}
 
 before = digests()
 assert digests() == before
@@ -94,7 +96,7 @@ for name, text in texts.items():
     file.write_text(text + "\\n\\n# a comment\\n")
     reruns[name] = sorted({key[0] for key in before if after[key] != before[key]})
 assert digests() == before
-sizes = {key[0]: len(provenance.code_modules(f"workflow_scripts/{'predict' if key[0].startswith('predict_cross') else key[0].split('[')[0]}.py", key[1])) for key in before}
+sizes = {name: len(provenance.code_modules(script(rule), modules)) for name, modules, rule in jobs}
 print(json.dumps({"reruns": reruns, "sizes": sizes}))
 """
 

@@ -1,7 +1,7 @@
 """Unpacked official archives with placeholder images, written from the real label files or from miniature ones.
 
-A writer takes a folder and the labels in the form of the official file. `LABELS` is the folder of real label files next to a
-working copy; some of them are public re-formats, which are converted to the official form here.
+A writer takes a folder and the labels in the form of the official file. `LABELS` is the folder of real label files
+next to a working copy; some of them are public re-formats, which are converted to the official form here.
 """
 
 import os
@@ -210,7 +210,7 @@ def write_livec(folder: Path, labels: list[tuple[str, float, float]]) -> None:
 
 
 def koniq10k_labels(source: str) -> pd.DataFrame:
-    """The table with the sets; the official scores follow from its shares of the five ratings and its number of votes."""
+    """The table with the sets; shares of the five ratings and the number of votes give the official scores."""
     if source == "shared":
         return pd.read_csv(LABELS / "koniq10k/koniq10k_distributions_sets.csv")
     rng = np.random.default_rng(0)
