@@ -5,8 +5,8 @@
 
 For each rule the import statements at the top of its script run in a fresh process, whose user and system time are
 taken; rounds go through all rules in turn, and medians are printed. predict_cross has the script of predict, and Python
-alone is the time of an empty script. What Snakemake itself adds to a job is not counted, nor what a script imports while
-it works, such as the entry that the study names.
+alone is the time of an empty script. What Snakemake itself adds to a job is not counted, nor what a script imports
+while it works, such as the entry that the study names.
 """
 
 import argparse

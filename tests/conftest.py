@@ -1,4 +1,4 @@
-"""A local mirror of official files: a web server that counts, breaks off, stalls or forgets ranges on demand."""
+"""Fixtures of several folders: one thread for tests of networks, and a local web server with official files."""
 
 import re
 import threading
@@ -8,16 +8,33 @@ from pathlib import Path
 
 import pytest
 
+NETWORK_TESTS = ("unit/cli", "unit/encoders", "unit/losses", "unit/models", "unit/training", "numerics")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread(request):
+    """Run PyTorch on one thread in tests of networks, which is faster for small ones and lets tests run in parallel."""
+    folder = request.path.parent.relative_to(Path(__file__).parent)
+    if not any(folder.is_relative_to(name) for name in NETWORK_TESTS):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 class Mirror:
-    """Serves the files of a folder.
+    """A web server for the files of a folder that fails, stalls or ignores ranges on demand.
 
     Attributes:
         asked: (file name, Range header or None) of each request.
-        ranges: Whether ranges are honoured.
-        stop_after: Bytes after which the server dies in the middle of an answer.
-        stall_after: Bytes after which an answer goes no further.
-        content_type: Of every answer.
+        ranges: Whether Range headers are honoured.
+        stop_after: Number of bytes after which the server stops in the middle of a response; None for never.
+        stall_after: Number of bytes after which a response stalls; None for never.
+        content_type: Content type of every response.
     """
 
     def __init__(self, folder: Path):
@@ -28,7 +45,7 @@ class Mirror:
         self.start()
 
     def start(self) -> None:
-        """Serve, again at the same address after a stop."""
+        """Start the server; after a stop, at the same address."""
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +57,7 @@ class Mirror:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None  # clients break off on purpose
+        self.server.handle_error = lambda *_: None  # clients close connections on purpose
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 

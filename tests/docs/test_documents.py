@@ -45,7 +45,7 @@ def test_architecture_lists_the_columns_of_every_table():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_of_documents_lead_somewhere(document):
+def test_links_in_documents_resolve(document):
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
     missing = [name for name in targets if "://" not in name and not (document.parent / name).exists()]
     assert not missing

@@ -1,4 +1,4 @@
-"""ADTRS against its equations, written out cell by cell."""
+"""ADTRS compared with its equations, written out cell by cell."""
 
 import numpy as np
 import pytest
@@ -23,11 +23,13 @@ def pooled(features):
 
 
 def averaged(maps, cells):
+    """Average pooling to cells x cells."""
     batch, channels, side, _ = maps.shape
     return maps.reshape(batch, channels, cells, side // cells, cells, side // cells).mean((3, 5))
 
 
 def normalised(maps, norm, training):
+    """Batch normalisation."""
     mean, variance = norm.running_mean[:, None, None], norm.running_var[:, None, None]
     if training:
         mean, variance = maps.mean((0, 2, 3), keepdim=True), maps.var((0, 2, 3), keepdim=True, unbiased=False)
@@ -35,6 +37,7 @@ def normalised(maps, norm, training):
 
 
 def pointwise(maps, convolution):
+    """1 x 1 convolution."""
     return torch.einsum("oc,bcyx->boyx", convolution.weight[:, :, 0, 0], maps) + convolution.bias[:, None, None]
 
 
@@ -49,6 +52,7 @@ def depthwise(maps, convolution):
 
 
 def attended(maps, block, training):
+    """Attention of every second cell to all cells, head by head, with position biases."""
     side = maps.shape[-1]
     picked = depthwise(maps, block.q.local) + maps[:, :, ::2, ::2]
     query = normalised(pointwise(picked, block.q.proj.conv), block.q.proj.bn, training)
@@ -65,13 +69,13 @@ def attended(maps, block, training):
                     for u in range(side):
                         offset = abs(y - v) * side + abs(x - u)
                         affinity[:, v, u] = affinity[:, v, u] + block.attention_biases[head, offset]
-                share = affinity.flatten(1).softmax(1).reshape(affinity.shape)
-                answer = torch.einsum("bvu,bcvu->bc", share, value[:, part])
-                mixed[:, part, y // 2, x // 2] = mixed[:, part, y // 2, x // 2] + answer
+                weights = affinity.flatten(1).softmax(1).reshape(affinity.shape)
+                output = torch.einsum("bvu,bcvu->bc", weights, value[:, part])
+                mixed[:, part, y // 2, x // 2] = mixed[:, part, y // 2, x // 2] + output
     return normalised(pointwise(mixed.clamp_min(0), block.proj.conv), block.proj.bn, training)
 
 
-def reference(model, patches):
+def reference_forward(model, patches):
     """Score, O and F4 without dropout."""
     features = model.backbone(patches)
     cells = features[-1].shape[-1]
@@ -83,7 +87,8 @@ def reference(model, patches):
 
 
 def reference_losses(model, patches, quality):
-    views = [reference(model, view) for view in (patches, patches.flip(3))]
+    """The four weighted losses of the patches and their mirrored view."""
+    views = [reference_forward(model, view) for view in (patches, patches.flip(3))]
     y = sorted(quality.tolist())
     ranking = []
     for score, _, _ in views:
@@ -103,9 +108,8 @@ def reference_losses(model, patches, quality):
 
 @pytest.fixture(scope="module")
 def model():
+    """An ADTRS student with random weights and statistics."""
     torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     model = create_model("adtrs", backbone="test_resnet", size=SIZE, dropout=0.0).double()
     with torch.no_grad():
         model.attention[0].attention_biases.normal_()
@@ -116,8 +120,7 @@ def model():
                 module.running_var.uniform_(0.5, 2)
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.1)
-    yield model
-    torch.set_num_threads(before)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def patches():
 def test_forward_follows_the_equations(model, patches):
     model.eval()
     scores = model(patches)
-    torch.testing.assert_close(scores, reference(model, patches)[0])
+    torch.testing.assert_close(scores, reference_forward(model, patches)[0])
     assert scores.std() > 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Involution against its equation, written out position by position."""
+"""Involution compared with its equation, written out position by position."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def equation(layer, maps):
 
 
 def unfolded(layer, maps):
-    """The same sums over copies of the map, one per offset, which torch differentiates automatically."""
+    """The equation over unfolded copies of the map, one per offset, which PyTorch differentiates automatically."""
     weights = kernels(layer, maps)
     copies = F.unfold(maps, layer.kernel_size, padding=layer.kernel_size // 2, stride=layer.stride)
     copies = copies.reshape(len(maps), layer.groups, -1, *weights.shape[2:])
@@ -47,6 +47,7 @@ def unfolded(layer, maps):
 
 
 def layer(kernel_size, stride, channels=8):
+    """An involution with random weights and statistics."""
     torch.manual_seed(0)
     involution = Involution(channels, kernel_size, stride, group_channels=4, reduction=2).double().eval()
     involution.conv1.bn.running_mean.normal_(0, 0.2)
@@ -65,7 +66,7 @@ def test_forward_follows_the_equation(kernel_size, stride):
 
 
 @pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (7, 1), (7, 2)])
-def test_gradients_are_those_of_the_sums_over_copies(kernel_size, stride):
+def test_gradients_match_automatic_differentiation(kernel_size, stride):
     involution, maps = layer(kernel_size, stride), torch.randn(2, 8, 8, 10, dtype=torch.float64)
     gradients = []
     for form in (involution, lambda inputs: unfolded(involution, inputs)):

@@ -1,4 +1,4 @@
-"""The n x n solvers against a plain d x d NumPy version of the paper's equations, and against each other."""
+"""The n x n solvers compared with a d x d NumPy implementation of the paper's equations, and with each other."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def features(n=30, d=120, seed=0):
     return np.maximum(0, 0.5 + 0.4 * low_rank + 0.3 * rng.standard_normal((n, d)))
 
 
-def plain_alternation(E, Z, alpha, beta, iterations):
+def reference_alternation(E, Z, alpha, beta, iterations):
     """Eq. 9 and Eq. 11 as printed: R = 0, D_W = D_R = I, then W, R, weights."""
     (n, d), eps, rho = E.shape, 1e-8, 1e-6
     D_W, D_R, R = np.eye(d), np.eye(n), np.zeros((Z.shape[1], n))
@@ -34,26 +34,26 @@ def plain_alternation(E, Z, alpha, beta, iterations):
 
 @pytest.mark.parametrize("shape", [(30, 120), (25, 12)], ids=["fewer patches", "fewer features"])
 @pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.1), (0.01, 0.5)])
-def test_published_equals_the_plain_equations(shape, alpha, beta):
+def test_published_solver_follows_the_equations(shape, alpha, beta):
     E = features(*shape)
     fitted = ResidualSelector(n_components=4, alpha=alpha, beta=beta, solver="published", max_iter=50, tol=0).fit(E)
-    W, R, objective = plain_alternation(E, fitted.target_, alpha, beta, 50)
+    W, R, objective = reference_alternation(E, fitted.target_, alpha, beta, 50)
     np.testing.assert_allclose(fitted.coef_, W, atol=1e-6)
     np.testing.assert_allclose(fitted.residuals_, np.linalg.norm(R, axis=0), atol=1e-6)
     np.testing.assert_allclose(fitted.objective_, objective, rtol=1e-6)
 
 
-def test_published_stops_by_its_rule_where_the_plain_equations_would():
+def test_published_solver_stops_at_its_tolerance():
     E = features()
     fitted = ResidualSelector(n_components=4, solver="published", max_iter=500, tol=1e-5).fit(E)
-    _, _, objective = plain_alternation(E, fitted.target_, 0.1, 0.1, 500)
+    _, _, objective = reference_alternation(E, fitted.target_, 0.1, 0.1, 500)
     change = np.abs(np.diff(objective)) <= 1e-5 * np.maximum(1, np.abs(objective[1:]))
     assert abs(fitted.n_iter_ - (2 + np.argmax(change))) <= 1  # rounding can decide whether the tolerance is met
     assert fitted.n_iter_ < 500
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.02], ids=["no residual", "many residuals"])
-def test_both_solvers_reach_the_same_objective_from_every_start(beta):
+def test_solvers_reach_the_same_objective_from_any_start(beta):
     E = features()
     settings = {"n_components": 4, "beta": beta}
     published = {"solver": "published", "max_iter": 400, "tol": 0}
@@ -72,7 +72,7 @@ def test_both_solvers_reach_the_same_objective_from_every_start(beta):
     np.testing.assert_allclose([*tight, ends[1], ends[4]], tight[0], rtol=1e-4)
 
 
-def test_irls_agrees_with_a_general_purpose_minimiser():
+def test_irls_agrees_with_bfgs():
     E = features(12, 9)
     fitted = ResidualSelector(n_components=2, tol=1e-9).fit(E)
     Z, shape = fitted.target_, (9, 2)
@@ -90,7 +90,7 @@ def test_irls_agrees_with_a_general_purpose_minimiser():
     assert fitted.objective_[-1] <= best * (1 + 1e-6)
 
 
-def test_duality_gap_bounds_the_true_suboptimality():
+def test_duality_gap_bounds_the_suboptimality():
     E = features()
     best = ResidualSelector(n_components=4, tol=1e-10)
     optimum = best.fit(E).objective_[-1]
@@ -104,7 +104,7 @@ def test_duality_gap_bounds_the_true_suboptimality():
         assert (value - optimum) / value <= gap + 1e-12
 
 
-def test_eliminating_the_residual_leaves_the_group_huber_loss():
+def test_eliminating_the_residual_gives_the_group_huber_loss():
     rng = torch.Generator().manual_seed(0)
     P, W = torch.randn(20, 3, generator=rng, dtype=torch.float64), torch.randn(7, 3, generator=rng, dtype=torch.float64)
     R = soft_threshold(P, 1.5)

@@ -1,4 +1,4 @@
-"""RKIQT and its distillation against their equations, written out head by head and cell by cell."""
+"""RKIQT and its distillation compared with their equations, written out head by head and cell by cell."""
 
 import math
 
@@ -16,6 +16,7 @@ MIXERS = {"mixer_width": 8, "difference_depth": 1, "image_depth": 1}
 
 
 def normalised(tokens, norm):
+    """Layer normalisation."""
     mean, variance = tokens.mean(-1, keepdim=True), tokens.var(-1, keepdim=True, unbiased=False)
     return (tokens - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias
 
@@ -29,13 +30,14 @@ def gelu(tokens):
 
 
 def attended(queries, keys, values, heads):
+    """Multi-head attention, head by head."""
     width = queries.shape[-1] // heads
     outputs = []
     for head in range(heads):
         part = slice(head * width, (head + 1) * width)
         affinity = queries[..., part] @ keys[..., part].mT / math.sqrt(width)
-        share = affinity.exp() / affinity.exp().sum(-1, keepdim=True)
-        outputs.append(share @ values[..., part])
+        weights = affinity.exp() / affinity.exp().sum(-1, keepdim=True)
+        outputs.append(weights @ values[..., part])
     return torch.cat(outputs, -1)
 
 
@@ -51,7 +53,7 @@ def embedded(model, patches):
     return torch.stack([first, *tokens], 1) + model.vit.pos_embed
 
 
-def block_of_the_vit(tokens, block):
+def vit_block(tokens, block):
     query, key, value = linear(normalised(tokens, block.norm1), block.attn.qkv.weight, block.attn.qkv.bias).chunk(3, -1)
     mixed = attended(query, key, value, block.attn.num_heads)
     tokens = tokens + linear(mixed, block.attn.proj.weight, block.attn.proj.bias)
@@ -59,7 +61,7 @@ def block_of_the_vit(tokens, block):
     return tokens + linear(hidden, block.mlp.fc2.weight, block.mlp.fc2.bias)
 
 
-def attention_of_the_decoder(tokens, others, attention):
+def decoder_attention(tokens, others, attention):
     weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
     sources = (tokens, others, others)
     query, key, value = (linear(*three) for three in zip(sources, weights, biases, strict=True))
@@ -68,22 +70,23 @@ def attention_of_the_decoder(tokens, others, attention):
 
 
 def decoded(tokens, patch_tokens, decoder):
+    """Output tokens of the Transformer decoder."""
     for layer in decoder.layers:
         queries = normalised(tokens, layer.norm1)
-        tokens = tokens + attention_of_the_decoder(queries, queries, layer.self_attn)
-        tokens = tokens + attention_of_the_decoder(normalised(tokens, layer.norm2), patch_tokens, layer.multihead_attn)
+        tokens = tokens + decoder_attention(queries, queries, layer.self_attn)
+        tokens = tokens + decoder_attention(normalised(tokens, layer.norm2), patch_tokens, layer.multihead_attn)
         hidden = gelu(linear(normalised(tokens, layer.norm3), layer.linear1.weight, layer.linear1.bias))
         tokens = tokens + linear(hidden, layer.linear2.weight, layer.linear2.bias)
     return normalised(tokens, decoder.norm)
 
 
-def reference(model, patches):
+def reference_forward(model, patches):
     """Scores (B, 3), and the patch tokens after each block."""
     sequence, depths = embedded(model, patches), []
     added = [model.added[name][0].expand(len(patches), 1, -1) for name in ("conv", "inv")]
     sequence = torch.cat([sequence[:, :1], *added, sequence[:, 1:]], 1)
     for block in model.vit.blocks:
-        sequence = block_of_the_vit(sequence, block)
+        sequence = vit_block(sequence, block)
         depths.append(sequence[:, 3:])
     sequence = normalised(sequence, model.vit.norm)
     tokens = decoded(sequence[:, :3], sequence[:, 3:], model.decoder)
@@ -93,7 +96,8 @@ def reference(model, patches):
 
 
 def reference_losses(model, patches, quality, references, masks, nar, regressors):
-    scores, depths = reference(model.student, patches)
+    """The weighted losses for the given references and masks."""
+    scores, depths = reference_forward(model.student, patches)
     parts = {"quality": sum(abs(scores.sum(1) / 3 - quality)) / len(quality), "mcd": 0}
     pristine, maps = nar.project(references), nar.project(patches)
     for depth in range(4):
@@ -119,16 +123,14 @@ def reference_losses(model, patches, quality, references, masks, nar, regressors
 
 @pytest.fixture(scope="module")
 def student():
+    """An RKIQT student with random weights."""
     torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     settings = {"backbone": "test_vit", "size": SIZE, "depth": 4, "decoder_heads": 4, "decoder_depth": 2}
     model = create_model("rkiqt", **settings).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():  # far from the initial weights, so that no term vanishes
             parameter.add_(0.1 * torch.randn_like(parameter))
-    yield model
-    torch.set_num_threads(before)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +139,9 @@ def patches():
 
 
 @torch.no_grad()
-def test_the_student_follows_the_equations(student, patches):
+def test_student_follows_the_equations(student, patches):
     scores, maps = student.tokens_and_maps(patches)
-    expected, depths = reference(student, patches)
+    expected, depths = reference_forward(student, patches)
     torch.testing.assert_close(scores, expected)
     torch.testing.assert_close(student(patches), expected.mean(1))
     for stage, tokens in zip(maps, depths, strict=True):
@@ -149,7 +151,7 @@ def test_the_student_follows_the_equations(student, patches):
 
 
 @torch.no_grad()
-def test_the_losses_follow_the_equations(student, patches):
+def test_losses_follow_the_equations(student, patches):
     torch.manual_seed(1)
     nar = create_model("nar_teacher", backbone="test_convnext", size=SIZE, width=6, cells=2, **MIXERS)
     regressors = {token: create_model("regressor", backbone="test_convnext", size=SIZE) for token in ("conv", "inv")}

@@ -1,4 +1,4 @@
-"""Stacked training with hand-written gradients, compared with a plain autograd loop over one torch module."""
+"""Stacked training with hand-written gradients, compared with an autograd training of each model."""
 
 import math
 
@@ -11,8 +11,8 @@ from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
 
-def plain_loop(model, patches, quality, settings, generator):
-    """One model; patches is a list with the (k, d) tensor of each image."""
+def reference_training(model, patches, quality, settings, generator):
+    """Train one model with autograd; patches is a list with the (k, d) tensor of each image."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     batches = math.ceil(len(patches) / settings.batch_images)
     steps, step = settings.epochs * batches, 0
@@ -47,7 +47,7 @@ def plain_loop(model, patches, quality, settings, generator):
 
 @pytest.mark.parametrize("loss", ["l1", "huber"])
 @pytest.mark.parametrize("hidden", [[12], [16, 8]])
-def test_equals_a_plain_loop_over_one_module(loss, hidden):
+def test_stacked_training_equals_training_of_single_modules(loss, hidden):
     torch.manual_seed(0)
     images, width, models, dropout = 11, 9, 3, (0.25, 0.5)[: len(hidden)]
     counts = torch.randint(1, 6, (images,))
@@ -63,16 +63,16 @@ def test_equals_a_plain_loop_over_one_module(loss, hidden):
     history = list(train_stack(stack, patches, present, quality, settings, generator, lambda: [math.nan] * models))
     assert history[-1]["step"] == 6 * 3
     for model in range(models):
-        alone = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
-        alone.load_state_dict(start.state_dict())
+        single = create_model("mlp", width=width, hidden=hidden, dropout=dropout)
+        single.load_state_dict(start.state_dict())
         kept = [patches[model, image, : counts[image]] for image in range(images)]
-        plain_loop(alone, kept, quality, settings, torch.Generator().manual_seed(5))
-        for layer, weight, bias in zip(alone.layers, stack.weights, stack.biases, strict=True):
+        reference_training(single, kept, quality, settings, torch.Generator().manual_seed(5))
+        for layer, weight, bias in zip(single.layers, stack.weights, stack.biases, strict=True):
             torch.testing.assert_close(weight[model], layer.weight.T, atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(bias[model], layer.bias, atol=1e-4, rtol=1e-4)
 
 
-def test_folding_the_standardisation_is_exact():
+def test_folded_standardisation_keeps_the_scores():
     torch.manual_seed(0)
     stack = StackedMlps.copies(create_model("mlp", width=7, hidden=[5], dropout=[0.0]), 2)
     raw, mean, scale = torch.randn(20, 7) * 3 + 10, torch.randn(2, 7) + 10, torch.rand(2, 7) + 0.1

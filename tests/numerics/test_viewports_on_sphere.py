@@ -1,4 +1,4 @@
-"""Viewports against functions known analytically on the sphere, and against another implementation."""
+"""Viewports compared with an analytic function on the sphere and with py360convert."""
 
 import numpy as np
 import py360convert
@@ -10,15 +10,15 @@ from iqadistill.panorama import angles_to_vectors, extract_viewports, pixels_to_
 WIDTH, HEIGHT, SIZE = 1024, 512, 64
 
 
-def smooth(vectors):
-    """Three channels that vary smoothly over the sphere, poles and seam included: (..., 3) -> (3, ...)."""
+def smooth_function(vectors):
+    """Three channels that vary smoothly over the entire sphere, including poles and seam: (..., 3) -> (3, ...)."""
     x, y, z = np.moveaxis(vectors, -1, 0)
     return np.stack([0.5 + 0.5 * x * z, 0.5 + 0.3 * np.sin(3 * y + x), 0.5 + 0.2 * (x - y) ** 2 - 0.1 * z])
 
 
 def smooth_panorama():
     yaw, pitch = pixels_to_angles(np.arange(WIDTH), np.arange(HEIGHT)[:, None], WIDTH, HEIGHT)
-    return torch.from_numpy(smooth(angles_to_vectors(*np.broadcast_arrays(yaw, pitch))))
+    return torch.from_numpy(smooth_function(angles_to_vectors(*np.broadcast_arrays(yaw, pitch))))
 
 
 def camera_rays(yaw, pitch, fov):
@@ -49,19 +49,19 @@ DIRECTIONS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
-def test_viewports_equal_the_function_on_the_sphere(kind):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_viewports_equal_an_analytic_function_on_the_sphere(dtype):
     yaw, pitch, fov = np.array(DIRECTIONS).T
-    viewports = extract_viewports(smooth_panorama().to(kind), yaw, pitch, fov, SIZE)
-    expected = np.stack([smooth(camera_rays(*direction)) for direction in DIRECTIONS])
-    assert viewports.dtype == kind
+    viewports = extract_viewports(smooth_panorama().to(dtype), yaw, pitch, fov, SIZE)
+    expected = np.stack([smooth_function(camera_rays(*direction)) for direction in DIRECTIONS])
+    assert viewports.dtype == dtype
     assert np.abs(viewports.numpy() - expected).max() <= 1e-3 / 10
 
 
-def test_noise_agrees_with_py360convert():
+def test_viewports_agree_with_py360convert():
     panorama = np.random.default_rng(0).random((HEIGHT, WIDTH, 3)).astype(np.float32)
     fov = 1.2
-    # py360convert puts its outermost samples on the border of the view, ours lie half a pixel inside
+    # py360convert puts its outermost samples on the border of the view, we put them half a pixel inside
     degrees = np.degrees(2 * np.arctan(np.tan(fov / 2) * (SIZE - 1) / SIZE))
     for yaw, pitch in [(0.4, 0.2), (-2.5, -0.7), (1.0, 0.9), (3.0, 0.0)]:
         other = py360convert.e2p(panorama, degrees, np.degrees(yaw), np.degrees(pitch), (SIZE, SIZE), mode="bilinear")

@@ -6,7 +6,7 @@ import torch
 from iqadistill.parallel import map_ahead, one_thread_per_operation
 
 
-def test_results_come_in_order_and_no_further_ahead_than_the_number_of_workers():
+def test_map_ahead_keeps_order_and_limits_lookahead():
     started = []
 
     def double(number):
@@ -20,7 +20,7 @@ def test_results_come_in_order_and_no_further_ahead_than_the_number_of_workers()
     assert next(results, None) is None
 
 
-def test_a_failure_reaches_the_caller_in_order():
+def test_map_ahead_raises_errors_in_order():
     def divide(number):
         return 6 // (number - 2)
 
@@ -30,11 +30,11 @@ def test_a_failure_reaches_the_caller_in_order():
         next(results)
 
 
-def test_work_is_done_by_threads():
+def test_map_ahead_uses_worker_threads():
     assert threading.main_thread() not in map_ahead(lambda _: threading.current_thread(), range(3), 2)
 
 
-def test_the_number_of_threads_is_restored_even_after_a_failure():
+def test_thread_count_is_restored_after_error():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     with pytest.raises(KeyError), one_thread_per_operation() as threads:

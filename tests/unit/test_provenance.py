@@ -1,7 +1,6 @@
+import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def package(tmp_path):
-    """A small copy of the package with one script, digested in a process of its own as files change."""
+    """A folder with a small copy of the package and one script."""
     for name in ("__init__", "errors", "tables", "provenance"):
         (tmp_path / "iqadistill").mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / f"iqadistill/{name}.py", tmp_path / f"iqadistill/{name}.py")
@@ -27,25 +26,20 @@ def package(tmp_path):
 
 
 def digest(folder, modules=()):
-    code = f"from iqadistill.provenance import code_digest; print(code_digest('script.py', {list(modules)}))"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.strip()
+    """Digest of the script, computed by the copied package; its module is loaded again because it caches files."""
+    spec = importlib.util.spec_from_file_location("copied_provenance", folder / "iqadistill/provenance.py")
+    copied = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copied)
+    return copied.code_digest(folder / "script.py", modules)
 
 
-def test_edited_function_changes_the_digest_of_its_stage(package):
+def test_edited_function_changes_digest(package):
     before = digest(package)
     (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    """Add."""\n    return x + 2  # one\n')
     assert digest(package) != before
 
 
-def test_an_edited_module_beside_the_script_changes_the_digest_and_so_does_what_it_imports(package):
+def test_digest_covers_modules_next_to_script_and_their_imports(package):
     (package / "script.py").write_text("from helper import g\n")
     (package / "helper.py").write_text("from iqadistill.other import y\n\ng = y\n")
     before = digest(package)
@@ -55,26 +49,26 @@ def test_an_edited_module_beside_the_script_changes_the_digest_and_so_does_what_
     assert len({before, edited, digest(package)}) == 3
 
 
-def test_edited_comment_docstring_and_layout_do_not(package):
+def test_comments_docstrings_and_layout_do_not_change_digest(package):
     before = digest(package)
     (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    """Sum."""\n\n    # two\n    return (x + 1)\n')
     assert digest(package) == before
 
 
-def test_edit_in_a_module_the_stage_does_not_import_does_not(package):
+def test_module_that_is_not_imported_does_not_change_digest(package):
     before = digest(package)
     (package / "iqadistill/other.py").write_text("y = 2\n")
     assert digest(package) == before
 
 
-def test_module_imported_inside_a_function_counts(package):
+def test_digest_covers_imports_inside_functions(package):
     (package / "script.py").write_text("def main():\n    from iqadistill import other\n    return other.y\n")
     before = digest(package)
     (package / "iqadistill/other.py").write_text("y = 2\n")
     assert digest(package) != before
 
 
-def test_data_file_that_a_module_names_counts(package):
+def test_digest_covers_data_files_named_in_code(package):
     (package / "iqadistill/stage/deep.py").write_text('def f(x):\n    return "levels.csv"\n')
     (package / "iqadistill/stage/levels.csv").write_text("1\n")
     before = digest(package)
@@ -82,13 +76,13 @@ def test_data_file_that_a_module_names_counts(package):
     assert digest(package) != before
 
 
-def test_every_stage_has_a_digest_of_its_own_modules():
+def test_every_workflow_script_has_a_digest():
     scripts = sorted((REPOSITORY / "workflow_scripts").glob("*.py"))
     digests = [code_digest(script) for script in scripts]
     assert len(scripts) > 10 and all(len(d) == 16 for d in digests)
 
 
-def test_sidecar_holds_facts_versions_and_digests_of_inputs(tmp_path):
+def test_sidecar_records_facts_versions_and_input_digests(tmp_path):
     (tmp_path / "in.txt").write_text("abc")
     write_sidecar(tmp_path / "out.json", {"seed": 3}, [tmp_path / "in.txt"])
     record = json.loads((tmp_path / "out.json").read_text())
@@ -98,23 +92,23 @@ def test_sidecar_holds_facts_versions_and_digests_of_inputs(tmp_path):
     assert file_digest(tmp_path / "in.txt").startswith("ba7816bf")
 
 
-def test_commit_outside_git_is_empty(tmp_path):
+def test_git_commit_is_empty_outside_repository(tmp_path):
     assert provenance.git_commit(tmp_path) == ""
 
 
-def test_name_that_a_package_passes_on_counts_where_it_is_defined(package):
-    (package / "iqadistill/stage/beside.py").write_text("z = 1\n")
+def test_digest_follows_reexports_to_defining_module(package):
+    (package / "iqadistill/stage/unrelated.py").write_text("z = 1\n")
     (package / "iqadistill/stage/__init__.py").write_text(
-        "from iqadistill.stage.beside import z\nfrom iqadistill.stage.deep import f\n"
+        "from iqadistill.stage.unrelated import z\nfrom iqadistill.stage.deep import f\n"
     )
     before = digest(package)
-    (package / "iqadistill/stage/beside.py").write_text("z = 2\n")
+    (package / "iqadistill/stage/unrelated.py").write_text("z = 2\n")
     assert digest(package) == before
     (package / "iqadistill/stage/deep.py").write_text("def f(x):\n    return x + 2\n")
     assert digest(package) != before
 
 
-def test_lazy_package_is_resolved_by_its_stub(package):
+def test_digest_follows_lazy_imports_through_stub(package):
     (package / "iqadistill/stage/__init__.py").write_text("import lazy_loader\n")
     (package / "iqadistill/stage/__init__.pyi").write_text("from .deep import f as f\n")
     before = digest(package)
@@ -122,7 +116,7 @@ def test_lazy_package_is_resolved_by_its_stub(package):
     assert digest(package) != before
 
 
-def test_import_for_type_checkers_does_not_count(package):
+def test_digest_ignores_type_checking_imports(package):
     (package / "script.py").write_text(
         "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from iqadistill.other import y\n"
     )
@@ -131,7 +125,7 @@ def test_import_for_type_checkers_does_not_count(package):
     assert digest(package) == before
 
 
-def test_registered_module_counts_for_the_job_that_names_it(package):
+def test_registered_module_affects_only_jobs_that_name_it(package):
     (package / "iqadistill/entry.py").write_text("from iqadistill.other import y\n")
     before = digest(package), digest(package, ["iqadistill.entry"])
     (package / "iqadistill/other.py").write_text("y = 2\n")

@@ -13,6 +13,7 @@ from iqadistill.datasets.registry import list_datasets
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
+    """Empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -22,14 +23,14 @@ def rows(text):
     return {line.split("  ")[0]: [cell.strip() for cell in line.split("  ") if cell][:4] for line in text.splitlines()}
 
 
-def test_every_dataset_has_a_row_that_fits_the_width(capsys):
+def test_datasets_lists_every_dataset_within_100_columns(capsys):
     assert main(["datasets"]) == 0
     printed = capsys.readouterr().out
     assert set(list_datasets()) <= set(rows(printed))
     assert max(map(len, printed.splitlines())) <= 100
 
 
-def test_status_follows_the_files(capsys, folder):
+def test_datasets_status_reflects_files_on_disk(capsys, folder):
     for path in ("kadid10k/images", "kadid10k/dmos.csv", "tid2013", "cviq"):
         (folder / "data" / path).mkdir(parents=True)
     (folder / "data/tid2013/tid2013.rar.part").touch()
@@ -45,24 +46,24 @@ def test_status_follows_the_files(capsys, folder):
     assert rows(capsys.readouterr().out)["kadid10k"][3] == "missing"
 
 
-def test_json_has_everything_that_is_known(capsys):
+def test_datasets_json_has_the_full_record(capsys):
     main(["datasets", "--json"])
     entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert entries["div2k"]["archives"][1]["bytes"] == 448993893 and entries["div2k"]["status"] == "missing"
     assert entries["cviq"]["citation"].startswith("Sun")
 
 
-def test_users_dataset_is_listed_and_a_wrong_entry_refused(capsys, folder):
+def test_user_dataset_is_listed_and_invalid_entry_is_refused(capsys, folder):
     entry = {"title": "Ours", "kind": "flat", "origin": "folder", "score": {}}
     (folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
     main(["datasets"])
     assert rows(capsys.readouterr().out)["lab"] == ["lab", "flat", "your own", "missing"]
     (folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry | {"knid": "flat"}}))
     assert main(["datasets"]) == main(["doctor"]) == 2
-    assert "datasets.yaml: lab.knid: unknown key; did you mean 'kind'?" in capsys.readouterr().err
+    assert re.search(r"datasets\.yaml.*lab\.knid.*'kind'", capsys.readouterr().err)
 
 
-def test_doctor_finds_no_problem_on_this_machine(capsys):
+def test_doctor_finds_no_problem(capsys):
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines if not line.startswith(" ")} <= {"ok", "warning"}
@@ -70,21 +71,21 @@ def test_doctor_finds_no_problem_on_this_machine(capsys):
     assert max(map(len, lines)) <= 100
 
 
-def test_doctor_warns_without_unpackers_and_fails_on_a_package_that_does_not_fit(capsys, monkeypatch):
+def test_doctor_warns_of_missing_unpackers_and_reports_wrong_packages(capsys, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert main(["doctor"]) == 0
-    assert "zip and tar only" in capsys.readouterr().out
+    assert re.search(r"^warning .*zip and tar", capsys.readouterr().out, flags=re.MULTILINE)
     monkeypatch.setattr(
         doctor, "requires", lambda name: ["numpy>=99", "nosuchpackage>=1", "pytest>=99; extra == 'test'"]
     )
     assert main(["doctor"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
-    assert "does not fit >=99; run pip install 'numpy>=99'" in printed
-    assert "nosuchpackage is missing" in printed and "pytest>=99" not in printed
+    assert "pip install 'numpy>=99'" in printed
+    assert "nosuchpackage" in printed and "pytest>=99" not in printed
 
 
 @pytest.mark.parametrize(("free", "state", "status"), [(1 << 30, "problem", 1), (10 << 30, "warning", 0)])
-def test_doctor_checks_the_free_space(capsys, monkeypatch, free, state, status):
+def test_doctor_checks_free_disk_space(capsys, monkeypatch, free, state, status):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(free, 0, free))
     assert main(["doctor"]) == status
     assert re.search(rf"^{state} +disk .*{free >> 30} GiB", capsys.readouterr().out, flags=re.MULTILINE | re.DOTALL)

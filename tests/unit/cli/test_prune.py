@@ -1,4 +1,4 @@
-"""`iqadistill prune` lists and removes what no study names, and nothing else."""
+"""`iqadistill prune` lists and deletes the results that no study uses, and nothing else."""
 
 import pytest
 import yaml
@@ -37,10 +37,11 @@ def write(path):
 
 
 def files(folder):
+    """Relative paths of all files below a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_nothing_is_listed_where_a_study_names_everything(folder, capsys):
+def test_prune_keeps_results_of_a_study(folder, capsys):
     assert main(["prune"]) == 0
     assert "small.yaml" in capsys.readouterr().out
     before = files(folder)
@@ -48,7 +49,7 @@ def test_nothing_is_listed_where_a_study_names_everything(folder, capsys):
     assert files(folder) == before
 
 
-def test_results_of_other_settings_and_studies_are_listed_and_removed(folder, capsys):
+def test_prune_lists_and_deletes_unused_results(folder, capsys):
     before = files(folder)
     changed = {**STUDY, "samplers": {"grid_crops": {"count": 4, "size": 32}}}
     stale = [job for job in Plan(check_study(changed)).jobs.values() if job.rule == "embed_patches"]
@@ -71,14 +72,14 @@ def test_results_of_other_settings_and_studies_are_listed_and_removed(folder, ca
     assert not (folder / "results/train_network").exists()
 
 
-def test_checkpoints_of_killed_trainings_stay(folder):
+def test_prune_keeps_checkpoints_of_killed_trainings(folder):
     write(folder / "results/checkpoints/train_student/0123/newest.safetensors")
     before = files(folder)
     main(["prune", "--delete"])
     assert files(folder) == before
 
 
-def test_missing_study_file_is_named(folder, capsys):
+def test_missing_study_file_is_refused(folder, capsys):
     assert main(["prune", "smal.yaml"]) == 2
     assert "smal.yaml" in capsys.readouterr().err
     (folder / "small.yaml").unlink()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -55,12 +56,14 @@ def panorama_mlps(results):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
+    """Empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def image(folder):
+    """An image of 160 x 120 pixels."""
     return write_image(folder / "images/one.png")
 
 
@@ -70,22 +73,22 @@ def score(capsys, *arguments):
     return status, json.loads(capsys.readouterr().out)
 
 
-def refusal(capsys, *arguments):
-    """The one line that the command prints when nothing can be scored."""
+def error_line(capsys, *arguments):
+    """The single line of the error message when nothing can be scored."""
     assert main(["score", *map(str, arguments), "--device", "cpu"]) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.count("\n") == 1
     return printed.err
 
 
-def copy_of(folder, weights):
-    """Weights and sidecar, copied so that a test can damage them."""
+def copy_weights(folder, weights):
+    """Copy weights and sidecar into a folder, so that a test can damage them; returns the copied weights."""
     for file in (weights, weights.with_suffix(".json")):
         shutil.copy(file, folder)
     return folder / weights.name
 
 
-def test_quality_is_the_mean_of_the_network_on_the_crops(network, image):
+def test_quality_is_the_mean_score_of_the_crops(network, image):
     scored = next(score_images(load_result(network), [image]))
     model = rebuild_network(Sidecar.read(network.with_suffix(".json")), network)
     pixels = torch.from_numpy(read_image(image).copy()).permute(2, 0, 1)
@@ -96,7 +99,7 @@ def test_quality_is_the_mean_of_the_network_on_the_crops(network, image):
     assert scored.quality == pytest.approx(expected.mean(), abs=1e-5) and len(crops) == 4
 
 
-def test_panoramas_are_scored_by_viewports(folder, panorama_mlps):
+def test_panoramas_are_scored_on_viewports(folder, panorama_mlps):
     panorama = write_image(folder / "panorama.png", 256, 128)
     result = load_result(panorama_mlps, selector="residual")
     scored = next(score_images(result, [panorama]))
@@ -110,7 +113,7 @@ def test_panoramas_are_scored_by_viewports(folder, panorama_mlps):
     np.testing.assert_allclose(scored.by_split, expected, atol=1e-5)
 
 
-def test_splits_are_averaged_and_their_spread_is_given(capsys, results, image):
+def test_scores_are_averaged_over_splits(capsys, results, image):
     weights = [results / f"student/{split}.safetensors" for split in (0, 1, 2)]
     alone = [score(capsys, image, "--model", file)[1]["scores"][0] for file in weights]
     status, together = score(capsys, image, "--model", results / "student")
@@ -121,7 +124,7 @@ def test_splits_are_averaged_and_their_spread_is_given(capsys, results, image):
     assert row["score"] == pytest.approx(100 - 100 * row["quality"]) and alone[0]["spread"] is None
 
 
-def test_patches_depend_on_the_seed_and_not_on_the_name(capsys, folder, network, image):
+def test_patches_depend_on_seed_and_not_on_file_name(capsys, folder, network, image):
     twin = folder / "renamed.png"
     twin.write_bytes(image.read_bytes())
     _, given = score(capsys, image, twin, "--model", network)
@@ -131,12 +134,12 @@ def test_patches_depend_on_the_seed_and_not_on_the_name(capsys, folder, network,
     assert moved["scores"][0]["quality"] != first and moved["scores"][0]["num_patches"] == 3
 
 
-def test_table_marks_simulated_scores(capsys, folder, mlps, image):
+def test_score_table_marks_simulated_scores(capsys, folder, mlps, image):
     write_image(folder / "images/two.jpg")
     assert main(["score", "images", "--model", str(mlps), "--parquet", "out/scores.parquet"]) == 0
     heading, scale, _, names, *rows = capsys.readouterr().out.splitlines()
-    assert heading == "mlp trained on toy: placed, all its patches, 2 splits"
-    assert "toy's score, 1 to 5" in scale and "simulated" in scale
+    assert all(part in heading for part in ("mlp", "toy", "placed", "all", "2 splits"))
+    assert all(part in scale for part in ("toy", "1 to 5", "simulated"))
     assert names.split() == ["image", "quality", "score", "spread", "patches"]
     assert [row.split()[0] for row in rows] == ["images/one.png", "images/two.jpg"]
     table = pq.read_table("out/scores.parquet")
@@ -144,24 +147,24 @@ def test_table_marks_simulated_scores(capsys, folder, mlps, image):
     assert json.loads(table.schema.metadata[b"result"])["simulated"] is True
 
 
-def test_an_image_that_cannot_be_scored_is_named_and_the_others_are_scored(capsys, folder, network, image):
+def test_failed_images_are_reported_and_others_scored(capsys, folder, network, image):
     (folder / "images/broken.png").write_bytes(image.read_bytes()[:200])
     write_image(folder / "images/small.png", 60, 90)
     status, given = score(capsys, "images", "--model", network, "--map", "maps")
     assert status == 1 and [row["path"] for row in given["scores"]] == ["images/one.png"]
     broken, small = given["failures"]
     assert broken.startswith("images/broken.png: ")
-    assert small.startswith("images/small.png: 60 x 90 pixels") and "64 x 64" in small
+    assert small.startswith("images/small.png: 60 x 90") and "64 x 64" in small
     assert [file.name for file in (folder / "maps").iterdir()] == ["one.png.png"]
 
 
-def test_a_model_of_panoramas_refuses_flat_images(capsys, panorama_mlps, image):
+def test_panorama_model_refuses_flat_images(capsys, panorama_mlps, image):
     status, given = score(capsys, image, "--model", panorama_mlps)
     assert status == 1 and given["scores"] == []
-    assert "160 x 120 pixels" in given["failures"][0] and "360-degree" in given["failures"][0]
+    assert given["failures"][0].startswith(str(image)) and "160 x 120" in given["failures"][0]
 
 
-def test_crops_scale_with_the_image(folder):
+def test_crop_size_is_relative_to_the_longer_side(folder):
     result = load_result(write_network(folder, sampler=CROPS | {"longer_side": 160}))
     big = write_image(folder / "big.png", 320, 200)
     assert next(score_images(result, [big])).patches["size"].unique().tolist() == [128]
@@ -169,19 +172,19 @@ def test_crops_scale_with_the_image(folder):
     assert "128 x 128" in str(next(score_images(result, [small])))
 
 
-def test_map_of_one_image_is_a_file_and_the_same_every_time(capsys, folder, network, image):
+def test_map_of_one_image_is_a_reproducible_file(capsys, folder, network, image):
     for name in ("first.png", "second.png"):
         assert main(["score", str(image), "--model", str(network), "--map", name]) == 0
     assert (folder / "first.png").read_bytes() == (folder / "second.png").read_bytes()
     assert min(Image.open("first.png").size) > 600
     capsys.readouterr()
-    assert "images/one.png" in refusal(capsys, image, "--model", network, "--map", "images/one.png")
+    assert "images/one.png" in error_line(capsys, image, "--model", network, "--map", "images/one.png")
     write_image(folder / "images/two.png")
-    assert "m.png: one file for 2 images" in refusal(capsys, "images", "--model", network, "--map", "m.png")
-    assert "m.jpg: expected a file that ends in .png" in refusal(capsys, image, "--model", network, "--map", "m.jpg")
+    assert "m.png" in error_line(capsys, "images", "--model", network, "--map", "m.png")
+    assert re.search(r"m\.jpg.*\.png", error_line(capsys, image, "--model", network, "--map", "m.jpg"))
 
 
-def test_maps_of_images_with_the_same_name_are_kept_apart(folder, network):
+def test_maps_of_equally_named_images_do_not_collide(folder, network):
     for name in ("a/x.png", "a/x.jpg", "b/x.png"):
         write_image(folder / "set" / name)
     main(["score", "set", "--model", str(network), "--map", "maps"])
@@ -190,62 +193,58 @@ def test_maps_of_images_with_the_same_name_are_kept_apart(folder, network):
     assert written == ["a/x.jpg.png", "a/x.png.png", "b/x.png.png"]
 
 
-def test_selector_and_keep_choose_among_mlps(capsys, mlps, image):
+def test_selector_and_keep_choose_the_mlp(capsys, mlps, image):
     chosen = [(), ("--selector", "random"), ("--selector", "residual", "--keep", 0.8)]
     given = [score(capsys, image, "--model", mlps, *choice)[1] for choice in chosen]
     facts = [(one["result"]["selector"], one["result"]["keep"]) for one in given]
     assert facts == [("all", 1.0), ("random", 0.4), ("residual", 0.8)]
     assert len({one["scores"][0]["quality"] for one in given}) == 3
-    several = refusal(capsys, image, "--model", mlps, "--selector", "residual")
-    assert "several models of residual" in several and "residual at 0.4, 0.8." in several
-    absent = refusal(capsys, image, "--model", mlps, "--selector", "herding")
-    assert "no models of herding" in absent and "random at 0.4; residual at 0.4, 0.8." in absent
+    several = error_line(capsys, image, "--model", mlps, "--selector", "residual")
+    assert re.search(r"residual.* 0\.4, 0\.8", several)
+    absent = error_line(capsys, image, "--model", mlps, "--selector", "herding")
+    assert re.search(r"herding.*random.* 0\.4.*residual.* 0\.4, 0\.8", absent)
 
 
-def test_a_path_without_a_trained_result_is_refused(capsys, folder, network, image):
-    assert "lost: no such result" in refusal(capsys, image, "--model", "lost")
-    assert "one.png: not a trained result" in refusal(capsys, image, "--model", image)
+def test_path_without_trained_result_is_refused(capsys, folder, network, image):
+    assert "lost: " in error_line(capsys, image, "--model", "lost")
+    assert "one.png: " in error_line(capsys, image, "--model", image)
     below = folder / "results/student"
     below.mkdir(parents=True)
-    copy_of(below, network)
-    assert "results: holds no trained result; did you mean results/student/0.safetensors?" in refusal(
-        capsys, image, "--model", "results"
-    )
-    assert "--keep" in refusal(capsys, image, "--model", network, "--keep", 0.5)
+    copy_weights(below, network)
+    assert re.search(r"results: .*results/student/0\.safetensors", error_line(capsys, image, "--model", "results"))
+    assert "--keep" in error_line(capsys, image, "--model", network, "--keep", 0.5)
 
 
-def test_a_folder_of_several_students_is_refused(capsys, folder, network, mlps, image):
-    copy_of(folder, network)
+def test_folder_of_several_students_is_refused(capsys, folder, network, mlps, image):
+    copy_weights(folder, network)
     write_network(folder, 1, sampler=CROPS | {"count": 9})
-    assert "1.safetensors: its sampler" in refusal(capsys, image, "--model", folder)
-    copy_of(folder, mlps)
-    assert "holds several students; give one of 0.safetensors, 1.safetensors, mlp.safetensors." in refusal(
-        capsys, image, "--model", folder
-    )
+    assert re.search(r"1\.safetensors: .*sampler", error_line(capsys, image, "--model", folder))
+    copy_weights(folder, mlps)
+    assert "0.safetensors, 1.safetensors, mlp.safetensors" in error_line(capsys, image, "--model", folder)
 
 
 def test_damaged_results_are_refused(capsys, folder, network, image):
-    weights = copy_of(folder, network)
+    weights = copy_weights(folder, network)
     weights.write_bytes(weights.read_bytes()[:-100])
-    assert "0.safetensors: not the weights of this network" in refusal(capsys, image, "--model", weights)
+    assert "0.safetensors: " in error_line(capsys, image, "--model", weights)
     sidecar = weights.with_suffix(".json")
     facts = json.loads(sidecar.read_text())
     sidecar.write_text(json.dumps({**facts, "scale": None}))
-    assert "0.safetensors: not the weights of a student" in refusal(capsys, image, "--model", weights)
+    assert re.search(r"0\.safetensors: .*train_student", error_line(capsys, image, "--model", weights))
     sidecar.unlink()
-    assert "0.json: " in refusal(capsys, image, "--model", weights)
+    assert "0.json: " in error_line(capsys, image, "--model", weights)
 
 
-def test_a_path_without_an_image_is_refused_before_the_model_is_loaded(capsys, folder, image):
+def test_path_without_image_is_refused_before_loading_the_model(capsys, folder, image):
     (folder / "empty").mkdir()
-    assert "empty: holds no image" in refusal(capsys, "empty", "--model", "lost")
-    assert "lost.png: no such image or folder" in refusal(capsys, image, "lost.png", "--model", "lost")
-    assert "empty: is a folder" in refusal(capsys, image, "--model", "lost", "--parquet", "empty")
+    assert "empty: " in error_line(capsys, "empty", "--model", "lost")
+    assert "lost.png: " in error_line(capsys, image, "lost.png", "--model", "lost")
+    assert "empty: " in error_line(capsys, image, "--model", "lost", "--parquet", "empty")
 
 
-def test_a_model_of_recorded_scanpaths_scores_no_new_image(capsys, folder, panorama_mlps):
+def test_model_of_recorded_scanpaths_refuses_new_images(capsys, folder, panorama_mlps):
     sampler = {"method": "sp", "count": 4, "size": 64, "fov": 60.0, "scanpaths": "seen.csv"}
-    weights = copy_of(folder, panorama_mlps)
+    weights = copy_weights(folder, panorama_mlps)
     sidecar = weights.with_suffix(".json")
     sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "sampler": sampler}))
     panorama = write_image(folder / "panorama.png", 256, 128)
@@ -253,19 +252,20 @@ def test_a_model_of_recorded_scanpaths_scores_no_new_image(capsys, folder, panor
     assert status == 1 and "seen.csv" in given["failures"][0]
 
 
-def test_the_command_line_imports_no_torch():
+@pytest.mark.slow
+def test_command_line_does_not_import_torch():
     loaded = "import sys, iqadistill.cli; print({'torch', 'timm', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout == "set()\n"
 
 
-def test_a_score_that_is_not_finite_is_named(capsys, folder, network, mlps, image):
+def test_non_finite_score_is_reported(capsys, folder, network, mlps, image):
     broken = load_mlps(mlps)
     broken.stack.biases[-1].fill_(math.nan)
-    broken.save(copy_of(folder, mlps))
+    broken.save(copy_weights(folder, mlps))
     status, given = score(capsys, image, "--model", folder / "mlp.safetensors")
-    assert status == 1 and given["failures"][0].startswith(f"{image}: its score is NaN")
+    assert status == 1 and re.match(rf"{re.escape(str(image))}: .*NaN", given["failures"][0])
     model = rebuild_network(Sidecar.read(network.with_suffix(".json")), network)
     torch.nn.init.constant_(model.head.bias, math.nan)
-    save_network(model, copy_of(folder, network))
+    save_network(model, copy_weights(folder, network))
     status, given = score(capsys, image, "--model", folder / "0.safetensors")
-    assert status == 1 and given["failures"][0].startswith(f"{image}: its score is NaN")
+    assert status == 1 and re.match(rf"{re.escape(str(image))}: .*NaN", given["failures"][0])

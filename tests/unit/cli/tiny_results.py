@@ -1,4 +1,4 @@
-"""Trained results and images as the workflow writes them, made of untrained networks in a moment."""
+"""Untrained networks, saved as the workflow saves trained ones, and images to score with them."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What studies share, and what they keep apart."""
+"""Which results studies share, and which depend on a study's settings."""
 
 import copy
 from collections import Counter
@@ -15,12 +15,13 @@ REPOSITORY = Path(__file__).parents[3]
 SHIPPED = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))]
 
 
-def plan_of(raw):
+def plan(raw):
     return Plan(check_study(copy.deepcopy(raw)))
 
 
 @pytest.fixture
 def raw():
+    """Contents of a study file."""
     return {
         "name": "first",
         "datasets": {"gallery2d": {}, "koniq10k": {}},
@@ -34,36 +35,36 @@ def raw():
     }
 
 
-def shared(plan):
-    """Shared paths with all that decides what lies there."""
+def shared_jobs(planned):
+    """Outputs shared between studies -> rule, inputs and parameters that determine their content."""
     return {
         output: (job.rule, dict(job.inputs), dict(job.params))
-        for output, job in plan.jobs.items()
+        for output, job in planned.jobs.items()
         if job.rule in SHARED
     }
 
 
-def test_shipped_studies_share_no_path_with_different_params():
-    plans = [plan_of(yaml.safe_load(file.read_text())) for file in SHIPPED]
+def test_shipped_studies_do_not_overwrite_each_other():
+    plans = [plan(yaml.safe_load(file.read_text())) for file in SHIPPED]
     seen, both = {}, Counter()
-    for plan in plans:
-        for output, facts in shared(plan).items():
+    for planned in plans:
+        for output, facts in shared_jobs(planned).items():
             assert seen.setdefault(output, facts) == facts, output
             both[output] += 1
-    assert max(both.values()) > 1  # what agrees is shared
+    assert max(both.values()) > 1  # equal settings share results
 
 
-def test_every_job_has_a_path_of_its_own():
+def test_jobs_have_distinct_paths():
     for file in SHIPPED:
-        plan = plan_of(yaml.safe_load(file.read_text()))
-        assert len(plan.jobs) > 20
-        assert len({job.benchmark for job in plan.jobs.values()}) == len(plan.jobs)
+        jobs = plan(yaml.safe_load(file.read_text())).jobs
+        assert len(jobs) > 20
+        assert len({job.benchmark for job in jobs.values()}) == len(jobs)
 
 
-def test_every_input_is_a_result_of_the_plan_or_a_file_of_the_user():
-    plan = plan_of(yaml.safe_load((REPOSITORY / "config.yaml").read_text()))
-    results = {output.rsplit("/", 1)[0] for output in plan.jobs}
-    for job in plan.jobs.values():
+def test_job_inputs_are_results_or_user_files():
+    jobs = plan(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).jobs
+    results = {output.rsplit("/", 1)[0] for output in jobs}
+    for job in jobs.values():
         for given in job.inputs.values():
             for file in [given] if isinstance(given, str) else given:
                 folder = file.rsplit("/", 1)[0].replace("/tables", "/figures")
@@ -91,32 +92,32 @@ def test_every_input_is_a_result_of_the_plan_or_a_file_of_the_user():
     ],
     ids=["name", "seed", "sampler", "encoder", "selector", "splits", "teacher", "student"],
 )
-def test_changed_setting_moves_what_depends_on_it_and_nothing_else(raw, change, rules):
-    before = shared(plan_of(raw))
+def test_changed_setting_moves_only_dependent_results(raw, change, rules):
+    before = shared_jobs(plan(raw))
     change(raw)
-    after = shared(plan_of(raw))
+    after = shared_jobs(plan(raw))
     assert {facts[0] for output, facts in after.items() if output not in before} == rules
     assert all(before[output] == facts for output, facts in after.items() if output in before)
 
 
-def test_index_depends_on_no_sampler(raw):
-    before = shared(plan_of(raw))
+def test_index_does_not_depend_on_samplers(raw):
+    before = shared_jobs(plan(raw))
     raw["samplers"]["grid_crops"] = {"count": 4, "size": 300}
-    after = shared(plan_of(raw))
+    after = shared_jobs(plan(raw))
     indexes = {output for output, facts in before.items() if facts[0] == "index_dataset"}
     assert indexes and indexes <= set(after)
 
 
-def test_more_splits_of_a_deep_student_leave_the_first_ones_as_they_are(raw):
-    few = plan_of(raw)
+def test_additional_splits_keep_existing_student_jobs(raw):
+    few = plan(raw)
     raw["students"]["rkiqt"]["splits"] = 3
-    more = plan_of(raw)
+    more = plan(raw)
     trained = [output for output, job in few.jobs.items() if job.rule == "train_student"]
     assert trained and all(few.jobs[output] == more.jobs[output] for output in trained)
     assert sum(job.rule == "train_student" for job in more.jobs.values()) == 3 * len(trained)
 
 
-def test_replaced_added_or_deleted_image_changes_the_index_job(raw, tmp_path, monkeypatch):
+def test_changed_image_files_change_index_job(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     raw["datasets"] = {"own": {"source": "images", "root": "own"}}
     (tmp_path / "own").mkdir()
@@ -124,7 +125,7 @@ def test_replaced_added_or_deleted_image_changes_the_index_job(raw, tmp_path, mo
     (tmp_path / "own/images.csv").write_text("image,mos\na.png,3\n")
 
     def index_job():
-        return next(job for job in plan_of(raw).jobs.values() if job.rule == "index_dataset")
+        return next(job for job in plan(raw).jobs.values() if job.rule == "index_dataset")
 
     first = index_job()
     assert index_job() == first
@@ -138,7 +139,7 @@ def test_replaced_added_or_deleted_image_changes_the_index_job(raw, tmp_path, mo
     assert len({job.output for job in jobs}) == 1  # the same dataset
 
 
-def test_results_of_an_older_layout_are_refused_by_name(tmp_path):
+def test_results_of_older_layout_are_refused(tmp_path):
     check_layout(tmp_path / "results")
     (tmp_path / "results/index_dataset").mkdir(parents=True)
     (tmp_path / "results/index_dataset/own-0123abcd.parquet").touch()

@@ -1,4 +1,4 @@
-"""The reference of settings is complete, and the one in docs/ is up to date."""
+"""The generated reference of settings is complete, and the committed copy in docs/ is up to date."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -69,11 +69,11 @@ def page():
         "| `lowest` | number |  |  | Lowest score; default: the one observed \\| none. |",
     ],
 )
-def test_each_key_has_a_row(page, row):
+def test_every_key_has_a_row(page, row):
     assert row in page.splitlines()
 
 
-def test_each_model_has_a_section_in_the_order_of_the_keys(page):
+def test_sections_follow_key_order(page):
     headings = [line for line in page.splitlines() if line.startswith("#")]
     assert headings == [
         "# Keys of a page",
@@ -85,11 +85,11 @@ def test_each_model_has_a_section_in_the_order_of_the_keys(page):
     assert "A crop." in page.splitlines() and "Not part of the summary." not in page
 
 
-def test_reference_in_the_documents_is_the_one_of_the_models():
+def test_committed_reference_is_up_to_date():
     written = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
     assert written == reference(Study, TITLE), "run `make schema`"
 
 
-def test_every_key_of_a_study_is_described():
+def test_every_study_key_has_a_description():
     rows = [line for line in reference(Study, TITLE).splitlines() if line.startswith("| `")]
     assert len(rows) > 100 and not [row for row in rows if row.endswith("|  |")]

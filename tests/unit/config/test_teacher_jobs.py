@@ -7,8 +7,9 @@ from iqadistill.errors import InputError
 
 @pytest.fixture
 def raw():
+    """Contents of a study file with teachers."""
     return {
-        "name": "taught",
+        "name": "distilled",
         "datasets": {"kadid10k": {}, "livec": {}, "div2k": {}, "csiq": {}},
         "samplers": {"random_crops": {"count": 4, "size": 32}, "lat": {"count": 4, "size": 32}},
         "encoders": {"tiny": {"model": "test_resnet"}},
@@ -25,7 +26,7 @@ def raw():
     }
 
 
-def taught(raw, dataset):
+def teachers_of_first_split(raw, dataset):
     """Teacher jobs of the students of a dataset's first split, by role."""
     plan = Plan(check_study(raw))
     job = next(job for job in plan.student_jobs if job.dataset == dataset and job.split == 0)
@@ -33,45 +34,46 @@ def taught(raw, dataset):
 
 
 def refused(raw, *parts):
+    """Assert that the study is refused with an error message that contains all parts."""
     with pytest.raises(InputError) as caught:
         check_study(raw)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
 
 
-def test_teacher_of_another_dataset_learns_from_all_of_it(raw):
-    assert taught(raw, "livec") == {
+def test_teacher_of_other_dataset_trains_on_all_its_images(raw):
+    assert teachers_of_first_split(raw, "livec") == {
         "nar": TeacherJob("kadid10k", "random_crops", "nar", "all"),
         "conv": TeacherJob("livec", "random_crops", "cnn", "0"),
     }
 
 
-def test_what_a_student_is_tested_on_never_teaches_its_teacher(raw):
-    assert taught(raw, "kadid10k")["nar"] == TeacherJob("kadid10k", "random_crops", "nar", "0")
+def test_teacher_never_trains_on_test_images_of_its_student(raw):
+    assert teachers_of_first_split(raw, "kadid10k")["nar"] == TeacherJob("kadid10k", "random_crops", "nar", "0")
     raw["experiments"][0] |= {"datasets": ["csiq"], "students": ["rkiqt_other"]}
-    assert taught(raw, "csiq")["nar"] == TeacherJob("csiq", "random_crops", "nar_target", "0")
-    # the same images under another name would get past
+    assert teachers_of_first_split(raw, "csiq")["nar"] == TeacherJob("csiq", "random_crops", "nar_target", "0")
+    # the same images under another name are refused too
     raw["experiments"][0] |= {"datasets": ["kadid"], "students": ["rkiqt"]}
     raw["datasets"]["kadid"] = {"source": "kadid10k"}
-    refused(raw, "teachers.nar.pretrain_on", "'kadid10k' holds images that 'rkiqt' is tested on ('kadid')")
+    refused(raw, "teachers.nar.pretrain_on", "'kadid10k'", "'rkiqt'", "'kadid'")
 
 
-def test_students_of_a_teacher_are_not_tested_on_what_taught_it(raw):
+def test_student_is_not_tested_on_training_images_of_its_teacher(raw):
     raw["experiments"] = [
         {"figure": "cross_dataset", "datasets": ["livec"], "tested_on": ["csiq", "kadid10k"], "students": ["rkiqt"]}
     ]
-    refused(raw, "teachers.nar.pretrain_on", "'rkiqt' is tested on ('kadid10k')")
+    refused(raw, "teachers.nar.pretrain_on", "'rkiqt'", "'kadid10k'")
     raw["experiments"][0]["tested_on"] = ["csiq"]
     raw["teachers"]["nar"]["pristine"] = "csiq"
-    refused(raw, "teachers.nar.pristine", "'csiq' holds images that 'rkiqt' is tested on")
+    refused(raw, "teachers.nar.pristine", "'csiq'", "'rkiqt'")
     raw["teachers"]["nar"]["pristine"] = "div2k"
     raw["datasets"]["livec_again"] = {"source": "livec"}
     raw["experiments"][0]["tested_on"] = ["livec_again"]
-    refused(raw, "tested_on: 'livec_again' holds the images of 'livec'")
+    refused(raw, "tested_on", "'livec_again'", "'livec'")
     raw["experiments"][0]["tested_on"] = ["livec"]
-    refused(raw, "tested_on: 'livec'")
+    refused(raw, "tested_on", "'livec'")
     raw["experiments"][0] |= {"tested_on": ["csiq"], "students": ["mlp", "rkiqt"]}
     raw["students"]["mlp"] = {}
-    refused(raw, "students: 'mlp' learns from embeddings")
+    refused(raw, "students: 'mlp'")
     raw["experiments"][0]["students"] = ["rkiqt"]
     raw["experiments"][0]["tested_on"] = ["csiq", "livec"]
     tests = Plan(check_study(raw)).cross_tests
@@ -81,7 +83,7 @@ def test_students_of_a_teacher_are_not_tested_on_what_taught_it(raw):
     }
 
 
-def test_references_of_the_tested_contents_are_refused_but_for_those_of_the_training_images(raw):
+def test_teacher_uses_references_of_training_contents_only(raw):
     raw["teachers"]["nar"] |= {"pristine": "csiq", "pretrain_on": "target"}
     raw["experiments"][0] |= {"datasets": ["csiq"]}
     refused(raw, "teachers.nar.pristine", "target")
@@ -91,7 +93,7 @@ def test_references_of_the_tested_contents_are_refused_but_for_those_of_the_trai
     assert plan.references_of(job.dataset, job.sampler, "nar") == ("csiq", "random_crops")
 
 
-def test_a_teacher_is_trained_once_for_all_its_students(raw):
+def test_students_share_a_trained_teacher(raw):
     raw["students"]["rkiqt_second"] = {"nar": "nar", "conv": "cnn", "reverse": False}
     raw["experiments"][0]["students"] = ["rkiqt", "rkiqt_second"]
     names = [(job.dataset, job.teacher, job.split) for job in Plan(check_study(raw)).teacher_jobs]
@@ -103,56 +105,56 @@ def test_a_teacher_is_trained_once_for_all_its_students(raw):
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "part"),
     [
-        ({"nar": "narr"}, "students.rkiqt.nar: 'narr' is not defined"),
-        ({"conv": "nar"}, "students.rkiqt.conv: 'nar' is a nar_teacher"),
+        ({"nar": "narr"}, "students.rkiqt.nar: 'narr'"),
+        ({"conv": "nar"}, "students.rkiqt.conv: 'nar'"),
         ({"tokens": ["cls", "inv"]}, "students.rkiqt.conv"),
         ({"head": "linear", "nar": None}, "students.rkiqt.conv"),
-        ({"tokens": ["conv", "cls"]}, "tokens are cls first"),
-        ({"masking": "checkerboard"}, "students.rkiqt.masking: unknown value 'checkerboard'"),
+        ({"tokens": ["conv", "cls"]}, "students.rkiqt: tokens"),
+        ({"masking": "checkerboard"}, "students.rkiqt.masking"),
     ],
 )
-def test_wrong_student_is_refused(raw, change, sentence):
+def test_invalid_student_is_refused(raw, change, part):
     raw["students"]["rkiqt"] |= change
-    refused(raw, sentence)
+    refused(raw, part)
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "part"),
     [
-        ({"pristine": "div3k"}, "teachers.nar.pristine: 'div3k' is not defined under datasets"),
-        ({"pretrain_on": "div2k"}, "teachers.nar.pretrain_on: 'div2k' has no scores"),
-        ({"pristine": "target", "pretrain_on": "target"}, "teachers.nar.pristine: 'livec' has no pristine images"),
-        ({"sampler": "lat"}, "teachers.nar.sampler: 'lat' does not fit"),
+        ({"pristine": "div3k"}, "teachers.nar.pristine: 'div3k'"),
+        ({"pretrain_on": "div2k"}, "teachers.nar.pretrain_on: 'div2k'"),
+        ({"pristine": "target", "pretrain_on": "target"}, "teachers.nar.pristine: 'livec'"),
+        ({"sampler": "lat"}, "teachers.nar.sampler: 'lat'"),
         ({"patience": 2}, "teachers.nar.patience"),
-        ({"model": "nar"}, "teachers.nar.model: unknown value 'nar'"),
-        ({"mixer": 3}, "teachers.nar.mixer: unknown key"),
+        ({"model": "nar"}, "teachers.nar.model"),
+        ({"mixer": 3}, "teachers.nar.mixer:"),
     ],
 )
-def test_wrong_teacher_is_refused(raw, change, sentence):
+def test_invalid_teacher_is_refused(raw, change, part):
     raw["experiments"][0]["datasets"] = ["livec"]
     raw["teachers"]["nar"] |= change
-    refused(raw, sentence)
+    refused(raw, part)
 
 
-def test_lists_of_lists_make_a_grid_of_settings_that_are_lists(raw):
+def test_list_of_lists_spans_a_grid_of_list_settings(raw):
     raw["students"]["rkiqt"] |= {"generator": [[], [3], [5, 5]], "tokens": ["cls", "conv"]}
     study = check_study(raw)
     members = {name: study.students[name].generator for name in study.grids["rkiqt"]}
     assert members == {"rkiqt.generator-none": (), "rkiqt.generator-3": (3,), "rkiqt.generator-5-5": (5, 5)}
 
 
-def test_folders_of_ones_own_are_told_apart_by_their_place(raw):
+def test_own_datasets_are_distinguished_by_folder(raw):
     raw["datasets"] |= {"ours": {"source": "images", "root": "a"}, "theirs": {"source": "images", "root": "b"}}
     raw["teachers"]["nar"]["pretrain_on"] = "theirs"
     raw["experiments"][0]["datasets"] = ["ours"]
-    assert taught(raw, "ours")["nar"].split == "all"
+    assert teachers_of_first_split(raw, "ours")["nar"].split == "all"
     raw["datasets"]["theirs"]["root"] = "a"
-    refused(raw, "teachers.nar.pretrain_on", "'theirs' holds images")
+    refused(raw, "teachers.nar.pretrain_on", "'theirs'")
 
 
-def test_rednet_has_no_weights_to_download(raw):
+def test_rednet_needs_a_weights_file(raw):
     raw["teachers"]["cnn"]["backbone"] = "rednet26"
     refused(raw, "teachers.cnn", "weights")
     raw["teachers"]["cnn"]["weights"] = "rednet26.pth"

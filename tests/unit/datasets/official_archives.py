@@ -1,7 +1,7 @@
-"""Unpacked official archives: label files with placeholder images, from the datasets' labels or in miniature.
+"""Unpacked official archives with placeholder images, written from the real label files or from miniature ones.
 
-A writer takes the folder and a dataset's labels as its official file has them. `LABELS` is the folder of the datasets'
-label files next to a working copy; some of them are public re-formats, from which the official form is written here.
+A writer takes a folder and the labels in the form of the official file. `LABELS` is the folder of real label files
+next to a working copy; some of them are public re-formats, which are converted to the official form here.
 """
 
 import os
@@ -27,7 +27,7 @@ CSIQ_TYPES = {  # spelling in the sheet: folder, spelling in file names
 
 
 def place_images(folder: Path, paths: Iterable[str], size: tuple[int, int] = (16, 16)) -> None:
-    """Hard links to one image of a size; whatever their suffix, they hold a bitmap."""
+    """Create images of one size as hard links to one file, a bitmap whatever the suffix of the path."""
     one = folder / f".placeholder_{size[0]}x{size[1]}"
     folder.mkdir(parents=True, exist_ok=True)
     if not one.exists():
@@ -42,7 +42,7 @@ def place_images(folder: Path, paths: Iterable[str], size: tuple[int, int] = (16
 
 
 def cells(texts: Iterable[str], shape: tuple[int, int]) -> np.ndarray:
-    """A MATLAB cell array of texts."""
+    """A MATLAB cell array of strings."""
     texts = list(texts)
     array = np.empty(len(texts), dtype=object)
     array[:] = texts
@@ -50,7 +50,7 @@ def cells(texts: Iterable[str], shape: tuple[int, int]) -> np.ndarray:
 
 
 def write_sheet(file: Path, rows: Iterable[list], *, name: str = "Sheet1", above: int = 0, left: int = 0) -> None:
-    """A workbook with rows below and to the right of empty ones."""
+    """Write a workbook whose rows start below `above` empty rows and right of `left` empty columns."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet(name)
     for row in [[]] * above + [[None] * left + list(row) for row in rows]:
@@ -70,7 +70,7 @@ def live_labels(source: str) -> tuple[dict[str, int], dict[str, np.ndarray], np.
     folders = {"jp2k": 6, "jpeg": 8, "wn": 6, "gblur": 6, "fastfading": 6}
     copies = np.array([index == 0 for count in folders.values() for index in range(count)])
     references = [f"{'caps' if index % 2 else 'ocean'}.bmp" for count in folders.values() for index in range(count)]
-    references[6] = "caps.bmp"  # the copies are of both references
+    references[6] = "caps.bmp"  # copies of both references occur
     scores = np.where(copies, 0.0, np.linspace(-2.6, 111.7, len(copies)))
     arrays = {"dmos_new": scores[None], "dmos_std": scores[None] / 50, "orgs": copies[None].astype(np.uint8)}
     return folders, arrays, cells(references, (1, -1))
@@ -130,7 +130,7 @@ def write_tid2013(folder: Path, labels: str) -> None:
     names = [line.split()[1] for line in labels.splitlines()]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mos_with_names.txt").write_text(labels)
-    # on disk the letter is I for the first image of a reference only
+    # on disk, only the first image of each reference is in upper case
     place_images(folder, (f"distorted_images/{n.lower() if '_01_1' not in n else n.upper()}" for n in names))
     numbers = sorted({name[1:3] for name in names})
     place_images(folder, (f"reference_images/{'i25.bmp' if n == '25' else f'I{n}.BMP'}" for n in numbers))
@@ -187,7 +187,7 @@ def write_mvaqd(folder: Path, labels: str) -> None:
 
 
 def livec_labels(source: str) -> list[tuple[str, float, float]]:
-    """Name, MOS and deviation of the release's rows, the seven training images first."""
+    """Name, MOS and standard deviation of each image of the release, the seven training images first."""
     training = [(f"t{index}.bmp", 50.0, 20.0) for index in range(1, 8)]
     if source == "shared":
         lines = (LABELS / "livec/clive_all_clip.txt").read_text().splitlines()
@@ -210,7 +210,7 @@ def write_livec(folder: Path, labels: list[tuple[str, float, float]]) -> None:
 
 
 def koniq10k_labels(source: str) -> pd.DataFrame:
-    """The table with the sets; its shares of the five choices and its number of votes give the official scores."""
+    """The table with the sets; shares of the five ratings and the number of votes give the official scores."""
     if source == "shared":
         return pd.read_csv(LABELS / "koniq10k/koniq10k_distributions_sets.csv")
     rng = np.random.default_rng(0)
@@ -253,7 +253,7 @@ def write_spaq(folder: Path, labels: list[list]) -> None:
 
 
 def cviq_labels(source: str) -> list[tuple[str, float]]:
-    """Name and MOS in the order of the numbers."""
+    """Name and MOS, ordered by image number."""
     if source == "shared":
         lines = [line for part in ("dis", "ref") for line in (LABELS / f"cviq/CVIQD_{part}_label.txt").open()]
         return sorted((line.split()[0], float(line.split()[1])) for line in lines)
@@ -352,7 +352,7 @@ OFFICIAL_COUNTS = {
 
 
 def write_archive(folder: Path, name: str, source: str = "miniature") -> Path:
-    """Write a dataset's unpacked archive, from the labels next to the working copy ("shared") or in miniature."""
+    """Write the unpacked archive of a dataset, from its real labels (`source` "shared") or from miniature ones."""
     labels, write = DATASETS[name]
     write(folder, labels(source))
     return folder

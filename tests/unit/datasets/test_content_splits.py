@@ -28,7 +28,7 @@ def images(references, per_reference=3, **columns):
     val_fraction=st.sampled_from([0.0, 0.1, 0.3]),
     seed=st.integers(0, 10**6),
 )
-def test_every_content_and_every_image_has_one_role_per_split(references, test_fraction, val_fraction, seed):
+def test_each_content_has_one_role_per_split(references, test_fraction, val_fraction, seed):
     table = images(references)
     rows = split_dataset(table, splits=3, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed).to_pandas()
     rows = rows.merge(table.select(["image_id", "reference_id"]).to_pandas(), on="image_id")
@@ -40,7 +40,7 @@ def test_every_content_and_every_image_has_one_role_per_split(references, test_f
     assert tested.str.len().eq(max(1, round(test_fraction * references))).all()
 
 
-def test_splits_follow_from_the_seed_and_differ_from_each_other():
+def test_splits_depend_on_seed_and_differ():
     table = images(12)
     first, again, other = (
         split_dataset(table, splits=4, test_fraction=0.25, val_fraction=0, seed=seed) for seed in (1, 1, 2)
@@ -50,19 +50,19 @@ def test_splits_follow_from_the_seed_and_differ_from_each_other():
     assert tested.nunique() == 4
 
 
-def test_first_splits_stay_when_more_are_drawn():
+def test_first_splits_do_not_depend_on_the_number_of_splits():
     few, many = (split_dataset(images(12), splits=n, test_fraction=0.2, val_fraction=0, seed=0) for n in (2, 6))
     assert few.equals(many.slice(0, len(few)))
 
 
-def test_references_unscored_and_quarantined_images_take_no_part():
+def test_references_unscored_and_quarantined_images_are_excluded():
     table = images(6, per_reference=2).to_pandas()
     table.loc[0, "status"], table.loc[2, "is_reference"], table.loc[4, "score"] = "quarantined", True, None
     rows = split_dataset(as_table(table, "images"), splits=1, test_fraction=0.2, val_fraction=0, seed=0)
     assert not {"0/0", "1/0", "2/0"} & set(rows["image_id"].to_pylist()) and len(rows) == 9
 
 
-def test_official_split_has_the_number_after_the_random_ones():
+def test_official_split_is_numbered_after_random_splits():
     given = ["train"] * 6 + ["val"] * 3 + ["test"] * 6
     table = images(5, official_role=given)
     rows = split_dataset(
@@ -74,29 +74,29 @@ def test_official_split_has_the_number_after_the_random_ones():
     assert rows[rows.split < 3].equals(random)
 
 
-def test_image_without_official_role_takes_no_part_in_the_official_split():
+def test_official_split_excludes_images_without_role():
     table = images(3, official_role=["train"] * 3 + [None] * 3 + ["test"] * 3)
     rows = split_dataset(table, splits=5, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]).to_pandas()
     assert set(rows.split) == {5} and len(rows) == 6
 
 
 @pytest.mark.parametrize(
-    ("roles", "message"),
+    ("roles", "match"),
     [
         ([None] * 6, "official split"),
         (["train"] * 6, "official split .*train"),
         (["train", "train", "train", "train", "test", "test"], "official split .*'1'"),
     ],
 )
-def test_missing_or_overlapping_official_split_is_refused(roles, message):
-    with pytest.raises(InputError, match=message):
+def test_missing_or_overlapping_official_split_is_refused(roles, match):
+    with pytest.raises(InputError, match=match):
         split_dataset(
             images(2, official_role=roles), splits=1, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]
         )
 
 
 @pytest.mark.parametrize(
-    ("references", "changes", "message"),
+    ("references", "changes", "match"),
     [
         (2, {"test_fraction": 0.9}, "2 references"),
         (3, {"splits": 9}, "3 references .* 3 .*9"),
@@ -104,6 +104,6 @@ def test_missing_or_overlapping_official_split_is_refused(roles, message):
         (5, {"kinds": ["authors"]}, "kinds.*authors"),
     ],
 )
-def test_impossible_split_is_refused(references, changes, message):
-    with pytest.raises(InputError, match=message):
+def test_impossible_split_is_refused(references, changes, match):
+    with pytest.raises(InputError, match=match):
         split_dataset(images(references), **{"splits": 2, "test_fraction": 0.2, "val_fraction": 0, "seed": 0} | changes)

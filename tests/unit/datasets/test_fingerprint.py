@@ -1,4 +1,4 @@
-"""The fingerprint of a folder follows its files."""
+"""The fingerprint of a folder changes if and only if its files change."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
-def test_unchanged_folder_has_the_same_fingerprint_and_a_copy_too(folder, tmp_path):
+def test_fingerprint_of_unchanged_or_copied_folder_is_equal(folder, tmp_path):
     first = folder_fingerprint(folder)
     assert len(first) == 16 and folder_fingerprint(folder) == first
-    shutil.copytree(folder, tmp_path / "copy")  # keeps times
+    shutil.copytree(folder, tmp_path / "copy")  # keeps modification times
     assert folder_fingerprint(tmp_path / "copy") == first
 
 
@@ -35,7 +35,7 @@ def test_unchanged_folder_has_the_same_fingerprint_and_a_copy_too(folder, tmp_pa
     ],
     ids=["added", "deleted", "renamed", "size", "time", "folder"],
 )
-def test_changed_folder_has_another_fingerprint(folder, change):
+def test_any_change_of_the_folder_changes_the_fingerprint(folder, change):
     before = folder_fingerprint(folder)
     change(folder)
     assert folder_fingerprint(folder) != before
@@ -44,19 +44,19 @@ def test_changed_folder_has_another_fingerprint(folder, change):
 @pytest.mark.parametrize(
     "name", [".DS_Store", ".cache/a.png", "a.zip", "a.z01", "b.tar.gz", "c.part2.rar", "c.r00", "d.7z.001"]
 )
-def test_hidden_files_and_packed_archives_do_not_count(folder, name):
+def test_fingerprint_ignores_hidden_files_and_archives(folder, name):
     before = folder_fingerprint(folder)
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).touch()
     assert folder_fingerprint(folder) == before
 
 
-def test_missing_folder_has_none_and_an_empty_one_has_one(tmp_path):
+def test_fingerprint_of_missing_folder_is_empty(tmp_path):
     assert folder_fingerprint(tmp_path / "none") == ""
     assert folder_fingerprint(tmp_path) != ""
 
 
-def test_links_are_followed_and_a_loop_of_links_ends(folder, tmp_path):
+def test_fingerprint_follows_links_and_stops_at_loops(folder, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root/data").symlink_to(folder)
     (folder / "back").symlink_to(tmp_path / "root")

@@ -1,4 +1,4 @@
-"""References in images.csv: by path, by id, by file name, or by a name that no image has."""
+"""The columns of images.csv; references are given by path, id or file name, or are not listed."""
 
 import pytest
 
@@ -7,46 +7,47 @@ from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.errors import InputError
 
 
-def listing(folder, text):
+def read_rows(folder, text):
+    """Write images.csv and read its rows."""
     (folder / "images.csv").write_text(text)
     return read_images_csv(folder / "images.csv", ScoreRecord())[0]
 
 
 @pytest.mark.parametrize("reference", ["ref/p.png", "ref/p", "p.png", "p", "ref\\p.png", "./ref/p.png"])
-def test_reference_may_be_path_id_or_name(tmp_path, reference):
-    rows = listing(tmp_path, f"image,mos,reference\nref/p.png,,\nd/1.jpg,2,{reference}\nd/2.jpg,3,{reference}\n")
+def test_reference_may_be_path_id_or_file_name(tmp_path, reference):
+    rows = read_rows(tmp_path, f"image,mos,reference\nref/p.png,,\nd/1.jpg,2,{reference}\nd/2.jpg,3,{reference}\n")
     assert rows.reference_id.tolist() == ["ref/p"] * 3
     assert rows.is_reference.tolist() == [True, False, False]
 
 
-def test_reference_outside_the_listing_still_groups(tmp_path):
-    rows = listing(tmp_path, "image,mos,reference\n1.jpg,2,I01.png\n2.jpg,3,I01.png\n3.jpg,3,\n")
+def test_images_of_an_unlisted_reference_share_a_content(tmp_path):
+    rows = read_rows(tmp_path, "image,mos,reference\n1.jpg,2,I01.png\n2.jpg,3,I01.png\n3.jpg,3,\n")
     assert rows.reference_id.tolist() == ["I01.png", "I01.png", "3"]
     assert not rows.is_reference.any()
 
 
-def test_scored_reference_takes_part_unless_flagged(tmp_path):
-    rows = listing(tmp_path, "image,mos,reference\np.png,5,p.png\n1.jpg,2,p.png\n")
+def test_scored_reference_is_used_unless_flagged(tmp_path):
+    rows = read_rows(tmp_path, "image,mos,reference\np.png,5,p.png\n1.jpg,2,p.png\n")
     assert not rows.is_reference.any()
 
 
-def test_chain_of_references_is_one_content(tmp_path):
-    rows = listing(
+def test_chained_references_are_one_content(tmp_path):
+    rows = read_rows(
         tmp_path, "image,mos,reference\na.png,1,b.png\nb.png,2,c\nc.png,,\nd.png,3,x\ne.png,4,d.png\nf.png,5,\n"
     )
     assert rows.reference_id.tolist() == ["c", "c", "c", "x", "x", "f"]
     assert rows.is_reference.tolist() == [False, False, True, False, False, False]
 
 
-def test_unscored_link_of_a_chain_is_a_reference(tmp_path):
-    rows = listing(tmp_path, "image,mos,reference\na.png,1,b.png\nb.png,,c.png\nc.png,,\n")
+def test_unscored_image_in_a_chain_is_a_reference(tmp_path):
+    rows = read_rows(tmp_path, "image,mos,reference\na.png,1,b.png\nb.png,,c.png\nc.png,,\n")
     assert rows.is_reference.tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "match"),
     [
-        ("image,mos,reference\na/p.png,1,\nb/p.png,2,\n1.jpg,3,p.png\n", "row 4: reference 'p.png' .*'a/p' and 'b/p'"),
+        ("image,mos,reference\na/p.png,1,\nb/p.png,2,\n1.jpg,3,p.png\n", "row 4: reference 'p.png' .*'a/p'.*'b/p'"),
         ("image,mos,is_reference\na.png,1,perhaps\n", "row 2: is_reference 'perhaps'"),
         ("image,mos,level\na.png,1,2.5\n", "row 2: level 2.5"),
         ("image,mos\n/a.png,1\n", "row 2: image '/a.png'"),
@@ -55,6 +56,6 @@ def test_unscored_link_of_a_chain_is_a_reference(tmp_path):
         ("image,mos\na.png,1\na.jpg,2\n", "row 3: image 'a.jpg' .*'a.png' in row 2"),
     ],
 )
-def test_ambiguous_or_wrong_cell_is_refused(tmp_path, text, message):
-    with pytest.raises(InputError, match=message):
-        listing(tmp_path, text)
+def test_ambiguous_or_invalid_cell_is_refused(tmp_path, text, match):
+    with pytest.raises(InputError, match=match):
+        read_rows(tmp_path, text)

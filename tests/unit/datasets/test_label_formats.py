@@ -1,4 +1,4 @@
-"""Label formats are found by file name: a file of labels/formats/ is a format, and nothing else lists it."""
+"""Label formats are found by file name in labels/formats/; no list names them."""
 
 import sys
 from pathlib import Path
@@ -41,8 +41,8 @@ newset:
 
 
 @pytest.fixture
-def dropped_in(tmp_path, monkeypatch):
-    """A format file in the folder of formats, and its dataset in the registry; nothing else is edited."""
+def additional_format(tmp_path, monkeypatch):
+    """Add a format file to the folder of formats and its dataset to datasets.yaml."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "more").mkdir()
     (tmp_path / "more/newformat.py").write_text(FORMAT)
@@ -52,12 +52,12 @@ def dropped_in(tmp_path, monkeypatch):
     sys.modules.pop(f"{formats.__name__}.newformat", None)
 
 
-def test_every_format_of_the_registry_is_a_file_and_every_file_is_used():
+def test_registry_uses_exactly_the_existing_formats():
     used = {record.labels for record in dataset_records().values()} - {None}
     assert used == set(format_names())
 
 
-def test_format_file_that_is_dropped_in_is_found(dropped_in, tmp_path):
+def test_new_format_needs_one_file_only(additional_format, tmp_path):
     assert "newformat" in format_names()
     for name, size in (("a", (40, 30)), ("b", (30, 40))):
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
@@ -66,25 +66,25 @@ def test_format_file_that_is_dropped_in_is_found(dropped_in, tmp_path):
     assert images.quality.tolist() == [0.5, 1] and images.official_role.tolist() == ["test", "train"]
 
 
-def test_only_the_named_format_is_imported(dropped_in):
+def test_format_lookup_imports_no_format(additional_format):
     loaded = {name for name in sys.modules if name.startswith(f"{formats.__name__}.")}
     module = format_module("newformat")
     assert module == f"{formats.__name__}.newformat"
     assert {name for name in sys.modules if name.startswith(f"{formats.__name__}.")} == loaded
 
 
-def test_new_format_without_the_name_of_its_score_is_refused(dropped_in, tmp_path):
+def test_new_format_needs_a_score_column(additional_format, tmp_path):
     Path("datasets.yaml").write_text(ENTRY.replace("column: mos, ", ""))
     with pytest.raises(InputError, match=r"newset: score\.column"):
         index_dataset("new", tmp_path, source="newset")
 
 
-def test_unknown_format_is_refused_with_the_nearest(tmp_path):
+def test_unknown_format_suggests_the_nearest(tmp_path):
     with pytest.raises(InputError, match=r"'kadid'.*'kadid10k'"):
         read_official_labels("kadid", tmp_path)
 
 
-def test_pristine_images_are_references_without_score(tmp_path):
+def test_pristine_images_are_unscored_references(tmp_path):
     for name in ("b.png", "x/a.png", ".hidden/c.png", "._b.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / name)

@@ -1,6 +1,6 @@
-"""Every dataset from its official files: counts, references, direction, splits.
+"""Every dataset read from its official files: counts, references, direction of scores, splits.
 
-The same tests run on the datasets' label files, if they are next to the working copy, and on miniature ones.
+The tests run on miniature label files, and on the real ones if they are next to the working copy.
 """
 
 import pytest
@@ -24,7 +24,7 @@ SOURCES = [
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """Function (name, source) -> images table; each is made once."""
+    """A function (name, source) -> images table, which indexes each dataset once."""
     tables = {}
 
     def index(name, source):
@@ -44,7 +44,7 @@ def tables(tmp_path_factory):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", OFFICIAL_COUNTS)
-def test_counts_are_those_of_the_dataset(tables, name, source):
+def test_image_counts_match_the_dataset(tables, name, source):
     images = tables(name, source).to_pandas()
     references, distorted = COUNTS[source][name]
     assert images.is_reference.sum() == references
@@ -54,7 +54,7 @@ def test_counts_are_those_of_the_dataset(tables, name, source):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", SCORED)
-def test_contents_are_the_references_or_else_the_images(tables, name, source):
+def test_contents_are_references_or_single_images(tables, name, source):
     images = tables(name, source).to_pandas()
     rated = images[~images.is_reference]
     if name in AUTHENTIC:
@@ -65,7 +65,7 @@ def test_contents_are_the_references_or_else_the_images(tables, name, source):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", SCORED)
-def test_quality_lies_in_zero_to_one_and_falls_with_the_level(tables, name, source):
+def test_quality_is_within_zero_to_one_and_falls_with_level(tables, name, source):
     images = tables(name, source).to_pandas()
     rated = images[~images.is_reference]
     assert rated.quality.between(0, 1).all() and rated.quality.std() > 0.01
@@ -77,21 +77,21 @@ def test_quality_lies_in_zero_to_one_and_falls_with_the_level(tables, name, sour
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", SCORED)
-def test_no_content_is_shared_between_roles_in_any_split(tables, name, source):
+def test_splits_are_disjoint_in_content(tables, name, source):
     images = tables(name, source)
     official = dataset_record(name).splits == ("random", "official")
     kinds = ["random", "official"] if official else ["random"]
     references = images.to_pandas().query("not is_reference").reference_id.nunique()
     few = references < 6  # too few for three roles and ten different splits
-    number = references if few else 10
+    count = references if few else 10
     fractions = {"test_fraction": 0.3, "val_fraction": 0} if few else {"test_fraction": 0.2, "val_fraction": 0.1}
-    splits = split_dataset(images, splits=number, seed=0, kinds=kinds, **fractions).to_pandas()
+    splits = split_dataset(images, splits=count, seed=0, kinds=kinds, **fractions).to_pandas()
     content = images.select(["image_id", "reference_id"]).to_pandas()
     roles = splits.merge(content, on="image_id").groupby(["split", "reference_id"]).role.nunique()
     assert (roles == 1).all()
-    assert splits.split.nunique() == number + official
+    assert splits.split.nunique() == count + official
     expected = {"train", "test"} | ({"val"} if fractions["val_fraction"] else set())
-    assert (splits[splits.split < number].groupby("split").role.agg(set) == expected).all()
+    assert (splits[splits.split < count].groupby("split").role.agg(set) == expected).all()
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -102,7 +102,7 @@ def test_no_content_is_shared_between_roles_in_any_split(tables, name, source):
         ("livefb", {"shared": (34833, 0, 4977), "miniature": (21, 0, 3)}),
     ],
 )
-def test_official_split_has_the_authors_roles(tables, name, source, sizes):
+def test_official_split_has_the_roles_of_the_authors(tables, name, source, sizes):
     splits = split_dataset(
         tables(name, source), splits=10, test_fraction=0.2, val_fraction=0, seed=0, kinds=["official"]
     ).to_pandas()

@@ -1,4 +1,4 @@
-"""A user's images with images.csv: what is read, and messages about mistakes."""
+"""A user's own images with images.csv: what is read, and which mistakes are refused."""
 
 import hashlib
 
@@ -29,6 +29,7 @@ def index(folder, **settings):
 
 
 def refused(folder, *parts, **settings):
+    """Assert that the folder is refused with a one-line error message that contains all parts."""
     with pytest.raises(InputError) as caught:
         index(folder, **settings)
     for part in parts:
@@ -36,7 +37,7 @@ def refused(folder, *parts, **settings):
     assert "\n" not in str(caught.value)
 
 
-def test_mos_rises_with_quality_and_dmos_falls(tmp_path):
+def test_quality_rises_with_mos_and_falls_with_dmos(tmp_path):
     images, facts = index(write(tmp_path, GOOD))
     assert images.quality.tolist() == [0, 0.5, 1]
     assert facts["score_column"] == "mos" and "simulated" not in facts["scores"]
@@ -44,12 +45,12 @@ def test_mos_rises_with_quality_and_dmos_falls(tmp_path):
     assert images.quality.tolist() == [1, 0.5, 0]
 
 
-def test_declared_range_sets_the_scale(tmp_path):
+def test_declared_range_is_the_scale(tmp_path):
     images, _ = index(write(tmp_path, GOOD), score_range=(0, 10))
     assert images.quality.tolist() == [0.1, 0.3, 0.5]
 
 
-def test_every_image_is_its_own_reference_unless_one_is_named(tmp_path):
+def test_image_is_its_own_reference_by_default(tmp_path):
     images, _ = index(write(tmp_path, GOOD))
     assert images.reference_id.tolist() == images.image_id.tolist() == ["a", "b", "c"]
     listing = (
@@ -61,38 +62,38 @@ def test_every_image_is_its_own_reference_unless_one_is_named(tmp_path):
     assert images.is_reference.tolist() == [False, False, True]
 
 
-def test_subfolders_belong_to_the_id(tmp_path):
+def test_image_id_includes_subfolders(tmp_path):
     images, _ = index(write(tmp_path, "image,mos\nx/a.png,1\ny/a.png,2\n", ("x/a.png", "y/a.png")))
     assert images.image_id.tolist() == ["x/a", "y/a"]
     assert images.path.tolist() == [f"{tmp_path.as_posix()}/x/a.png", f"{tmp_path.as_posix()}/y/a.png"]
 
 
-def test_quarantine_keeps_the_row_with_its_reason(tmp_path):
+def test_quarantined_image_keeps_its_row_and_reason(tmp_path):
     write(tmp_path, GOOD)
-    (tmp_path / "b.png").write_bytes(b"no image")
+    (tmp_path / "b.png").write_bytes(b"not an image")
     images, _ = index(tmp_path, on_error="quarantine")
     assert images.status.tolist() == ["ok", "quarantined", "ok"]
     assert "b.png" in images.reason[1]
-    refused(tmp_path, "b.png", "decoded")
+    refused(tmp_path, "b.png")
 
 
 @pytest.mark.parametrize(
     ("listing", "parts"),
     [
-        ("image,mos\na.png,1\na.png,2\n", ["row 3", "same id", "row 2"]),
+        ("image,mos\na.png,1\na.png,2\n", ["row 3", "row 2"]),
         ("image,mos\na.png,1\nb.png,\n", ["row 3", "mos"]),
         ("image,mos\na.png,1\nb.png,nan\n", ["row 3", "mos"]),
         ("image,mos\na.png,1\nb.png,good\n", ["row 3", "mos", "'good'"]),
         ("image,mos\na.png,1\nnone.png,2\n", ["row 3", "none.png"]),
         ("file,mos\na.png,1\n", ["'image'", "'file'"]),
         ("image,quality\na.png,1\n", ["'quality'", "mos"]),
-        ("image,mos,dmos\na.png,1,2\n", ["'mos' and 'dmos'"]),
-        ("image,mos\na.png,2\nb.png,2\n", ["mos is 2"]),
+        ("image,mos,dmos\na.png,1,2\n", ["'mos'", "'dmos'"]),
+        ("image,mos\na.png,2\nb.png,2\n", ["mos", "2"]),
         ("image,mos\n", ["images.csv"]),
-        ("", ["CSV"]),
+        ("", []),
     ],
 )
-def test_wrong_listing_is_refused_with_file_and_row(tmp_path, listing, parts):
+def test_invalid_images_csv_is_refused(tmp_path, listing, parts):
     refused(write(tmp_path, listing), "images.csv", *parts)
 
 
@@ -100,7 +101,7 @@ def test_score_outside_the_declared_range_is_refused(tmp_path):
     refused(write(tmp_path, GOOD), "row 4", "5", score_range=(0, 4))
 
 
-def test_panorama_that_is_not_two_to_one_is_refused(tmp_path):
+def test_panorama_of_other_aspect_ratio_is_refused(tmp_path):
     refused(write(tmp_path, GOOD), "a.png", "40x30", kind="sphere")
     images, _ = index(write(tmp_path, GOOD, size=(64, 32)), kind="sphere")
     assert len(images) == 3
@@ -110,7 +111,7 @@ def test_missing_folder_is_refused(tmp_path):
     refused(tmp_path / "none", "images.csv")
 
 
-def test_loaded_dataset_is_the_index_with_its_metadata(tmp_path):
+def test_load_dataset_returns_index_with_metadata(tmp_path):
     table = load_dataset("images", root=write(tmp_path, GOOD))
     assert table.num_rows == 3 and b"scores" in table.schema.metadata
 
@@ -123,10 +124,11 @@ def test_index_does_not_depend_on_the_number_of_workers(tmp_path):
 
 
 def content(folder, **settings):
+    """Digest of the content of an indexed folder."""
     return index(folder, **settings)[1]["content"]
 
 
-def test_content_is_the_digest_of_ids_and_files(tmp_path):
+def test_content_digest_covers_ids_and_files(tmp_path):
     write(tmp_path, GOOD)
     lines = [f"{name}\0{file_digest(tmp_path / f'{name}.png')}\n" for name in "abc"]
     assert content(tmp_path) == hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -134,7 +136,7 @@ def test_content_is_the_digest_of_ids_and_files(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["replaced", "renamed", "removed"])
-def test_content_changes_with_the_images_and_the_table_with_it(tmp_path, change):
+def test_content_digest_changes_with_the_images(tmp_path, change):
     before = content(write(tmp_path, GOOD))
     if change == "replaced":
         Image.new("RGB", (40, 30), (9, 9, 9)).save(tmp_path / "b.png")
@@ -151,9 +153,9 @@ def test_content_changes_with_the_images_and_the_table_with_it(tmp_path, change)
     assert read_metadata(read_table(tmp_path / "t.parquet", "images"))["content"] == after
 
 
-def test_quarantined_images_are_no_part_of_the_content(tmp_path):
+def test_content_digest_excludes_quarantined_images(tmp_path):
     write(tmp_path, GOOD)
-    (tmp_path / "b.png").write_bytes(b"no image")
+    (tmp_path / "b.png").write_bytes(b"not an image")
     bad = content(tmp_path, on_error="quarantine")
     (tmp_path / "images.csv").write_text("image,mos\na.png,1\nc.png,5\n")
     assert bad == content(tmp_path)

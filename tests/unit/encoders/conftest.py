@@ -1,4 +1,4 @@
-"""Small images for the encoder tests."""
+"""Small images for the tests of encoders."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from iqadistill.tables import as_table
 
 @pytest.fixture(scope="package")
 def images(tmp_path_factory):
-    """Table images of three panoramas, 256 x 128, the second one with noise."""
+    """Table "images" of three panoramas, 256 x 128, the second one with noise."""
     folder = tmp_path_factory.mktemp("images")
     stream = np.random.default_rng(0)
     names = ["rooms/one", "rooms/two", "three"]

@@ -19,7 +19,7 @@ def encoder():
     return create_encoder("test_efficientnet", "none", "stages")
 
 
-def sampled(images, sample=sample_latitude, **settings):
+def sample_patches(images, sample=sample_latitude, **settings):
     return sample(images, **{"count": 9, "size": 32, "seed": 0, **settings})
 
 
@@ -28,8 +28,8 @@ def pixels(images):
     return {name: torch.from_numpy(np.array(read_image(path))).permute(2, 0, 1) for name, path in paths}
 
 
-def test_rows_come_in_the_order_of_the_patches(images, encoder):
-    patches = sampled(images)
+def test_embeddings_follow_patch_order(images, encoder):
+    patches = sample_patches(images)
     table = embed_patches(images, patches, encoder)
     assert table.schema == embeddings_schema(encoder.width)
     assert table["patch_id"].equals(patches["patch_id"]) and table["image_id"].equals(patches["image_id"])
@@ -41,19 +41,19 @@ def test_rows_come_in_the_order_of_the_patches(images, encoder):
 
 
 @pytest.mark.parametrize("sample, settings", [(sample_crops, {}), (sample_erp, {"projection": "crop", "size": 100})])
-def test_crops_are_the_pixels_of_the_image_and_pass_the_seam(images, sample, settings):
-    patches = sampled(images, sample, **settings)
-    pieces = torch.cat(list(read_patches(images, patches)))
+def test_crops_are_image_pixels_and_cross_the_seam(images, sample, settings):
+    patches = sample_patches(images, sample, **settings)
+    crops = torch.cat(list(read_patches(images, patches)))
     decoded, x = pixels(images), patches["x"].to_numpy()
-    for row, piece in zip(patches.to_pylist(), pieces, strict=True):
+    for row, crop in zip(patches.to_pylist(), crops, strict=True):
         rolled = decoded[row["image_id"]].roll(-row["x"], -1)
         expected = rolled[:, row["y"] : row["y"] + row["size"], : row["size"]] / 255
-        torch.testing.assert_close(piece, expected)
+        torch.testing.assert_close(crop, expected)
     assert sample is sample_crops or (x > 256 - 100).any()
 
 
 def test_large_crops_are_cut_from_the_reduced_image(images):
-    patches = sampled(images, sample_crops, size=64, longer_side=128)
+    patches = sample_patches(images, sample_crops, size=64, longer_side=128)
     sides = patches["size"].to_numpy()
     pieces = torch.cat(list(read_patches(images, patches, size=32)))
     assert (sides > 64).all() and pieces.shape[-2:] == (32, 32)
@@ -61,29 +61,29 @@ def test_large_crops_are_cut_from_the_reduced_image(images):
     for row, piece in zip(patches.to_pylist(), pieces, strict=True):
         crop = decoded[row["image_id"]][:, row["y"] : row["y"] + row["size"], row["x"] : row["x"] + row["size"]] / 255
         expected = torch.nn.functional.interpolate(crop[None], (32, 32), mode="bicubic", antialias=True)[0]
-        # half a pixel of shift and another filter at the borders remain
+        # a shift of half a pixel and another filter at the borders remain
         assert (piece - expected).abs().mean() < 0.05 * (1 + expected.diff(dim=-1).abs().mean() * 20)
 
 
-def test_patches_of_several_sizes_need_an_encoder_with_a_size(images, encoder):
-    patches = sampled(images, sample_crops, size=64, longer_side=128)
+def test_patches_of_several_sizes_need_encoder_size(images, encoder):
+    patches = sample_patches(images, sample_crops, size=64, longer_side=128)
     uneven = patches.set_column(
         patches.schema.get_field_index("size"), "size", pa.array(range(64, 64 + len(patches)), pa.int32())
     )
-    with pytest.raises(InputError, match="give the encoder a size"):
+    with pytest.raises(InputError, match=r"encoder.* size"):
         embed_patches(images, uneven, encoder)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 9, 1000])
-def test_batches_and_workers_do_not_change_embeddings(images, encoder, batch_size):
-    patches = sampled(images)
+def test_embeddings_do_not_depend_on_batch_size_and_workers(images, encoder, batch_size):
+    patches = sample_patches(images)
     expected = embedding_matrix(embed_patches(images, patches, encoder))
     embeddings = embedding_matrix(embed_patches(images, patches, encoder, batch_size=batch_size, workers=1))
     np.testing.assert_allclose(embeddings, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_embeddings_are_the_same_bits_with_any_number_of_threads(images, encoder):
-    patches = sampled(images)
+def test_embeddings_do_not_depend_on_thread_count(images, encoder):
+    patches = sample_patches(images)
     expected = embed_patches(images, patches, encoder, batch_size=4)
     torch.set_num_threads(3)
     threaded = embed_patches(images, patches, encoder, batch_size=4, workers=3)
@@ -98,17 +98,17 @@ def test_batches_are_full_across_images(images):
     assert torch.equal(torch.cat(batches), torch.cat(pieces))
 
 
-def test_every_image_is_decoded_once(images, encoder, monkeypatch):
+def test_each_image_is_decoded_once(images, encoder, monkeypatch):
     from iqadistill.patches import reading
 
     seen = []
     monkeypatch.setattr(reading, "read_image", lambda path: (seen.append(path), read_image(path))[1])
-    embed_patches(images, sampled(images), encoder, batch_size=2)
+    embed_patches(images, sample_patches(images), encoder, batch_size=2)
     assert seen == images["path"].to_pylist()
 
 
-def test_float16_vectors_are_the_rounded_ones(images, encoder):
-    patches = sampled(images)
+def test_float16_embeddings_are_rounded_float32_embeddings(images, encoder):
+    patches = sample_patches(images)
     half = embed_patches(images, patches, encoder, dtype="float16")
     assert half.schema == embeddings_schema(encoder.width, "float16")
     np.testing.assert_allclose(
@@ -116,12 +116,12 @@ def test_float16_vectors_are_the_rounded_ones(images, encoder):
     )
 
 
-def is_noise(batch):
+def is_noisy(batch):
     return batch.diff(dim=-1).abs().mean((1, 2, 3)) > 0.1
 
 
-class Broken:
-    """Encoder that fails on noise."""
+class FailingEncoder:
+    """Encoder that returns the given value for noisy patches."""
 
     width, size, device = 2, None, torch.device("cpu")
 
@@ -132,36 +132,36 @@ class Broken:
         return batch
 
     def embed(self, batch):
-        return torch.where(is_noise(batch)[:, None], self.value, 1.0).expand(-1, 2)
+        return torch.where(is_noisy(batch)[:, None], self.value, 1.0).expand(-1, 2)
 
 
 @pytest.mark.parametrize("value, dtype", [(float("nan"), "float32"), (float("inf"), "float32"), (1e6, "float16")])
-def test_an_embedding_that_is_not_finite_names_its_image(images, value, dtype):
-    patches = sampled(images, sample_crops, size=128, count=1)
-    assert is_noise(torch.cat(list(read_patches(images, patches)))).tolist() == [False, True, False]
-    with pytest.raises(InputError, match=r"^rooms/two: an embedding holds NaN or infinite"):
-        embed_patches(images, patches, Broken(value), dtype=dtype)
+def test_non_finite_embedding_is_refused(images, value, dtype):
+    patches = sample_patches(images, sample_crops, size=128, count=1)
+    assert is_noisy(torch.cat(list(read_patches(images, patches)))).tolist() == [False, True, False]
+    with pytest.raises(InputError, match=r"^rooms/two: .*NaN"):
+        embed_patches(images, patches, FailingEncoder(value), dtype=dtype)
 
 
-def test_a_missing_image_is_named(images, encoder):
+def test_missing_image_is_refused(images, encoder):
     frame = images.to_pandas()
     frame.loc[1, "path"] = "nowhere/two.png"
     with pytest.raises(InputError, match=r"nowhere/two\.png"):
-        embed_patches(as_table(frame, "images"), sampled(images), encoder)
+        embed_patches(as_table(frame, "images"), sample_patches(images), encoder)
 
 
-def test_patches_of_an_unknown_image_are_refused(images, encoder):
-    with pytest.raises(InputError, match="patches of 'three'"):
-        embed_patches(images.slice(0, 2), sampled(images), encoder)
+def test_patches_of_unknown_image_are_refused(images, encoder):
+    with pytest.raises(InputError, match="'three'"):
+        embed_patches(images.slice(0, 2), sample_patches(images), encoder)
 
 
-def test_patches_of_two_sizes_in_an_image_are_refused(images):
-    mixed = pa.concat_tables([sampled(images.slice(0, 1)), sampled(images.slice(0, 1), size=16)])
-    with pytest.raises(InputError, match="patches of rooms/one"):
+def test_two_patch_sizes_in_one_image_are_refused(images):
+    mixed = pa.concat_tables([sample_patches(images.slice(0, 1)), sample_patches(images.slice(0, 1), size=16)])
+    with pytest.raises(InputError, match="rooms/one"):
         list(read_patches(images, mixed))
 
 
-def test_no_patches_give_an_empty_table(images, encoder):
-    table = embed_patches(images, sampled(images).slice(0, 0), encoder)
+def test_no_patches_give_empty_table(images, encoder):
+    table = embed_patches(images, sample_patches(images).slice(0, 0), encoder)
     assert len(table) == 0
     assert table.schema == embeddings_schema(encoder.width)

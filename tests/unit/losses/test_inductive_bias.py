@@ -50,14 +50,14 @@ def test_intermediate_head_follows_the_equation():
 
 
 @torch.no_grad()
-def test_loss_is_the_heads_distance_to_teacher_and_token(loss):
+def test_loss_is_distance_of_head_to_teacher_and_token(loss):
     token, teacher = scores(2), scores(3)
     intermediate = reference_head(loss.intermediate, maps())
     expected = sum(abs(i - t) + abs(i - s) for i, t, s in zip(intermediate, teacher, token, strict=True)) / 4
     torch.testing.assert_close(loss(token, teacher, maps()), expected)
 
 
-def test_gradient_reaches_token_and_head_and_not_the_teacher(loss):
+def test_gradient_reaches_token_and_head_but_not_teacher(loss):
     token, teacher, features = scores(2).requires_grad_(), scores(3).requires_grad_(), maps()
     for stage in features:
         stage.requires_grad_()
@@ -69,6 +69,6 @@ def test_gradient_reaches_token_and_head_and_not_the_teacher(loss):
 
 
 @torch.no_grad()
-def test_token_teacher_and_head_in_agreement_cost_nothing(loss):
+def test_loss_is_zero_if_token_teacher_and_head_agree(loss):
     agreed = loss.intermediate(maps())
     assert loss(agreed, agreed, maps()) == 0

@@ -12,11 +12,13 @@ def loss(ratio=0.5, masking="random", generator=(3, 3)):
 
 
 def student(cells=6, batch=2):
+    """Feature maps of a student, one per depth."""
     generator = torch.Generator().manual_seed(1)
     return [torch.randn(batch, WIDTH, cells, cells, generator=generator, dtype=torch.float64) for _ in CHANNELS]
 
 
 def teacher(batch=2):
+    """Feature differences of a teacher, one per depth."""
     generator = torch.Generator().manual_seed(2)
     return [torch.randn(batch, width, CELLS, CELLS, generator=generator, dtype=torch.float64) for width in CHANNELS]
 
@@ -57,7 +59,7 @@ def reference(model, maps, differences, masks):
 @torch.no_grad()
 @pytest.mark.parametrize("generator", [(), (3,), (5,), (3, 3), (3, 5, 3)])
 @pytest.mark.parametrize("ratio", [0.0, 0.6])
-def test_follows_the_equation(generator, ratio):
+def test_loss_follows_the_equation(generator, ratio):
     model = loss(generator=generator, ratio=ratio)
     torch.manual_seed(7)
     value = model(student(), teacher())
@@ -76,7 +78,7 @@ def test_direct_distillation_is_the_distance_of_aligned_maps():
 
 
 @torch.no_grad()
-def test_hidden_cells_do_not_count():
+def test_masked_cells_do_not_change_the_loss():
     model = loss(masking="centre", ratio=1 / CELLS**2, generator=())
     changed = [stage.clone() for stage in student(CELLS)]
     for stage in changed:
@@ -87,11 +89,11 @@ def test_hidden_cells_do_not_count():
 
 
 @pytest.mark.parametrize("cells", [2, 3, 4, 8, 14])
-def test_maps_of_any_grid_meet_the_teachers_cells(cells):
+def test_student_maps_of_any_size_are_accepted(cells):
     assert loss()(student(cells), teacher()).isfinite()
 
 
-def test_gradient_reaches_student_alignment_and_generator_and_not_the_teacher():
+def test_gradient_reaches_student_and_loss_but_not_teacher():
     model, maps, differences = loss(), student(), teacher()
     for tensor in (*maps, *differences):
         tensor.requires_grad_()
@@ -103,6 +105,6 @@ def test_gradient_reaches_student_alignment_and_generator_and_not_the_teacher():
     assert all(gradient > 0 for gradient in gradients.values())
 
 
-def test_the_student_must_have_as_many_depths_as_the_teacher():
+def test_different_depths_of_student_and_teacher_are_refused():
     with pytest.raises(ValueError, match="zip"):
         loss()(student()[:1], teacher())

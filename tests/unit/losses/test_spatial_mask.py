@@ -17,16 +17,16 @@ def probabilities(masking, ratio, cells=7):
 @pytest.mark.parametrize("masking", MASKINGS)
 @pytest.mark.parametrize("cells", [1, 2, 7, 8])
 @pytest.mark.parametrize("ratio", [0.0, 0.1, 0.5, 0.75, 0.99])
-def test_every_masking_hides_the_same_share(masking, cells, ratio):
-    hidden = probabilities(masking, ratio, cells)
-    assert hidden.shape == (cells, cells)
-    assert hidden.min() >= 0
-    assert hidden.max() <= 1
-    assert hidden.mean() == pytest.approx(ratio, abs=1e-6)
+def test_mask_ratio_is_the_expected_share_of_masked_cells(masking, cells, ratio):
+    masked = probabilities(masking, ratio, cells)
+    assert masked.shape == (cells, cells)
+    assert masked.min() >= 0
+    assert masked.max() <= 1
+    assert masked.mean() == pytest.approx(ratio, abs=1e-6)
 
 
 @pytest.mark.parametrize("masking", MASKINGS)
-def test_cells_are_hidden_as_often_as_their_probability(masking):
+def test_cells_are_masked_with_their_probability(masking):
     mask = SpatialMask(masking, 0.4, 5)
     torch.manual_seed(0)
     drawn = mask(4000)
@@ -38,7 +38,7 @@ def test_cells_are_hidden_as_often_as_their_probability(masking):
     assert (frequency[mask.probabilities == 0] == 0).all()
 
 
-def test_masks_follow_the_seed_and_differ_between_patches():
+def test_masks_depend_on_seed_and_differ_between_patches():
     mask = SpatialMask("random", 0.5, 7)
     torch.manual_seed(3)
     first = mask(4)
@@ -47,33 +47,33 @@ def test_masks_follow_the_seed_and_differ_between_patches():
     assert len({tuple(patch.flatten().tolist()) for patch in first}) == 4
 
 
-def test_centre_hides_the_nearest_cells_and_shares_what_is_left():
-    hidden = probabilities("centre", 7 / 25, cells=5)
-    assert hidden[2, 2] == 1
-    assert [hidden[1, 2], hidden[2, 1], hidden[2, 3], hidden[3, 2]] == [1] * 4
-    assert [hidden[1, 1], hidden[1, 3], hidden[3, 1], hidden[3, 3]] == pytest.approx([0.5] * 4)
-    assert hidden.sum() == pytest.approx(7)
+def test_centre_masks_nearest_cells_first():
+    masked = probabilities("centre", 7 / 25, cells=5)
+    assert masked[2, 2] == 1
+    assert [masked[1, 2], masked[2, 1], masked[2, 3], masked[3, 2]] == [1] * 4
+    assert [masked[1, 1], masked[1, 3], masked[3, 1], masked[3, 3]] == pytest.approx([0.5] * 4)
+    assert masked.sum() == pytest.approx(7)
 
 
-def test_gaussian_centre_falls_off_as_a_gaussian():
-    hidden = probabilities("gaussian_centre", 0.2)
+def test_gaussian_centre_decays_as_a_gaussian():
+    masked = probabilities("gaussian_centre", 0.2)
     middle, deviation = 3, 7 / 4
     for y in range(7):
         for x in range(7):
             decay = math.exp(-((y - middle) ** 2 + (x - middle) ** 2) / (2 * deviation**2))
-            assert hidden[y, x] == pytest.approx(hidden[3, 3] * decay, abs=1e-6)
+            assert masked[y, x] == pytest.approx(masked[3, 3] * decay, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["", "gaussian_"])
-def test_edge_hides_what_centre_shows(kind):
+def test_edge_is_the_complement_of_centre(kind):
     np.testing.assert_allclose(probabilities(f"{kind}edge", 0.3), 1 - probabilities(f"{kind}centre", 0.7), atol=1e-6)
     assert probabilities(f"{kind}edge", 0.3)[0, 0] > probabilities(f"{kind}edge", 0.3)[3, 3]
 
 
-def test_settings_offer_these_maskings():
+def test_settings_offer_all_maskings():
     assert set(get_args(RkiqtSettings.model_fields["masking"].annotation)) == {*MASKINGS, "none"}
 
 
-def test_an_unknown_masking_is_named():
+def test_unknown_masking_suggests_the_nearest():
     with pytest.raises(InputError, match=r"'centr'.* 'centre'"):
         SpatialMask("centr", 0.5, 7)

@@ -19,10 +19,10 @@ def test_pixels_and_angles_are_inverse():
     np.testing.assert_allclose(angles_to_pixels(*pixels_to_angles(column, row, 8, 4), 8, 4), [column, row], atol=1e-12)
 
 
-def test_the_first_pixel_lies_half_a_pixel_inside():
+def test_pixel_centres_are_half_a_pixel_from_the_border():
     yaw, pitch = pixels_to_angles(0, 0, 8, 4)
     np.testing.assert_allclose([yaw, pitch], [(0.5 / 8 - 0.5) * 2 * np.pi, (0.5 - 0.5 / 4) * np.pi])
 
 
-def test_yaw_wraps_into_the_half_open_turn():
+def test_yaw_is_wrapped_to_minus_pi_to_pi():
     np.testing.assert_allclose(wrap_yaw([np.pi, -np.pi, 3 * np.pi, 0.5]), [-np.pi, -np.pi, -np.pi, 0.5])

@@ -1,4 +1,4 @@
-"""Properties that all samplers share."""
+"""Properties of all samplers."""
 
 import math
 import subprocess
@@ -79,7 +79,7 @@ def test_patches_are_grouped_by_image_and_numbered(images, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_patches_of_an_image_do_not_depend_on_the_other_images(images, method):
+def test_patches_do_not_depend_on_other_images(images, method):
     together = sampler(method).sample(images, seed=1).to_pandas().query("image_id == 'c'")
     alone = sampler(method).sample(images.slice(2, 1), seed=1).to_pandas()
     pd.testing.assert_frame_equal(
@@ -88,7 +88,7 @@ def test_patches_of_an_image_do_not_depend_on_the_other_images(images, method):
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "grid_crops"])
-def test_every_seed_and_image_has_its_random_stream(images, method):
+def test_patches_depend_on_seed_and_image(images, method):
     first, again, other = (sampler(method).sample(images, seed=seed).to_pandas() for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     columns = ["x", "y", "yaw", "pitch"]
@@ -97,7 +97,7 @@ def test_every_seed_and_image_has_its_random_stream(images, method):
 
 
 @pytest.mark.parametrize("method", SPHERE)
-def test_viewports_have_angles_and_no_pixels(images, method):
+def test_viewports_have_angles_and_no_pixel_positions(images, method):
     rows = sampler(method, count=20, fov=72).sample(images, seed=1).to_pandas()
     assert rows[["x", "y"]].isna().all(axis=None)
     assert (rows["fov"] == math.radians(72)).all()
@@ -106,7 +106,7 @@ def test_viewports_have_angles_and_no_pixels(images, method):
 
 
 @pytest.mark.parametrize("method", SPHERE)
-def test_a_panorama_of_odd_width_is_refused_by_name(images, method):
+def test_panorama_of_odd_width_is_refused(images, method):
     odd = as_table(images.to_pandas().assign(width=127), "images")
     with pytest.raises(InputError, match=r"a/room: .*127"):
         sampler(method).sample(odd, seed=1)
@@ -116,7 +116,7 @@ def test_a_panorama_of_odd_width_is_refused_by_name(images, method):
 
 
 @pytest.mark.parametrize("method, settings", [*((name, {}) for name in FLAT), ("erp", {"projection": "crop"})])
-def test_an_image_smaller_than_its_patches_is_refused_by_name(images, method, settings):
+def test_image_smaller_than_its_patches_is_refused(images, method, settings):
     for refuse in (
         lambda: sampler(method, size=65, **settings).sample(images, seed=1),
         lambda: sampler(method, size=65, **settings).check_image(128, 64, "a/room"),
@@ -127,7 +127,7 @@ def test_an_image_smaller_than_its_patches_is_refused_by_name(images, method, se
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_images_give_an_empty_table(images, method):
+def test_no_images_give_empty_table(images, method):
     empty = sampler(method).sample(images.slice(3), seed=1)
     assert len(empty) == 0
     assert empty.schema == SCHEMAS["patches"]
@@ -144,39 +144,39 @@ def test_no_images_give_an_empty_table(images, method):
         ("grid_crops", sample_crops, {}, {"method": "grid"}),
     ],
 )
-def test_settings_reach_the_function(images, method, function, settings, arguments):
+def test_settings_are_passed_to_the_sampling_function(images, method, function, settings, arguments):
     expected = function(images, count=7, size=16, seed=1, **arguments)
     assert sampler(method, **settings).sample(images, seed=1).equals(expected)
 
 
-def test_only_a_longer_side_lets_patches_vary_in_size():
+def test_patch_size_varies_only_with_longer_side():
     assert [name for name in METHODS if sampler(name).varies_in_size] == []
     assert all(sampler(name, longer_side=64).varies_in_size for name in FLAT)
     with pytest.raises(InputError, match=r"longer_side"):
         sampler("erp", longer_side=64)
 
 
-def test_only_recorded_scanpaths_are_a_further_file():
+def test_recorded_scanpaths_are_an_input_file():
     assert all(sampler(name).files() == () for name in METHODS)
     assert sampler("sp", scanpaths="seen.csv").files() == ("seen.csv",)
 
 
-def test_unknown_names_and_values_name_the_nearest():
-    for settings, words in [
+def test_invalid_settings_are_refused():
+    for settings, match in [
         ({"method": "spere"}, "'sphere'"),
         ({"method": "erp", "projektion": "crop"}, "projektion.*'projection'"),
         ({"method": "erp", "projection": "crops"}, "projection.*'crops'.*'crop'"),
         ({"method": "erp", "fov": 180}, "fov.*180"),
         ({"method": "grid_crops", "size": 7}, "size.*7"),
-        ({"count": 3}, "method is missing"),
+        ({"count": 3}, "method"),
     ]:
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=match):
             SAMPLERS.create(settings)
 
 
 @pytest.fixture
-def with_corner_sampler(tmp_path):
-    """Registry of samplers over its folder with one file more."""
+def registry_with_corner_sampler(tmp_path):
+    """Registry of samplers with an additional file in its folder."""
     (tmp_path / "corner.py").write_text(NEW_SAMPLER)
     samplers_folder.__path__.append(str(tmp_path))
     yield Registry(SAMPLERS.package, SamplerSettings, key="method", noun="sampler")
@@ -184,15 +184,16 @@ def with_corner_sampler(tmp_path):
     sys.modules.pop(f"{SAMPLERS.package}.corner", None)
 
 
-def test_a_new_sampler_is_one_file(images, with_corner_sampler):
-    assert set(with_corner_sampler.names) == {*METHODS, "corner"}
-    corner = with_corner_sampler.create({"method": "corner", "size": 16})
+def test_new_sampler_needs_one_file_only(images, registry_with_corner_sampler):
+    assert set(registry_with_corner_sampler.names) == {*METHODS, "corner"}
+    corner = registry_with_corner_sampler.create({"method": "corner", "size": 16})
     assert corner.kind == "flat" and corner.count == 180
     rows = corner.sample(images, seed=0).to_pandas()
     assert rows[["x", "y", "size"]].values.tolist() == [[0, 0, 16]] * 3
 
 
-def test_settings_are_read_without_numerical_packages():
+@pytest.mark.slow
+def test_settings_do_not_import_numerical_packages():
     code = (
         "import sys; from iqadistill.sampling.registry import SAMPLERS; list(SAMPLERS.values());"
         "print([name for name in ('torch', 'numpy', 'scipy', 'pyarrow', 'pandas', 'PIL') if name in sys.modules])"

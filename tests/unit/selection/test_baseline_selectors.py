@@ -25,7 +25,7 @@ def features(n=30, d=20, seed=0):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_selector_returns_a_permutation_and_repeats_itself(method):
+def test_ranking_is_a_reproducible_permutation(method):
     one, again = create_selector(method).fit(features()), create_selector(method).fit(features())
     assert sorted(one.ranking_) == list(range(30))
     np.testing.assert_array_equal(one.ranking_, again.ranking_)
@@ -36,7 +36,7 @@ def test_every_selector_returns_a_permutation_and_repeats_itself(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_many_equals_one_by_one(method):
+def test_joint_fit_of_many_images_equals_separate_fits(method):
     images = [features(n, seed=n) for n in (30, 15, 22)]
     for X, one in zip(images, create_selector(method).fit_many(images), strict=True):
         np.testing.assert_array_equal(one.ranking_, create_selector(method).fit(X).ranking_)
@@ -44,7 +44,7 @@ def test_many_equals_one_by_one(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("X", "words"),
+    ("X", "match"),
     [
         (np.full((12, 3), np.nan), "embeddings.*NaN"),
         (np.full((12, 3), np.inf), "embeddings.*infinite"),
@@ -52,30 +52,30 @@ def test_many_equals_one_by_one(method):
         (np.ones((0, 3)), r"shape \(0, 3\)"),
     ],
 )
-def test_unusable_embeddings_are_refused(method, X, words):
-    with pytest.raises(InputError, match=words):
+def test_unusable_embeddings_are_refused(method, X, match):
+    with pytest.raises(InputError, match=match):
         create_selector(method).fit(X)
 
 
-def test_random_depends_on_the_seed_alone():
+def test_random_ranking_depends_on_seed_only():
     first, same, other = (RandomSelector(seed).fit(features(seed=i)).ranking_ for i, seed in enumerate((5, 5, 6)))
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
 
 
-def test_kcenter_starts_at_the_mean_and_goes_to_the_far_ends():
+def test_kcenter_starts_at_the_mean_and_selects_farthest():
     X = np.array([[0.0], [0.1], [5.2], [10.0], [9.9], [5.0]])
     np.testing.assert_array_equal(KCenterSelector().fit(X).ranking_[:3], [5, 0, 3])
 
 
-def test_kcenter_gives_ties_to_the_lower_index():
+def test_kcenter_breaks_ties_by_index():
     X = np.array([[0.0, 0], [3, 1], [-3, 1], [3, -1], [-3, -1]])
     for shift in (0, 0.1, 1 / 3, 1e3):
         np.testing.assert_array_equal(KCenterSelector().fit(X + shift).ranking_, np.arange(5))
 
 
-def test_facility_location_gives_mutual_neighbours_to_the_lower_index():
-    # the fourth patch is 28 or 30: each represents the other and no further one, so their gains differ by rounding only
+def test_facility_location_breaks_near_ties_by_index():
+    # patches 28 and 30 cover each other and no other patch, so that their gains differ by rounding only
     rng = np.random.default_rng(5)
     low_rank = 0.5 + 0.4 * rng.standard_normal((31, 6)) @ rng.standard_normal((6, 128))
     X = np.maximum(0, low_rank + rng.random((31, 128)))
@@ -85,7 +85,7 @@ def test_facility_location_gives_mutual_neighbours_to_the_lower_index():
 
 @pytest.mark.parametrize("selector", GREEDY)
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
-def test_duplicates_are_exact_ties(selector, metric):
+def test_duplicates_are_ranked_by_index(selector, metric):
     X = features(20, seed=1)
     ranking = selector(metric).fit(np.concatenate([X, X, X])).ranking_
     for patch in range(20):
@@ -94,13 +94,13 @@ def test_duplicates_are_exact_ties(selector, metric):
 
 
 @pytest.mark.parametrize("selector", GREEDY)
-def test_equal_patches_are_ranked_by_index(selector):
+def test_identical_patches_are_ranked_by_index(selector):
     for value in (1, 0.1, 1 / 3):
         np.testing.assert_array_equal(selector().fit(np.full((7, 30), value)).ranking_, np.arange(7))
 
 
 @pytest.mark.parametrize("selector", GREEDY)
-def test_differences_of_rounding_do_not_change_the_ranking(selector):
+def test_rounding_errors_do_not_change_the_ranking(selector):
     X = features(60, 40)
     ranking = selector().fit(X).ranking_
     for seed in range(5):
@@ -108,13 +108,13 @@ def test_differences_of_rounding_do_not_change_the_ranking(selector):
         np.testing.assert_array_equal(selector().fit(X * noise).ranking_, ranking)
 
 
-def test_kcenter_takes_one_patch_of_each_cluster_first():
+def test_kcenter_first_selects_one_patch_per_cluster():
     centres = np.eye(5) * 100
     X = (centres[:, None] + np.random.default_rng(0).random((5, 6, 5))).reshape(30, 5)
     assert set(KCenterSelector().fit(X).ranking_[:5] // 6) == set(range(5))
 
 
-def test_facility_location_gains_are_greedy():
+def test_facility_location_is_greedy():
     X = features()
     S = similarity_matrix(X, gamma="scale_free").numpy()
     order = FacilityLocationSelector().fit(X).ranking_
@@ -125,7 +125,7 @@ def test_facility_location_gains_are_greedy():
         assert cover[k] == pytest.approx(best)
 
 
-def test_herding_follows_the_kernel_mean_closer_than_random():
+def test_herding_approximates_the_kernel_mean_better_than_random():
     X = features(60)
     S = similarity_matrix(X, gamma="scale_free").numpy()
 
@@ -143,7 +143,7 @@ def test_keep_count_rounds_half_to_even_and_keeps_at_least_one(n, keep, count):
 
 @pytest.mark.parametrize("keep", [0, -0.1, 1.01, float("nan")])
 def test_keep_rates_outside_zero_to_one_are_refused(keep):
-    with pytest.raises(InputError, match="keep rate"):
+    with pytest.raises(InputError, match="keep"):
         keep_count(10, keep)
 
 

@@ -13,7 +13,7 @@ COUNTS = {"a": 12, "bb": 5, "ccc": 1}
 
 @pytest.fixture
 def tables():
-    """Tables "patches" and "selection", their rows in different orders."""
+    """Tables "patches" and "selection" with rows in different order."""
     image_id = np.repeat(list(COUNTS), list(COUNTS.values()))
     rng = np.random.default_rng(0)
     rank = np.concatenate([rng.permutation(n) for n in COUNTS.values()])
@@ -23,7 +23,7 @@ def tables():
 
 
 @pytest.mark.parametrize("keep", [0.1, 0.3, 0.5, 0.75, 1.0])
-def test_patches_of_lowest_rank_are_kept_in_the_order_of_the_table(tables, keep):
+def test_patches_of_lowest_rank_are_kept_in_table_order(tables, keep):
     patches, selection = tables
     kept = kept_patches(patches, selection, keep)
     ranks = dict(zip(selection["patch_id"].to_pylist(), selection["rank"].to_pylist(), strict=True))
@@ -39,10 +39,10 @@ def test_keeping_all_patches_needs_no_selection(tables):
     assert kept_patches(patches, None, 1.0).equals(patches)
 
 
-def test_a_missing_selection_or_patch_is_refused(tables):
+def test_missing_selection_or_patch_is_refused(tables):
     patches, selection = tables
-    with pytest.raises(InputError, match=r"keep 0\.5"):
+    with pytest.raises(InputError, match=r"keep.* 0\.5"):
         kept_patches(patches, None, 0.5)
     without_first = selection.filter(pc.not_equal(selection["patch_id"], 0))
-    with pytest.raises(InputError, match="patch 0 of image 'a'"):
+    with pytest.raises(InputError, match=r"patch 0 .*'a'"):
         kept_patches(patches, without_first, 0.5)

@@ -26,7 +26,7 @@ def create_selector(method):
 
 
 @pytest.mark.parametrize("method", ["residual", "random", "kcenter"])
-def test_ranks_are_a_permutation_of_every_image(method):
+def test_ranks_of_each_image_are_a_permutation(method):
     selection, trace = rank_patches(embeddings(COUNTS, shuffle=True), create_selector(method), seed=0)
     assert selection.schema == SCHEMAS["selection"] and trace.schema == SCHEMAS["selection_trace"]
     for image, n in COUNTS.items():
@@ -34,7 +34,7 @@ def test_ranks_are_a_permutation_of_every_image(method):
         assert sorted(ranks) == list(range(n))
 
 
-def test_residual_table_holds_the_attributes_of_the_selector():
+def test_table_holds_residuals_and_trace_of_the_selector():
     table = embeddings({"a": 12})
     selection, trace = rank_patches(table, ResidualSelector(), seed=0)
     fitted = ResidualSelector().fit(np.array(table["embedding"].to_pylist()))
@@ -46,19 +46,19 @@ def test_residual_table_holds_the_attributes_of_the_selector():
 
 
 @pytest.mark.filterwarnings("ignore:solver .* stopped before its tolerance")
-def test_published_trace_has_its_gap_in_the_last_row_only():
+def test_published_trace_has_gap_in_last_row_only():
     _, trace = rank_patches(embeddings({"a": 12}), ResidualSelector(solver="published", max_iter=5), seed=0)
     gaps = trace["gap"].to_pylist()
     assert gaps[:-1] == [None] * 4 and gaps[-1] > 0
 
 
-def test_selectors_without_residuals_leave_nulls_and_no_trace():
+def test_selector_without_residuals_has_null_residuals_and_no_trace():
     selection, trace = rank_patches(embeddings(COUNTS), create_selector("random"), seed=0)
     assert selection["residual"].null_count == len(selection)
     assert len(trace) == 0
 
 
-def test_random_depends_on_seed_and_image_but_not_on_the_other_images():
+def test_random_ranks_depend_on_seed_and_image_only():
     ranks = {}
     for key, counts, seed in (("all", COUNTS, 1), ("alone", {"bb": 20}, 1), ("other seed", COUNTS, 2)):
         selection, _ = rank_patches(embeddings(counts), create_selector("random"), seed=seed)
@@ -69,7 +69,7 @@ def test_random_depends_on_seed_and_image_but_not_on_the_other_images():
 
 
 @pytest.mark.parametrize("method", ["residual", "random", "herding"])
-def test_shuffled_rows_get_the_same_residuals(method):
+def test_residuals_do_not_depend_on_row_order(method):
     ordered, shuffled = (
         rank_patches(embeddings({"a": 12, "bb": 20}, shuffle=shuffle), create_selector(method), seed=0)[0]
         for shuffle in (False, True)
@@ -77,20 +77,20 @@ def test_shuffled_rows_get_the_same_residuals(method):
     assert shuffled.num_rows == ordered.num_rows
     if method == "residual":
         one, other = (table.sort_by("patch_id")["residual"].to_numpy() for table in (ordered, shuffled))
-        np.testing.assert_allclose(one, other, rtol=2e-2)  # to the solver's certificate
+        np.testing.assert_allclose(one, other, rtol=2e-2)  # within the solver's certified gap
 
 
-def test_bad_images_are_named():
+def test_unusable_images_are_refused():
     few = embeddings({"fine": 12, "short": 7})
-    with pytest.raises(InputError, match=r"image short.*7 .*n_components.* 10"):
+    with pytest.raises(InputError, match=r"short.* 7 .*n_components.* 10"):
         rank_patches(few, ResidualSelector(), seed=0)
     vectors = np.ones((12, 4), dtype=np.float32)
     vectors[3, 2] = np.nan
     broken = embeddings_table(np.arange(12), ["broken"] * 12, vectors)
-    with pytest.raises(InputError, match=r"image broken.*NaN"):
+    with pytest.raises(InputError, match=r"broken.*NaN"):
         rank_patches(broken, create_selector("random"), seed=0)
 
 
-def test_an_empty_table_selects_nothing():
+def test_empty_table_gives_empty_selection():
     selection, trace = rank_patches(embeddings(COUNTS).slice(0, 0), create_selector("random"), seed=0)
     assert isinstance(selection, pa.Table) and len(selection) == len(trace) == 0

@@ -33,20 +33,20 @@ def test_objective_never_increases_and_ranking_is_a_permutation(solver, gamma, m
 @pytest.mark.parametrize("beta", [0.001, 0.1, 10])
 @pytest.mark.parametrize("alpha", [0.001, 0.1, 10])
 @pytest.mark.parametrize("shape", [(40, 150), (60, 20)], ids=["fewer patches", "fewer features"])
-def test_irls_certifies_its_answer_over_orders_of_magnitude(alpha, beta, shape):
+def test_irls_reaches_duality_gap_for_all_weights(alpha, beta, shape):
     fitted = ResidualSelector(alpha=alpha, beta=beta, gamma="scale_free", metric="euclidean").fit(features(*shape))
     assert fitted.duality_gap_ <= 1e-3
     assert fitted.n_iter_ < 60
 
 
-def test_irls_needs_few_iterations_for_many_digits():
+def test_irls_reaches_small_tolerance_in_few_iterations():
     fitted = ResidualSelector(tol=1e-8, gamma="scale_free").fit(features())
     assert fitted.duality_gap_ <= 1e-8
     assert fitted.n_iter_ < 40
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_duplicates_get_identical_residuals_and_keep_their_order(solver):
+def test_duplicates_have_identical_residuals_and_keep_order(solver):
     X = features(24)
     fitted = ResidualSelector(solver=solver, beta=0.02).fit(np.concatenate([X, X[::-1]]))
     np.testing.assert_array_equal(
@@ -59,7 +59,7 @@ def test_duplicates_get_identical_residuals_and_keep_their_order(solver):
 @pytest.mark.parametrize(
     "settings", [{"solver": "irls"}, {"solver": "published"}, {"solver": "published", "tol": 1e-3}, {"init": "random"}]
 )
-def test_ragged_batches_equal_one_by_one(settings):
+def test_joint_fit_of_many_images_equals_separate_fits(settings):
     images = [scale * features(n, 90, n) for n, scale in ((40, 1), (12, 0.01), (33, 1), (40, 0.1), (25, 10))]
     selector = ResidualSelector(gamma="scale_free", **settings)
     together = selector.fit_many(images)
@@ -75,27 +75,27 @@ def test_ragged_batches_equal_one_by_one(settings):
         assert one.duality_gap_ == pytest.approx(alone.duality_gap_, abs=1e-7)
 
 
-def test_images_of_different_width_fit_together():
+def test_images_of_different_feature_width_are_fitted_jointly():
     images = [features(20, 90), features(20, 60), features(15, 90)]
     for X, one in zip(images, ResidualSelector(n_components=5).fit_many(images), strict=True):
         np.testing.assert_allclose(one.residuals_, ResidualSelector(n_components=5).fit(X).residuals_, atol=1e-8)
 
 
-def test_published_ranks_vanished_residuals_by_what_they_would_be():
+def test_published_ranks_zero_residuals_by_their_unshrunk_norm():
     fitted = ResidualSelector(solver="published", max_iter=300, beta=0.5, tol=0).fit(features())
     p = np.linalg.norm(features() @ fitted.coef_ - fitted.target_, axis=1)
     assert (fitted.residuals_ <= 1e-8).sum() > 20
     assert (np.diff(p[fitted.ranking_]) >= -1e-9).all()
 
 
-def test_irls_residuals_are_the_rows_of_the_misfit():
+def test_irls_residuals_are_row_norms_of_the_misfit():
     X = features()
     fitted = ResidualSelector().fit(X)
     np.testing.assert_allclose(fitted.residuals_, np.linalg.norm(X @ fitted.coef_ - fitted.target_, axis=1))
     assert (np.diff(fitted.residuals_[fitted.ranking_]) >= 0).all()
 
 
-def test_keep_one_keeps_all_and_fewer_keep_the_smallest_residuals():
+def test_select_keeps_the_smallest_residuals():
     fitted = ResidualSelector().fit(features())
     np.testing.assert_array_equal(fitted.select(1.0), np.arange(40))
     kept = fitted.select(keep=0.4)
@@ -108,7 +108,7 @@ def test_highest_residual_reverses_the_ranking():
     np.testing.assert_array_equal(best.ranking_[::-1], worst.ranking_)
 
 
-def test_same_seed_same_result_and_random_starts_differ_by_seed():
+def test_random_start_depends_on_seed():
     one, again, other = (
         ResidualSelector(init="random", max_iter=2, random_state=seed).fit(features()) for seed in (3, 3, 4)
     )
@@ -116,7 +116,7 @@ def test_same_seed_same_result_and_random_starts_differ_by_seed():
     assert not np.allclose(one.coef_, other.coef_)
 
 
-def test_float32_finds_the_same_patches():
+def test_float32_reaches_the_same_objective():
     exact, single = (
         ResidualSelector(dtype=dtype, gamma="scale_free").fit(features()) for dtype in ("float64", "float32")
     )
@@ -138,27 +138,27 @@ def test_negative_distance_clips_negative_eigenvalues():
 
 @pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_stopping_before_the_tolerance_warns_with_the_gap(solver):
+def test_early_stop_warns_with_gap(solver):
     with pytest.warns(UserWarning, match=rf"{solver} stopped .* gap"):
         ResidualSelector(solver=solver, max_iter=2).fit(features())
 
 
 @pytest.mark.filterwarnings("always")
-def test_stagnation_is_warned_about_long_before_the_iteration_limit():
+def test_stagnation_stops_early_with_a_warning():
     selector = ResidualSelector(tol=1e-30)
     with pytest.warns(UserWarning, match="stopped"):
         selector.fit(features())
     assert selector.n_iter_ < 200
 
 
-def test_convergence_is_silent():
+def test_convergence_gives_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ResidualSelector().fit(features())
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "match"),
     [
         ({"metric": "cosine"}, r"ResidualSelector\.metric.*cosine.*manhattan"),
         ({"gamma": 3}, "gamma.*scale_free"),
@@ -173,22 +173,22 @@ def test_convergence_is_silent():
         ({"tol": -1}, "tol.*-1"),
     ],
 )
-def test_bad_settings_are_named(settings, words):
-    with pytest.raises(InputError, match=words):
+def test_invalid_settings_are_refused(settings, match):
+    with pytest.raises(InputError, match=match):
         ResidualSelector(**settings)
 
 
-def test_more_components_than_patches_names_both_numbers():
+def test_more_components_than_patches_are_refused():
     with pytest.raises(InputError, match=r"7 .*n_components.* 10"):
         ResidualSelector().fit(features(7))
 
 
-def test_a_start_of_the_wrong_shape_is_refused():
+def test_initial_weights_of_wrong_shape_are_refused():
     with pytest.raises(InputError, match=r"init.*\(3, 3\).*\(150, 10\)"):
         ResidualSelector(init=np.zeros((3, 3))).fit(features())
 
 
-def test_arguments_may_be_positional_and_of_numpy_types():
+def test_arguments_may_be_positional_and_numpy_scalars():
     selector = ResidualSelector(np.int64(4), np.float32(0.5), 2)
     assert selector.settings.model_dump() == {
         **ResidualSettings().model_dump(),
@@ -199,7 +199,7 @@ def test_arguments_may_be_positional_and_of_numpy_types():
     assert selector.fit(features()).coef_.shape == (150, 4)
 
 
-def test_results_do_not_depend_on_the_number_of_threads():
+def test_results_do_not_depend_on_thread_count():
     threads = torch.get_num_threads()
     fitted = []
     for count in (1, 2, 3):

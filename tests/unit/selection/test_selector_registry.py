@@ -1,4 +1,4 @@
-"""Selectors as entries of their registry."""
+"""The registry of selectors."""
 
 import subprocess
 import sys
@@ -54,8 +54,8 @@ def embeddings():
 
 
 @pytest.fixture
-def with_norm_selector(tmp_path):
-    """Registry of selectors over its folder with one file more."""
+def registry_with_norm_selector(tmp_path):
+    """Registry of selectors with an additional file in its folder."""
     (tmp_path / "norm.py").write_text(NEW_SELECTOR)
     selectors_folder.__path__.append(str(tmp_path))
     yield Registry(SELECTORS.package, SelectorSettings, key="method", noun="selector")
@@ -63,15 +63,15 @@ def with_norm_selector(tmp_path):
     sys.modules.pop(f"{SELECTORS.package}.norm", None)
 
 
-def test_a_new_selector_is_one_file(with_norm_selector):
-    assert set(with_norm_selector.names) == {*SELECTORS.names, "norm"}
-    selector = with_norm_selector.create({"method": "norm", "sign": -1}).create()
+def test_new_selector_needs_one_file_only(registry_with_norm_selector):
+    assert set(registry_with_norm_selector.names) == {*SELECTORS.names, "norm"}
+    selector = registry_with_norm_selector.create({"method": "norm", "sign": -1}).create()
     selection, trace = rank_patches(embeddings(), selector, seed=0)
     assert selection["rank"].to_pylist() == [1, 3, 2, 0]
     assert len(trace) == 0
 
 
-def test_every_method_has_its_look_and_place_in_legends():
+def test_methods_have_distinct_styles_and_legend_order():
     settings = [SELECTORS[method] for method in SELECTORS]
     for attribute in ("label", "colour", "marker", "order"):
         assert len({getattr(entry, attribute) for entry in settings}) == len(settings)
@@ -80,13 +80,13 @@ def test_every_method_has_its_look_and_place_in_legends():
     ]  # fmt: skip
 
 
-def test_only_residual_selectors_need_several_patches():
+def test_residual_selectors_need_as_many_patches_as_components():
     least = {method: SELECTORS[method]().least_patches for method in SELECTORS}
     assert least == {"residual": 10, "highest_residual": 10, "random": 1, "kcenter": 1, "herding": 1, "facility": 1}
     assert SELECTORS.create({"method": "residual", "n_components": 3}).least_patches == 3
 
 
-def test_settings_reach_the_selector():
+def test_settings_are_passed_to_the_selector():
     settings = {"n_components": 3, "alpha": 0.2, "solver": "published", "tol": 1e-3}
     selector = SELECTORS.create({"method": "residual", **settings}).create("cpu")
     assert selector.settings == ResidualSelector(**settings).settings
@@ -95,8 +95,8 @@ def test_settings_reach_the_selector():
     assert SELECTORS.create({"method": "kcenter", "metric": "manhattan"}).create().metric == "manhattan"
 
 
-def test_unknown_names_and_values_name_the_nearest():
-    for settings, words in [
+def test_invalid_settings_are_refused():
+    for settings, match in [
         ({"method": "herdin"}, "'herding'"),
         ({"method": "kcenter", "alpha": 1}, "alpha"),
         ({"method": "random", "device": "cpu"}, "device"),
@@ -104,28 +104,34 @@ def test_unknown_names_and_values_name_the_nearest():
         ({"method": "residual", "solver": "newton"}, "solver.*'newton'"),
         ({"method": "residual", "alpha": 0}, "alpha.*0"),
     ]:
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=match):
             SELECTORS.create(settings)
 
 
-def modules_after(code):
+def imported_modules(code):
+    """The numerical packages that a new process has imported after the code."""
     code += "\nimport sys; print(*(name for name in ('torch', 'scipy', 'pandas', 'pyarrow') if name in sys.modules))"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_settings_and_classes_are_imported_without_torch():
+@pytest.mark.slow
+def test_settings_and_classes_do_not_import_torch():
     code = """
 from iqadistill.selection.registry import SELECTORS
 for settings in SELECTORS.values():
     settings()
 """
-    assert modules_after(code) == []
-    for method in ("random", "kcenter", "herding", "facility"):
-        create = f"import iqadistill.selection.registry as r; r.SELECTORS['{method}']().create('cuda')"
-        assert "torch" not in modules_after(create)
+    assert imported_modules(code) == []
+    create = """
+from iqadistill.selection.registry import SELECTORS
+for method in ("random", "kcenter", "herding", "facility"):
+    SELECTORS[method]().create("cuda")
+"""
+    assert "torch" not in imported_modules(create)
 
 
-def test_random_ranks_patches_without_torch():
+@pytest.mark.slow
+def test_random_selection_does_not_import_torch():
     code = """
 import numpy as np
 from iqadistill.selection.ranking import rank_patches
@@ -134,4 +140,4 @@ from iqadistill.tables import embeddings_table
 table = embeddings_table(np.arange(4), ["a"] * 4, np.ones((4, 2), dtype=np.float32))
 rank_patches(table, SELECTORS.create({"method": "random"}).create(), seed=0)
 """
-    assert "torch" not in modules_after(code)
+    assert "torch" not in imported_modules(code)

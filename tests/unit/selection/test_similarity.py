@@ -15,14 +15,14 @@ def features(n=25, d=60):
 
 
 @pytest.mark.parametrize(("metric", "scipy_name"), [("euclidean", "euclidean"), ("manhattan", "cityblock")])
-def test_distances_equal_scipy(metric, scipy_name):
+def test_distances_match_scipy(metric, scipy_name):
     D = pairwise_distances(torch.tensor(features()), metric)
     np.testing.assert_allclose(D, cdist(features(), features(), scipy_name), atol=1e-6)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
 @pytest.mark.parametrize("n", [12, 25, 30, 31, 40, 60, 180])
-def test_distances_and_similarities_equal_their_transpose_exactly(n, metric):
+def test_distances_and_similarities_are_exactly_symmetric(n, metric):
     for d in (5, 60, 333):
         D = pairwise_distances(torch.tensor(features(n, d)), metric)
         assert torch.equal(D, D.T) and (D.diagonal() == 0).all()
@@ -32,7 +32,7 @@ def test_distances_and_similarities_equal_their_transpose_exactly(n, metric):
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
-def test_equal_patches_are_exactly_alike(metric):
+def test_identical_patches_have_zero_distance_and_full_similarity(metric):
     for value in (1.0, 0.1, 1 / 3):
         X = np.full((6, 31), value)
         assert (pairwise_distances(torch.tensor(X), metric) == 0).all()
@@ -42,30 +42,30 @@ def test_equal_patches_are_exactly_alike(metric):
 
 
 @pytest.mark.parametrize("shape", [(25, 60), (80, 10)], ids=["fewer patches", "fewer features"])
-def test_mahalanobis_is_the_inverse_of_scikit_learns_ledoit_wolf(shape):
+def test_mahalanobis_uses_ledoit_wolf_precision(shape):
     X = features(*shape)
     precision = LedoitWolf().fit(X).get_precision()
     D = pairwise_distances(torch.tensor(X), "mahalanobis")
     np.testing.assert_allclose(D, cdist(X, X, "mahalanobis", VI=precision), atol=1e-6)
 
 
-def test_published_gamma_takes_the_mean_over_all_entries():
+def test_published_gamma_uses_mean_distance_of_all_pairs():
     D = cdist(features(), features())
     np.testing.assert_allclose(similarity_matrix(features()), np.exp(-(D**2) / (2 * D.mean())), atol=1e-9)
 
 
-def test_scale_free_gamma_forgets_the_scale_and_the_published_one_does_not():
+def test_only_scale_free_gamma_ignores_feature_scale():
     for gamma, equal in (("scale_free", True), ("published", False)):
         one, scaled = (similarity_matrix(factor * features(), gamma=gamma) for factor in (1, 7))
         assert torch.allclose(one, scaled, atol=1e-9) == equal
 
 
-def test_negative_distance_is_shifted_to_be_non_negative():
+def test_negative_distance_similarity_is_non_negative():
     S = similarity_matrix(features(), similarity="negative_distance")
     assert S.min() == 0 and torch.allclose(S.diagonal(), S.max())
 
 
-def test_spectrum_is_descending_and_sums_to_the_number_of_patches():
+def test_spectrum_is_descending_and_sums_to_patch_count():
     values = spectrum(features(), gamma="scale_free")
     assert (np.diff(values) <= 0).all()
     assert values.sum() == pytest.approx(25)
@@ -80,7 +80,7 @@ def test_target_is_the_best_low_rank_factor():
 
 
 @pytest.mark.parametrize("flips", [1, -1])
-def test_largest_entry_of_every_column_of_the_target_is_positive(flips, monkeypatch):
+def test_largest_entry_of_each_target_column_is_positive(flips, monkeypatch):
     S = similarity_matrix(features(), gamma="scale_free")
     expected = spectral_target(S, 5)
     largest = expected.gather(0, expected.abs().argmax(0, keepdim=True))
@@ -95,7 +95,7 @@ def test_largest_entry_of_every_column_of_the_target_is_positive(flips, monkeypa
     assert torch.equal(spectral_target(S, 5), expected)
 
 
-def test_signs_of_the_target_are_decided_by_the_first_of_equal_entries():
+def test_first_of_equal_entries_decides_target_sign():
     S = torch.tensor([[2.0, -1.0], [-1.0, 2.0]], dtype=torch.float64)  # eigenvectors (1, -1) and (1, 1)
     assert (spectral_target(S, 2)[0] > 0).all()
 

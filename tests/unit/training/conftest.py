@@ -8,7 +8,7 @@ from iqadistill.training import train_mlps
 
 
 class ToyStudy:
-    """A small study whose quality can be read off the embeddings; selectors `one` and `two` rank at random."""
+    """Tables of a small study whose embeddings depend linearly on quality; selectors `one` and `two` rank at random."""
 
     def __init__(self, images=20, most=6, width=10, splits=2, ragged=True, val=0):
         rng = np.random.default_rng(7)
@@ -20,9 +20,9 @@ class ToyStudy:
         image_id = np.array(names)[owner]
         roles = ["test"] * 4 + ["val"] * val + ["train"] * (images - 4 - val)
         drawn = [pd.DataFrame({"split": s, "image_id": names, "role": rng.permutation(roles)}) for s in range(splits)]
-        facts = {"dataset": "toy", "image_id": names, "status": "ok", "is_reference": False}
+        columns = {"dataset": "toy", "image_id": names, "status": "ok", "is_reference": False}
         self.embeddings = embeddings_table(np.arange(len(owner)), image_id.tolist(), vectors)
-        self.images = as_table(pd.DataFrame({**facts, "quality": quality, "score": quality}), "images")
+        self.images = as_table(pd.DataFrame({**columns, "quality": quality, "score": quality}), "images")
         self.splits = as_table(pd.concat(drawn), "splits")
         self.selections = {}
         for name in ("one", "two"):
@@ -31,7 +31,7 @@ class ToyStudy:
             self.selections[name] = as_table(pd.DataFrame(rows), "selection")
 
     def train(self, rates, **settings):
-        """A short training."""
+        """Train MLPs for a few epochs; settings are those of MlpSettings and arguments of train_mlps."""
         arguments = {name: settings.pop(name) for name in ("seed", "device", "memory_gb") if name in settings}
         mlp = MlpSettings(**{"hidden": [8], "dropout": [0.25], "epochs": 3, "batch_images": 4, "lr": 1e-2} | settings)
         return train_mlps(self.embeddings, self.images, self.splits, self.selections, rates, mlp, **arguments)
@@ -39,5 +39,5 @@ class ToyStudy:
 
 @pytest.fixture
 def toy_study():
-    """Class of small studies."""
+    """The class ToyStudy, for tests that choose its size."""
     return ToyStudy

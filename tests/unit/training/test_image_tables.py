@@ -6,7 +6,7 @@ from iqadistill.training.image_tables import as_one_split, score_scale
 
 
 @pytest.mark.parametrize(("worst", "best"), [(1.0, 5.0), (100.0, 0.0), (0.24, 7.21)])
-def test_scale_is_that_from_which_quality_was_computed(worst, best):
+def test_score_scale_inverts_quality(worst, best):
     quality = [0.31, None, 0.62, 0.11, 0.93]
     score = [None if q is None else worst + q * (best - worst) for q in quality]
     frame = pd.DataFrame({"image_id": list("abcde"), "quality": quality, "score": score})
@@ -15,7 +15,7 @@ def test_scale_is_that_from_which_quality_was_computed(worst, best):
     assert score_scale(images).model_dump() == pytest.approx(expected)
 
 
-def test_every_image_is_for_training_once():
+def test_single_split_trains_on_every_image_once():
     rows = [
         {"split": split, "image_id": name, "role": role}
         for split in (0, 1)

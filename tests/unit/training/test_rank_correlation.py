@@ -5,18 +5,18 @@ from scipy.stats import spearmanr
 from iqadistill.training.rank_correlation import rank_correlation
 
 
-def test_each_model_has_the_coefficient_of_scipy():
+def test_rank_correlation_matches_scipy():
     draw = np.random.default_rng(0)
     predictions, quality = draw.integers(0, 9, (5, 30)), draw.integers(0, 9, 30)
     expected = [spearmanr(row, quality).statistic for row in predictions]
     assert rank_correlation(predictions, quality).tolist() == pytest.approx(expected)
 
 
-def test_equal_and_reversed_orders_give_exactly_one_and_minus_one():
+def test_rank_correlation_of_equal_and_reversed_order_is_exact():
     quality = np.random.default_rng(1).random(101)
     assert rank_correlation(np.stack([quality**3, -quality]), quality).tolist() == [1.0, -1.0]
 
 
 @pytest.mark.parametrize(("predictions", "quality"), [([[2, 2, 2]], [1, 2, 3]), ([[1, 2, 3]], [4, 4, 4])])
-def test_without_an_order_there_is_no_coefficient(predictions, quality):
+def test_rank_correlation_of_constant_values_is_nan(predictions, quality):
     assert np.isnan(rank_correlation(np.array(predictions), np.array(quality))).all()

@@ -21,7 +21,7 @@ KADID_TYPES = {"gaussian_blur": 1, "jpeg2000": 9, "jpeg": 10, "white_noise": 11}
 
 @pytest.fixture(scope="module")
 def panoramas(tmp_path_factory):
-    """Two pristine panoramas, distorted and indexed."""
+    """A rendered gallery of two panoramas: its folder, images table and metadata."""
     root, folder = tmp_path_factory.mktemp("pristine"), tmp_path_factory.mktemp("rendered")
     for name, scene in (("one", 0), ("two", 2)):
         Image.fromarray(read_image(gallery_scenes()[scene].path)).resize((128, 64)).save(root / f"{name}.png")
@@ -29,7 +29,7 @@ def panoramas(tmp_path_factory):
     return folder, *index_dataset("panoramas", folder, source="panoramas")
 
 
-def test_no_photograph_appears_in_two_scenes():
+def test_scenes_share_no_photograph():
     scenes = gallery_scenes(grey=True)
     digests = [file_digest(scene.path) for scene in scenes]
     assert (
@@ -40,7 +40,7 @@ def test_no_photograph_appears_in_two_scenes():
 
 
 @pytest.mark.parametrize("name", DISTORTIONS)
-def test_each_level_is_further_from_the_pristine_image(name):
+def test_psnr_falls_with_distortion_level(name):
     image = np.asarray(Image.fromarray(read_image(gallery_scenes()[2].path)).resize((160, 96)))
     levels = DISTORTIONS[name].settings or (20, 28, 34, 42, 48)
     quality = [psnr(DISTORTIONS[name].apply(image, level, random_stream(0)), image) for level in levels]
@@ -66,13 +66,13 @@ def test_quantisers_match_the_psnr_of_jpeg2000(panoramas):
             assert all(distance <= abs(mean_psnr(name, q) - target) for q in others)
 
 
-def test_nearest_quantiser_of_a_known_line():
+def test_nearest_quantiser_of_a_linear_psnr():
     assert nearest_quantiser(lambda q: 60 - q, 32.4) == 28
     assert nearest_quantiser(lambda q: 60 - q, 99) == 1
     assert nearest_quantiser(lambda q: 60 - q, 0) == 51
 
 
-def test_rendered_set_has_every_type_and_level_of_every_scene(panoramas):
+def test_rendered_gallery_has_all_distortions_and_levels(panoramas):
     _, images, facts = panoramas
     rows = images.to_pandas()
     distorted = rows[~rows.is_reference]
@@ -90,7 +90,7 @@ def test_proxy_scores_are_marked(panoramas):
     assert all(DISTORTIONS[name].settings is None for name in PROXIES)  # matched by PSNR to their proxies
 
 
-def test_same_seed_gives_the_same_images_whatever_the_number_of_workers(panoramas, tmp_path):
+def test_rendering_does_not_depend_on_worker_count(panoramas, tmp_path):
     folder, _, _ = panoramas
     root = tmp_path / "root"
     root.mkdir()
@@ -101,7 +101,7 @@ def test_same_seed_gives_the_same_images_whatever_the_number_of_workers(panorama
         assert (tmp_path / "again" / file.relative_to(folder)).read_bytes() == file.read_bytes(), file.name
 
 
-def test_rendering_that_fails_leaves_no_listing(tmp_path):
+def test_failed_rendering_leaves_no_images_csv(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     Image.new("RGB", (64, 40)).save(root / "not_two_to_one.png")
@@ -118,7 +118,7 @@ def test_noise_panoramas_have_no_scores(tmp_path):
     assert images["score"].null_count == len(images) == 6 and facts["scores"] == "none" and "noise_ceiling" not in facts
 
 
-def test_drawn_scores_have_the_mean_and_spread_of_kadid():
+def test_drawn_scores_have_mean_and_deviation_of_kadid():
     table = kadid_summary()
     drawn = np.array([draw_score(0, "x", f"scene{i}", "jpeg", 3) for i in range(800)])
     row = table.loc[("jpeg", 3)]
@@ -126,7 +126,7 @@ def test_drawn_scores_have_the_mean_and_spread_of_kadid():
     assert drawn.std() == pytest.approx(row["std"], rel=0.1)
 
 
-def test_noise_ceiling_is_the_srcc_of_a_predictor_that_knows_the_labels(panoramas):
+def test_noise_ceiling_is_the_srcc_of_expected_scores(panoramas):
     _, images, _ = panoramas
     rows = images.to_pandas().dropna(subset="score")
     expected = [kadid_summary().loc[(opinion_type(r.distortion), r.level), "mean"] for r in rows.itertuples()]
@@ -134,7 +134,7 @@ def test_noise_ceiling_is_the_srcc_of_a_predictor_that_knows_the_labels(panorama
 
 
 @pytest.mark.skipif(not LABELS.is_file(), reason="KADID-10k's label file is not next to the project")
-def test_summary_figures_are_those_of_the_label_file():
+def test_kadid_summary_matches_the_label_file():
     labels = pd.read_csv(LABELS)
     parts = labels.dist_img.str.extract(r"I\d+_(\d+)_(\d+)\.png").astype(int)
     for name, number in KADID_TYPES.items():

@@ -1,4 +1,4 @@
-"""Levels of one scene and type deviate together as strongly as KADID-10k's do."""
+"""Simulated scores of one scene and distortion correlate across levels as in KADID-10k."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PAIRS = np.triu_indices(len(LEVELS), 1)
 
 @pytest.mark.skipif(not LABELS.is_file(), reason="KADID-10k's label file is not next to the project")
 @pytest.mark.parametrize(("name", "number"), [("gaussian_blur", 1), ("jpeg2000", 9), ("jpeg", 10), ("white_noise", 11)])
-def test_correlation_in_the_summary_is_that_of_the_label_file(name, number):
+def test_scene_correlation_matches_the_label_file(name, number):
     labels = pd.read_csv(LABELS)
     labels[["type", "level"]] = labels.dist_img.str.extract(r"I\d+_(\d+)_(\d+)\.png").astype(int)
     by_level = labels[labels.type == number].pivot(index="ref_img", columns="level", values="dmos")
@@ -24,13 +24,13 @@ def test_correlation_in_the_summary_is_that_of_the_label_file(name, number):
     assert np.allclose(kadid_summary().loc[name, "scene_correlation"], expected, atol=1e-4)
 
 
-def test_drawn_levels_of_a_scene_correlate_as_the_summary_says():
+def test_drawn_levels_of_a_scene_have_the_correlation_of_kadid():
     drawn = np.array([[draw_score(0, "x", f"scene{i}", "white_noise", level) for level in LEVELS] for i in range(300)])
     expected = kadid_summary().loc[("white_noise", 3), "scene_correlation"]
     assert np.corrcoef(drawn.T)[PAIRS].mean() == pytest.approx(expected, abs=0.08)
 
 
-def test_datasets_and_types_deviate_independently():
+def test_scores_of_datasets_and_distortions_are_independent():
     def deviations(source, name):
         return [draw_score(0, source, f"scene{i}", name, 3) for i in range(300)]
 

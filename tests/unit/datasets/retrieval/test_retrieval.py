@@ -1,4 +1,4 @@
-"""Retrieval of official files: resumed, compared with checksums, unpacked, or requested from the user."""
+"""Retrieval of official files: resumed downloads, checksums, unpacking, and instructions for gated datasets."""
 
 import os
 import shutil
@@ -28,8 +28,8 @@ HALF = SIZE // 2
 
 
 @pytest.fixture(autouse=True)
-def quick(tmp_path, monkeypatch):
-    """A separate folder for each test, and no long waits between attempts."""
+def working_folder(tmp_path, monkeypatch):
+    """Run each test in an empty folder, without long waits between attempts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(downloading, "PAUSE", 0.001)
 
@@ -42,8 +42,18 @@ def payload(mirror):
     return file
 
 
-def users_dataset(mirror, **archive):
-    """A user's entry `lab` whose archive lab.zip lies on the mirror."""
+@pytest.fixture
+def partial_download(mirror, payload):
+    """Half of the payload, downloaded before the mirror failed; it is running again."""
+    mirror.stop_after = HALF
+    with pytest.raises(InputError, match=rf"target\.bin: .*payload\.bin.* {HALF} "):
+        download([mirror.url("payload.bin")], Path("target.bin"))
+    mirror.stop_after = None
+    mirror.start()
+
+
+def add_user_dataset(mirror, **archive):
+    """Add the user dataset `lab`, whose archive lab.zip is on the mirror; returns the archive."""
     with zipfile.ZipFile(mirror.folder / "lab.zip", "w") as packed:
         packed.writestr("lab/images.csv", "image,mos\na.png,1\n")
         packed.writestr("lab/a.png", np.random.default_rng(1).bytes(SIZE))
@@ -53,8 +63,8 @@ def users_dataset(mirror, **archive):
     return mirror.folder / "lab.zip"
 
 
-def test_dataset_is_downloaded_unpacked_and_locked(mirror):
-    packed = users_dataset(mirror)
+def test_dataset_is_downloaded_unpacked_and_its_checksum_recorded(mirror):
+    packed = add_user_dataset(mirror)
     manifest = retrieve_dataset("lab", "data/lab")
     assert Path("data/lab/lab/images.csv").is_file()
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "ready"
@@ -65,8 +75,8 @@ def test_dataset_is_downloaded_unpacked_and_locked(mirror):
     assert retrieve_dataset("lab", "data/lab") == manifest and len(mirror.asked) == asked
 
 
-def test_manifest_has_the_fingerprint_of_the_unpacked_folder(mirror):
-    users_dataset(mirror)
+def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
+    add_user_dataset(mirror)
     recorded = retrieve_dataset("lab", "data/lab")["fingerprint"]
     assert recorded == folder_fingerprint(Path("data/lab")) != ""
     Path("data/lab/lab.zip").unlink()  # may be deleted once it is unpacked
@@ -75,20 +85,16 @@ def test_manifest_has_the_fingerprint_of_the_unpacked_folder(mirror):
     assert folder_fingerprint(Path("data/lab")) != recorded
 
 
-def test_server_that_dies_half_way_is_resumed(mirror, payload):
-    mirror.stop_after = HALF
-    with pytest.raises(InputError, match=rf"target.bin: .*payload.bin.* {HALF} bytes"):
-        download([mirror.url("payload.bin")], Path("target.bin"))
+def test_download_is_resumed_after_server_failure(mirror, payload, partial_download):
     assert not Path("target.bin").exists()
-    mirror.stop_after = None
-    mirror.start()
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert mirror.asked[-1] == ("payload.bin", f"bytes={HALF}-")
     assert file_digest("target.bin") == file_digest(payload)
     assert sorted(Path().glob("target*")) == [Path("target.bin")]
 
 
-def test_client_that_is_killed_half_way_is_resumed(mirror, payload):
+@pytest.mark.slow
+def test_download_is_resumed_after_client_is_killed(mirror, payload):
     mirror.stall_after = HALF
     script = (
         "from pathlib import Path; from iqadistill.datasets.retrieval.downloading import download;"
@@ -107,48 +113,39 @@ def test_client_that_is_killed_half_way_is_resumed(mirror, payload):
     assert file_digest("target.bin") == file_digest(payload)
 
 
-def test_server_that_ignores_ranges_starts_again(mirror, payload):
-    mirror.stop_after = HALF
-    with pytest.raises(InputError):
-        download([mirror.url("payload.bin")], Path("target.bin"))
-    mirror.stop_after, mirror.ranges = None, False
-    mirror.start()
+def test_download_restarts_if_server_ignores_ranges(mirror, payload, partial_download):
+    mirror.ranges = False
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert file_digest("target.bin") == file_digest(payload)
 
 
-def test_file_that_changed_on_the_server_starts_again(mirror, payload):
-    mirror.stop_after = HALF
-    with pytest.raises(InputError):
-        download([mirror.url("payload.bin")], Path("target.bin"))
+def test_download_restarts_if_file_changed_on_server(mirror, payload, partial_download):
     payload.write_bytes(payload.read_bytes()[::-1])
     os.utime(payload, (1e9, 1e9))
-    mirror.stop_after = None
-    mirror.start()
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert file_digest("target.bin") == file_digest(payload)
 
 
-def test_part_of_another_address_is_not_continued(mirror, payload):
+def test_partial_file_of_other_url_is_not_continued(mirror, payload):
     Path("target.bin.part").write_bytes(b"other")
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert mirror.asked == [("payload.bin", None)] and file_digest("target.bin") == file_digest(payload)
 
 
-def test_next_mirror_is_tried_when_one_has_no_such_file(mirror, payload):
+def test_next_url_is_tried_if_file_is_missing(mirror, payload):
     urls = [mirror.url("none.bin"), mirror.url("payload.bin")]
     assert download(urls, Path("target.bin")) == urls[1]
     with pytest.raises(InputError, match=r"other\.bin: .*none\.bin: HTTP 404"):
         download(urls[:1], Path("other.bin"))
 
 
-def test_web_page_is_not_taken_for_the_file(mirror, payload):
+def test_web_page_instead_of_file_is_refused(mirror, payload):
     mirror.content_type = "text/html; charset=utf-8"
-    with pytest.raises(InputError, match=r"target\.bin: .*web page"):
+    with pytest.raises(InputError, match=r"target\.bin"):
         download([mirror.url("payload.bin")], Path("target.bin"))
 
 
-def test_download_resumes_from_a_folder_too(payload):
+def test_download_from_file_url_is_resumed(payload):
     target, part, note = (Path(f"target.bin{end}") for end in ("", ".part", ".part.json"))
     download([payload.as_uri()], target)
     facts = payload.stat()
@@ -160,43 +157,44 @@ def test_download_resumes_from_a_folder_too(payload):
     assert file_digest(target) == file_digest(payload)
 
 
-def test_full_disk_is_reported_before_the_download(mirror, payload, monkeypatch):
+def test_full_disk_is_refused_before_download(mirror, payload, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(SIZE, SIZE, 10))
-    with pytest.raises(InputError, match=rf"target.bin: {SIZE} bytes .* 10 "):
+    with pytest.raises(InputError, match=rf"target\.bin: .*{SIZE}.* 10 "):
         download([mirror.url("payload.bin")], Path("target.bin"))
 
 
-def test_flipped_byte_is_refused_by_name_after_the_first_download(mirror):
-    packed = users_dataset(mirror)
+def test_archive_that_changed_since_first_download_is_refused(mirror):
+    packed = add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
     shutil.rmtree("data")
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 1
     packed.write_bytes(content)
-    with pytest.raises(InputError, match=r"data/lab/lab\.zip: .*SHA-256 \w+…, expected \w+…"):
+    with pytest.raises(InputError, match=r"data/lab/lab\.zip: .*SHA-256"):
         retrieve_dataset("lab", "data/lab")
     assert not is_unpacked(dataset_record("lab"), Path("data/lab"))
 
 
 @pytest.mark.parametrize("known", ["bytes", "sha256"])
-def test_file_unlike_the_registry_is_refused_by_name(mirror, known):
-    users_dataset(mirror, **{known: {"bytes": 5, "sha256": "0" * 64}[known]})
-    with pytest.raises(InputError, match=r"lab\.zip: .*expected (5|000000000000…)"):
+def test_archive_unlike_the_registry_is_refused(mirror, known):
+    add_user_dataset(mirror, **{known: {"bytes": 5, "sha256": "0" * 64}[known]})
+    with pytest.raises(InputError, match=r"lab\.zip: .*( 5|000000000000…)"):
         retrieve_dataset("lab", "data/lab")
     assert read_locks("lab") == {}
 
 
-def test_truncated_archive_is_refused_by_name(mirror):
-    packed = users_dataset(mirror)
+def test_truncated_archive_is_refused(mirror):
+    packed = add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
     shutil.rmtree("data/lab/lab")
-    Path("data/lab/lab.zip").write_bytes(packed.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"data/lab/lab\.zip: .*\d+ bytes, expected \d+"):
+    content = packed.read_bytes()
+    Path("data/lab/lab.zip").write_bytes(content[:-1])
+    with pytest.raises(InputError, match=rf"data/lab/lab\.zip: .*{len(content) - 1}.*{len(content)}"):
         retrieve_dataset("lab", "data/lab")
 
 
-def test_archive_put_there_by_hand_is_used_as_it_is(mirror):
-    packed = users_dataset(mirror)
+def test_manually_placed_archive_is_used(mirror):
+    packed = add_user_dataset(mirror)
     Path("data/lab").mkdir(parents=True)
     shutil.copy(packed, "data/lab/lab.zip")
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
@@ -213,7 +211,7 @@ def test_unpacked_folder_is_accepted_without_its_archive():
 
 
 def test_interrupted_unpacking_is_repeated(mirror):
-    users_dataset(mirror)
+    add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
     Path("data/lab/.unpacking").mkdir()
     Path("data/lab/lab/a.png").unlink()
@@ -222,10 +220,10 @@ def test_interrupted_unpacking_is_repeated(mirror):
     assert Path("data/lab/lab/a.png").is_file() and not Path("data/lab/.unpacking").exists()
 
 
-def test_partial_download_shows_in_the_status(mirror):
-    users_dataset(mirror)
+def test_status_shows_partial_download(mirror):
+    add_user_dataset(mirror)
     mirror.stop_after = HALF
-    with pytest.raises(InputError, match=r"no connection|ended early"):
+    with pytest.raises(InputError, match=r"lab\.zip"):
         retrieve_dataset("lab", "data/lab")
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "partial download"
 
@@ -238,14 +236,14 @@ def test_partial_download_shows_in_the_status(mirror):
         ("cviq", ["browser", "github.com/sunwei925/CVIQDatabase", "data/cviq", "001.png"]),
     ],
 )
-def test_gated_dataset_says_where_to_ask_which_files_and_which_folder(name, parts):
+def test_gated_dataset_gives_download_instructions(name, parts):
     with pytest.raises(InputError) as caught:
         retrieve_dataset(name, f"data/{name}")
     assert all(part in str(caught.value) for part in parts), str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_gated_dataset_takes_its_archive_whatever_it_is_called():
+def test_gated_dataset_accepts_archive_of_any_name():
     Path("data/cviq").mkdir(parents=True)
     with zipfile.ZipFile("data/cviq/from the cloud.zip", "w") as packed:
         packed.writestr("CVIQ/001.png", b"")
@@ -253,7 +251,7 @@ def test_gated_dataset_takes_its_archive_whatever_it_is_called():
     assert Path("data/cviq/CVIQ/001.png").is_file() and list(manifest["files"]) == ["from the cloud.zip"]
 
 
-def test_mirror_is_a_folder_of_the_official_files_or_one_archive(mirror):
+def test_url_is_a_folder_of_official_files_or_one_archive(mirror):
     def pack(name, *entries):
         with zipfile.ZipFile(mirror.folder / name, "w") as packed:
             for entry in entries:

@@ -20,7 +20,7 @@ SMALL = {
 }
 
 
-def small(**settings):
+def small_teacher(**settings):
     torch.manual_seed(0)
     return create_model("nar_teacher", **{**SMALL, **settings})
 
@@ -30,7 +30,7 @@ def images(seed=1, count=4, size=SIZE):
 
 
 def training(pool=5, pool_size=SIZE, **settings):
-    return NARTraining(small(**settings), ReferencePool((images(2, pool, pool_size) * 255).byte()))
+    return NARTraining(small_teacher(**settings), ReferencePool((images(2, pool, pool_size) * 255).byte()))
 
 
 def linear(layer, inputs):
@@ -38,7 +38,7 @@ def linear(layer, inputs):
 
 
 def mixed(mixer, maps):
-    """An MLP-Mixer of the maps' cells, step by step; the mean of its tokens."""
+    """An MLP-Mixer over the cells of the maps, step by step; returns the mean of its tokens."""
     joined = torch.cat(maps, 1)
     tokens = torch.stack([joined[:, :, y, x] for y in range(joined.shape[2]) for x in range(joined.shape[3])], 1)
     first, *blocks, norm = mixer
@@ -53,7 +53,7 @@ def mixed(mixer, maps):
 
 
 def reference(teacher, patches, pristine):
-    """The score with each convolution before its average, as CVRKD-IQA has it."""
+    """The score with each projection before its average pooling, as in CVRKD-IQA."""
     low, high = (
         [
             F.adaptive_avg_pool2d(projection(stage), teacher.cells)
@@ -61,14 +61,14 @@ def reference(teacher, patches, pristine):
         ]
         for given in (patches, pristine)
     )
-    differences = [there - here for here, there in zip(low, high, strict=True)]
+    differences = [pristine - distorted for distorted, pristine in zip(low, high, strict=True)]
     joined = torch.cat([mixed(teacher.image_mixer, low), mixed(teacher.difference_mixer, differences)], 1)
     return linear(teacher.head, joined)[:, 0]
 
 
 @torch.no_grad()
 def test_scores_follow_the_equations():
-    teacher = small().double().eval()
+    teacher = small_teacher().double().eval()
     patches, pristine = images(1).double(), images(2).double()
     scores = teacher(patches, pristine)
     torch.testing.assert_close(scores, reference(teacher, patches, pristine))
@@ -77,23 +77,23 @@ def test_scores_follow_the_equations():
 
 
 @torch.no_grad()
-def test_the_score_depends_on_the_reference():
-    teacher = small().eval()
+def test_score_depends_on_the_reference():
+    teacher = small_teacher().eval()
     assert not torch.allclose(teacher(images(1), images(2)), teacher(images(1), images(3)), atol=1e-5)
 
 
 @torch.no_grad()
 def test_differences_are_pristine_minus_image():
-    teacher = small().eval()
+    teacher = small_teacher().eval()
     low, high = teacher.project(images(1)), teacher.project(images(2))
     differences = teacher.differences(low, high)
     assert [tuple(stage.shape) for stage in differences] == [(4, 6, 3, 3)] * 4
     torch.testing.assert_close(
-        differences, [there - here for here, there in zip(low, high, strict=True)], rtol=0, atol=0
+        differences, [pristine - distorted for distorted, pristine in zip(low, high, strict=True)], rtol=0, atol=0
     )
 
 
-def test_mixers_are_as_large_as_published_by_default():
+def test_default_parameter_count_is_that_of_the_published_mixers():
     with torch.device("meta"):
         teacher = create_model("nar_teacher")
     trained = sum(parameter.numel() for parameter in teacher.parameters() if parameter.requires_grad)
@@ -107,15 +107,15 @@ def test_mixers_are_as_large_as_published_by_default():
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "tf_efficientnet_lite0", "rednet26"])
-def test_any_backbone_and_size_of_patches_gives_maps_of_the_same_cells(backbone):
-    teacher = small(backbone=backbone, cells=4).eval()
+def test_maps_have_the_given_cells_for_any_backbone_and_patch_size(backbone):
+    teacher = small_teacher(backbone=backbone, cells=4).eval()
     with torch.inference_mode():
         for size in (64, 96):
             maps = teacher.project(images(1, 2, size))
             assert [tuple(stage.shape) for stage in maps] == [(2, 6, 4, 4)] * 4
 
 
-def test_a_frozen_backbone_stays_as_it_was():
+def test_frozen_backbone_does_not_change():
     network = training().train()
     before = {name: tensor.clone() for name, tensor in network.teacher.backbone.state_dict().items()}
     optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=1.0)
@@ -128,7 +128,7 @@ def test_a_frozen_backbone_stays_as_it_was():
     assert all(parameter.grad.abs().max() > 0 for parameter in others)
 
 
-def test_a_backbone_that_is_not_frozen_is_trained():
+def test_backbone_is_trained_if_not_frozen():
     network = training(freeze_backbone=False).train()
     before = {name: tensor.clone() for name, tensor in network.teacher.backbone.named_buffers()}
     network.losses(images(), torch.rand(4))["quality"].backward()
@@ -137,7 +137,7 @@ def test_a_backbone_that_is_not_frozen_is_trained():
     assert any("running_mean" in name for name in moved)
 
 
-def test_the_loss_is_the_mean_distance_with_drawn_references():
+def test_loss_is_the_mean_absolute_error_with_drawn_references():
     network, patches, quality = training().eval(), images(), torch.rand(4)
     torch.manual_seed(7)
     drawn = torch.randint(5, (4,))
@@ -150,7 +150,7 @@ def test_the_loss_is_the_mean_distance_with_drawn_references():
 
 
 @torch.no_grad()
-def test_scores_without_references_are_means_over_the_same_few():
+def test_score_without_reference_averages_fixed_references():
     network, patches = training(pool=5).eval(), images()
     before = torch.get_rng_state()
     scores = network(patches)
@@ -160,15 +160,15 @@ def test_scores_without_references_are_means_over_the_same_few():
     torch.testing.assert_close(scores, sum(each) / 4)
 
 
-def test_a_trained_state_is_the_teachers():
+def test_state_dict_is_that_of_the_teacher():
     network = training()
     state = {name.removeprefix("teacher."): tensor for name, tensor in network.state_dict().items()}
-    fresh = small()
+    fresh = small_teacher()
     fresh.load_state_dict(state)
     torch.testing.assert_close(dict(fresh.state_dict()), dict(network.teacher.state_dict()), rtol=0, atol=0)
 
 
-def test_learns_how_noisy_patches_are_whatever_the_reference():
+def test_teacher_learns_noise_level_with_unrelated_references():
     network = training(pool=8, pool_size=32, width=16, mixer_width=32, freeze_backbone=False).train()
     quality = torch.linspace(0, 1, 12)
     grey = torch.rand(12, 1, 1, 1, generator=torch.Generator().manual_seed(4))
@@ -182,7 +182,7 @@ def test_learns_how_noisy_patches_are_whatever_the_reference():
         assert srcc(network.eval()(patches).numpy(), quality.numpy()) >= 0.8
 
 
-def test_trains_in_bfloat16():
+def test_bfloat16_gradients_are_finite():
     network = training(backbone="rednet26", freeze_backbone=False)
     with torch.autocast("cpu", torch.bfloat16):
         loss = network.losses(images(), torch.rand(4))["quality"]
@@ -191,6 +191,6 @@ def test_trains_in_bfloat16():
 
 
 @pytest.mark.parametrize("key", ["width", "cells", "mixer_width", "difference_depth", "image_depth"])
-def test_settings_out_of_range_are_named(key):
+def test_invalid_settings_are_refused(key):
     with pytest.raises(InputError, match=f"nar_teacher.{key}: "):
-        small(**{key: 0})
+        small_teacher(**{key: 0})

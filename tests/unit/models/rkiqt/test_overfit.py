@@ -1,4 +1,4 @@
-"""The student overfits 32 images with all losses, which all decrease."""
+"""A distilled student overfits a small set of images."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ STEPS = 45
     [{}, {"masking": "none", "generator": (), "reverse": False}],
     ids=["masked and reverse", "direct"],
 )
-def test_fits_32_images_with_all_losses(settings):
+def test_student_overfits_32_images_and_all_losses_decrease(settings):
     patches, quality = distorted(32)
     model = tiny_distillation(*TEACHERS, **settings)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)

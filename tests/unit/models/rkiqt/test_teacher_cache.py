@@ -9,57 +9,60 @@ def patches(count=6, seed=0):
 
 
 @pytest.fixture
-def seen():
+def computed():
+    """The distinct patches of each computed group."""
     return []
 
 
 @pytest.fixture
-def cache(seen):
-    return TeacherOutputCache(recording(seen), 1.0)
+def cache(computed):
+    return TeacherOutputCache(recording_teacher(computed), 1.0)
 
 
-def recording(seen):
+def recording_teacher(computed):
+    """A teacher of two outputs that records the patches it computes."""
+
     def compute(group):
-        seen.append({tuple(patch.flatten().tolist()) for patch in group})
+        computed.append({tuple(patch.flatten().tolist()) for patch in group})
         assert len(group) == 4
         return [group.mean((1, 2, 3)), 2 * group]
 
     return compute
 
 
-def test_returns_the_outputs_of_the_networks(cache):
+def test_cache_returns_teacher_outputs(cache):
     for order in (torch.arange(6), torch.tensor([3, 3, 1]), torch.tensor([5, 0])):
         means, doubled = cache(patches()[order])
         torch.testing.assert_close(means, patches()[order].mean((1, 2, 3)))
         assert torch.equal(doubled, 2 * patches()[order])
 
 
-def test_computes_a_patch_once(cache, seen):
+def test_each_patch_is_computed_once(cache, computed):
     for _ in range(3):
         cache(patches()[[0, 1, 2]])
         cache(patches()[[2, 1, 3]].contiguous(memory_format=torch.channels_last))
-    assert [len(group) for group in seen] == [3, 1]
+    assert [len(group) for group in computed] == [3, 1]
 
 
-def test_groups_are_of_one_size(cache, seen):
+def test_patches_are_computed_in_groups_of_four(cache, computed):
     assert torch.equal(cache(patches(6))[1], 2 * patches(6))
-    assert [len(group) for group in seen] == [4, 2]
+    assert [len(group) for group in computed] == [4, 2]
 
 
-def test_a_patch_changed_by_one_bit_flipped_or_shifted_is_another_patch(cache, seen):
+def test_slightly_changed_patches_are_computed_separately(cache, computed):
     patch = patches(1)
     brighter = patch.clone()
     brighter[0, 0, 0, 0] = torch.nextafter(brighter[0, 0, 0, 0], torch.tensor(2.0))
     others = [patch, brighter, patch.flip(-1), patch.flip(-2), patch.roll(1, -1), patch.flip(1)]
     for other in others:
         assert torch.equal(cache(other)[1], 2 * other)
-    assert len(seen) == len(others)
+    assert len(computed) == len(others)
 
 
-def test_outputs_beyond_its_memory_are_not_kept(seen):
+def test_outputs_beyond_the_memory_limit_are_not_cached(computed):
     one_patch = 4 * (1 + 3 * 8 * 8)
-    small = TeacherOutputCache(recording(seen), 2 * one_patch / 2**30)
+    small = TeacherOutputCache(recording_teacher(computed), 2 * one_patch / 2**30)
     for _ in range(2):
         for patch in patches(3).split(1):
             assert torch.equal(small(patch)[1], 2 * patch)
-    assert len(seen) == 3 + 1
+    assert len(computed) == 3 + 1

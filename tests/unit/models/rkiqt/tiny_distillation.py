@@ -1,4 +1,4 @@
-"""A student and three teachers, small enough to be trained many times, and images for them."""
+"""A student, three teachers and images, small enough for many trainings."""
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ def tiny_student(**settings):
 
 
 def tiny_teachers(*roles):
-    """Teachers of some of the three roles."""
+    """Teachers of the given roles."""
     torch.manual_seed(1)
     mixers = {"width": 8, "cells": 2, "mixer_width": 16, "difference_depth": 1, "image_depth": 1}
     create = {
@@ -30,7 +30,7 @@ def tiny_teachers(*roles):
 
 
 def tiny_pool():
-    """References of the NAR-teacher."""
+    """Pool of pristine references for the NAR-teacher."""
     return ReferencePool((255 * pristine(40, seed=5)).byte())
 
 
@@ -42,7 +42,7 @@ def _scoring(backbone):
 
 
 def tiny_distillation(*roles, student=None, pool=None, memory_gb=1.0, **settings):
-    """A student with teachers of some of the roles."""
+    """A student with teachers of the given roles."""
     student = student or tiny_student()
     teachers = tiny_teachers(*roles)
     torch.manual_seed(2)
@@ -57,7 +57,7 @@ def pristine(count, seed):
 
 
 def distorted(count=32, seed=0):
-    """Mosaics (count, 3, 64, 64), blurred or noisy, the less the better; and their quality (count,)."""
+    """Mosaics (count, 3, 64, 64) with blur or noise, and their quality (count,), which falls with its strength."""
     generator = torch.Generator().manual_seed(seed)
     clean, strength = pristine(count, seed), torch.rand(count, generator=generator)
     amount = strength[:, None, None, None]

@@ -21,7 +21,7 @@ def network():
     return TinyNetwork()
 
 
-def test_scores_are_those_of_the_network_on_each_crop(study, network):
+def test_patch_scores_are_those_of_the_network_on_crops(study, network):
     scored = score_patches(network, study.images, study.patches, batch_size=7)
     assert scored.patch_id.tolist() == study.patches["patch_id"].to_pylist()
     paths = dict(zip(study.images["image_id"].to_pylist(), study.images["path"].to_pylist(), strict=True))
@@ -32,7 +32,7 @@ def test_scores_are_those_of_the_network_on_each_crop(study, network):
         assert score == pytest.approx(expected, abs=1e-5)
 
 
-def test_batches_and_windows_change_nothing_but_rounding(study, network, monkeypatch):
+def test_patch_scores_do_not_depend_on_batch_and_window_size(study, network, monkeypatch):
     first = score_patches(network, study.images, study.patches, batch_size=64).score
     monkeypatch.setattr(prediction, "_WINDOW", 11)
     second = score_patches(network, study.images, study.patches, batch_size=3).score
@@ -47,7 +47,7 @@ def test_bf16_scores_are_close(study, network):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "median"])
-def test_an_image_score_pools_its_patch_scores(study, network, pooling):
+def test_image_score_pools_patch_scores(study, network, pooling):
     shuffled = study.patches.take(np.random.default_rng(0).permutation(len(study.patches)))
     table = predict_network(network, study.images, shuffled, {**VARIANT, "keep": 0.4, "split": 1}, pooling=pooling)
     assert table.schema.equals(SCHEMAS["predictions"])
@@ -60,7 +60,7 @@ def test_an_image_score_pools_its_patch_scores(study, network, pooling):
     assert frame.score.tolist() == study.images["quality"].to_pylist()
 
 
-def test_references_unscored_and_quarantined_images_are_left_out(study, network):
+def test_references_unscored_and_quarantined_images_are_excluded(study, network):
     frame = study.images.to_pandas()
     frame.loc[0, "is_reference"] = True
     frame.loc[1, "quality"] = np.nan
@@ -69,12 +69,12 @@ def test_references_unscored_and_quarantined_images_are_left_out(study, network)
     assert table["image_id"].to_pylist() == frame.image_id[3:].tolist()
 
 
-def test_an_image_that_cannot_be_scored_is_named(study, network):
-    with pytest.raises(InputError, match="pooling 'max'"):
+def test_images_that_cannot_be_scored_are_refused(study, network):
+    with pytest.raises(InputError, match=r"pooling.*'max'"):
         predict_network(network, study.images, study.patches, {}, pooling="max")
     few = study.patches.filter(pc.not_equal(study.patches["image_id"], "set/image04"))
-    with pytest.raises(InputError, match="image 'set/image04' has none"):
+    with pytest.raises(InputError, match="'set/image04'"):
         predict_network(network, study.images, few, {})
     torch.nn.init.constant_(network.head[1].bias, float("inf"))
-    with pytest.raises(InputError, match="set/image00: its score is NaN"):
+    with pytest.raises(InputError, match=r"set/image00: .*NaN"):
         score_patches(network, study.images, study.patches)

@@ -14,7 +14,8 @@ def study(tmp_path):
     return TinyStudy(tmp_path)
 
 
-def same(first, second):
+def equal_weights(first, second):
+    """Whether two networks have exactly equal weights."""
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
 
@@ -26,33 +27,33 @@ def images_with_role(study, role, split=0):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Paths decoded so far."""
+    """Paths of the images decoded so far."""
     paths, real = [], reading.read_image
     monkeypatch.setattr(reading, "read_image", lambda path: paths.append(path) or real(path))
     return paths
 
 
-def test_weights_do_not_depend_on_the_run_the_number_of_workers_or_the_memory(study):
+def test_weights_do_not_depend_on_run_workers_and_memory(study):
     first, _ = study.train(workers=1)
-    assert same(first, study.train(workers=1)[0])
-    assert same(first, study.train(workers=3, memory_gb=0)[0])
+    assert equal_weights(first, study.train(workers=1)[0])
+    assert equal_weights(first, study.train(workers=3, memory_gb=0)[0])
 
 
-def test_seed_and_split_both_matter(study):
+def test_weights_depend_on_seed_and_split(study):
     first, _ = study.train()
-    assert not same(first, study.train(seed=6)[0])
-    assert not same(first, study.train(split=1)[0])
+    assert not equal_weights(first, study.train(seed=6)[0])
+    assert not equal_weights(first, study.train(split=1)[0])
 
 
-def test_the_order_of_rows_changes_nothing(study):
+def test_weights_do_not_depend_on_row_order(study):
     first, _ = study.train(keep=0.6)
     for name in ("images", "splits", "selection"):
         table = getattr(study, name)
         setattr(study, name, table.take(list(range(len(table)))[::-1]))
-    assert same(first, study.train(keep=0.6)[0])
+    assert equal_weights(first, study.train(keep=0.6)[0])
 
 
-def test_training_leaves_the_global_random_state_alone(study):
+def test_training_keeps_the_global_random_state(study):
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
@@ -60,7 +61,7 @@ def test_training_leaves_the_global_random_state_alone(study):
     assert torch.equal(expected, torch.rand(3))
 
 
-def test_test_qualities_and_images_do_not_reach_the_weights(study):
+def test_weights_do_not_depend_on_test_images_and_qualities(study):
     first, _ = study.train(training={"patience": 2, "epochs": 3})
     frame = study.images.to_pandas()
     tested = frame.image_id.isin(images_with_role(study, "test"))
@@ -68,10 +69,10 @@ def test_test_qualities_and_images_do_not_reach_the_weights(study):
     frame.loc[tested, "quality"] = 1 - frame.quality[tested]
     frame.loc[tested, "path"] = "nowhere.png"
     study.images = as_table(frame, "images")
-    assert same(first, study.train(training={"patience": 2, "epochs": 3})[0])
+    assert equal_weights(first, study.train(training={"patience": 2, "epochs": 3})[0])
 
 
-def test_validation_qualities_choose_the_epoch_and_nothing_else(study):
+def test_validation_qualities_only_choose_the_epoch(study):
     settings = {"patience": 3, "epochs": 3, "schedule": "constant"}
     _, history = study.train(training=settings)
     final, _ = study.train(training=settings | {"patience": None})
@@ -80,23 +81,23 @@ def test_validation_qualities_choose_the_epoch_and_nothing_else(study):
     frame.loc[held_out, "quality"] = 1 - frame.quality[held_out]
     study.images = as_table(frame, "images")
     _, reversed_history = study.train(training=settings)
-    assert same(final, study.train(training=settings | {"patience": None})[0])
+    assert equal_weights(final, study.train(training=settings | {"patience": None})[0])
     assert history["loss"].equals(reversed_history["loss"])
     assert (history["val_srcc"].to_numpy() == -reversed_history["val_srcc"].to_numpy()).all()
 
 
-def test_patience_ends_training_and_keeps_the_best_epoch(study):
+def test_early_stopping_keeps_the_best_epoch(study):
     settings = {"patience": 2, "epochs": 30, "schedule": "constant", "lr": 0.05}
     network, history = study.train(training=settings)
     srcc = history["val_srcc"].to_numpy()
     best = int(srcc.argmax())
     assert len(srcc) == best + 3 < 30
-    # the rate is constant, so a training of that many epochs takes the same steps
+    # with a constant learning rate, a shorter training takes the same steps
     expected, _ = study.train(training=settings | {"epochs": best + 1, "patience": None})
-    assert same(network, expected)
+    assert equal_weights(network, expected)
 
 
-def test_dropped_patches_do_not_reach_the_weights(study):
+def test_weights_do_not_depend_on_discarded_patches(study):
     first, _ = study.train(keep=0.4, split=1)
     ranks = study.selection.to_pandas().set_index("patch_id")["rank"]
     frame = study.patches.to_pandas()
@@ -104,11 +105,11 @@ def test_dropped_patches_do_not_reach_the_weights(study):
     assert dropped.sum() == 6 * 3
     frame.loc[dropped, ["x", "y"]] = 0
     study.patches = as_table(frame, "patches")
-    assert same(first, study.train(keep=0.4, split=1)[0])
-    assert not same(first, study.train(keep=0.6, split=1)[0])
+    assert equal_weights(first, study.train(keep=0.4, split=1)[0])
+    assert not equal_weights(first, study.train(keep=0.6, split=1)[0])
 
 
-def test_training_lowers_the_loss_and_learns_the_order(study):
+def test_training_lowers_loss_and_learns_the_ranking(study):
     network, history = study.train(training={"epochs": 25, "warm_up": 1.0})
     losses = history["loss"].to_numpy()
     assert losses[-1] < 0.5 * losses[0]
@@ -116,14 +117,14 @@ def test_training_lowers_the_loss_and_learns_the_order(study):
     assert predictions.score.corr(predictions.prediction, method="spearman") > 0.9
 
 
-def test_viewports_of_panoramas_train_and_score(tmp_path):
+def test_training_and_prediction_on_viewports(tmp_path):
     study = TinyStudy(tmp_path, sphere=True)
     network, history = study.train()
     assert len(history) == 2
     assert len(predict_network(network, study.images, study.patches, {})) == 12
 
 
-def test_each_image_is_decoded_once_per_epoch_or_only_once(study, decoded):
+def test_each_image_is_decoded_once_if_memory_allows(study, decoded):
     paths = dict(zip(study.images["image_id"].to_pylist(), study.images["path"].to_pylist(), strict=True))
     used = sorted(paths[name] for name in images_with_role(study, "train") | images_with_role(study, "val"))
     study.train(training={"epochs": 3, "patches_per_epoch": 2})
@@ -136,17 +137,17 @@ def test_each_image_is_decoded_once_per_epoch_or_only_once(study, decoded):
 def test_patches_are_resized_to_the_given_size(study):
     seen = []
 
-    class Watching(TinyNetwork):
+    class Recording(TinyNetwork):
         def losses(self, patches, quality):
             seen.append((tuple(patches.shape[1:]), float(patches.min()), float(patches.max())))
             return super().losses(patches, quality)
 
-    study.train(Watching(), size=12)
+    study.train(Recording(), size=12)
     assert {shape for shape, _, _ in seen} == {(3, 12, 12)}
     assert min(low for _, low, _ in seen) >= 0 and 0.5 < max(high for _, _, high in seen) <= 1
 
 
-def test_history_has_the_parts_of_the_loss(study, tmp_path):
+def test_history_has_all_loss_terms(study, tmp_path):
     _, history = study.train(
         keep=0.6, training={"epochs": 3, "schedule": "step", "step_epochs": 1, "patches_per_epoch": 2}
     )
@@ -163,8 +164,8 @@ def test_history_has_the_parts_of_the_loss(study, tmp_path):
     assert frame.peak_memory.gt(10).all() and frame.val_srcc.between(-1, 1).all()
 
 
-def test_the_moving_average_is_the_result(study):
-    # one batch an epoch and a constant rate: the weights after each step are those of a shorter training
+def test_result_is_the_moving_average(study):
+    # with one batch per epoch and a constant learning rate, the weights after each step are those of a shorter training
     settings = {"batch_size": 30, "schedule": "constant", "ema": None}
     after = [study.train(training=settings | {"epochs": epochs})[0].head[1].weight for epochs in (1, 2, 3)]
     averaged, _ = study.train(training=settings | {"epochs": 3, "ema": 0.8})
@@ -180,28 +181,28 @@ def test_frozen_batchnorm_does_not_change(study):
     assert not any(torch.equal(start[name], moving[name]) for name in names)
 
 
-def test_the_backbone_has_another_learning_rate(study):
+def test_backbone_has_its_own_learning_rate(study):
     start, trained = TinyNetwork(), study.train(training={"backbone_lr": 0.0, "freeze_batchnorm": True})[0]
-    assert same(start.backbone, trained.backbone)
-    assert not same(start.head, trained.head)
+    assert equal_weights(start.backbone, trained.backbone)
+    assert not equal_weights(start.head, trained.head)
 
 
-class Deterministic(TinyNetwork):
-    """Without dropout, so that pieces of a batch add up to it."""
+class WithoutDropout(TinyNetwork):
+    """Has no dropout, so that gradients of micro-batches add up to those of the batch."""
 
     def __init__(self):
         super().__init__()
         self.head[0].p = 0.0
 
 
-def test_accumulated_pieces_add_up_to_the_batch(study):
+def test_gradient_accumulation_equals_the_whole_batch(study):
     settings = {"freeze_batchnorm": True, "batch_size": 5, "clip": 0.1, "epochs": 1}
-    complete, _ = study.train(Deterministic(), training=settings)
-    pieces, _ = study.train(Deterministic(), training=settings | {"accumulation": 2})
-    torch.testing.assert_close(complete.state_dict(), pieces.state_dict(), rtol=1e-4, atol=1e-5)
+    complete, _ = study.train(WithoutDropout(), training=settings)
+    accumulated, _ = study.train(WithoutDropout(), training=settings | {"accumulation": 2})
+    torch.testing.assert_close(complete.state_dict(), accumulated.state_dict(), rtol=1e-4, atol=1e-5)
 
 
-class Hungry(TinyNetwork):
+class OutOfMemory(TinyNetwork):
     """Runs out of memory with more than `most` patches."""
 
     def __init__(self, most):
@@ -215,39 +216,44 @@ class Hungry(TinyNetwork):
         return super().losses(patches, quality)
 
 
-def test_out_of_memory_halves_the_pieces_and_keeps_the_batch(study, capfd):
+def test_out_of_memory_halves_micro_batches_and_keeps_batch_size(study, capfd):
     settings = {"batch_size": 8}
-    halved, history = study.train(Hungry(2), training=settings)
-    assert same(halved, study.train(training=settings | {"accumulation": 4})[0])
+    halved, history = study.train(OutOfMemory(2), training=settings)
+    assert equal_weights(halved, study.train(training=settings | {"accumulation": 4})[0])
     assert history["step"].to_pylist() == [4, 8]
     assert "4 pieces" in capfd.readouterr().err
 
 
-def test_memory_too_small_for_a_patch_is_an_error(study):
-    with pytest.raises(InputError, match="a single patch does not fit into memory"):
-        study.train(Hungry(0))
+def test_memory_too_small_for_one_patch_is_refused(study):
+    with pytest.raises(InputError, match="memory"):
+        study.train(OutOfMemory(0))
 
 
 def test_mixed_precision_and_channels_last_are_close_to_plain_training(study):
     plain, history = study.train()
     mixed, mixed_history = study.train(training={"precision": "bf16", "channels_last": True})
-    assert not same(plain, mixed)
+    assert not equal_weights(plain, mixed)
     assert mixed_history["loss"].to_pylist() == pytest.approx(history["loss"].to_pylist(), rel=0.1)
 
 
 class Diverging(TinyNetwork):
+    """Its loss is NaN."""
+
     def losses(self, patches, quality):
         """A loss of NaN."""
         return {"quality": super().losses(patches, quality)["quality"] * float("nan")}
 
 
 class Headless(torch.nn.Module):
+    """Has no backbone."""
+
     def __init__(self):
         super().__init__()
         self.score = torch.nn.Linear(3, 1)
 
 
 def damage(study, kind):
+    """Damage one table of the study."""
     if kind == "quality":
         study.images = as_table(study.images.to_pandas().assign(quality=float("nan")), "images")
     elif kind == "patches":
@@ -268,20 +274,20 @@ def damage(study, kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "sentence"),
+    ("kind", "settings", "match"),
     [
-        ("quality", {}, "has no quality in the images table"),
-        ("patches", {}, r"patches: image 'set/image\d\d' of the splits is missing"),
-        ("selection", {"keep": 0.5}, r"selection: patch \d+ of image 'set/image\d\d' is missing"),
-        ("train", {}, "split 0 has no training image"),
-        ("size", {}, "their sides are 8 to 16 pixels"),
-        ("val", {"training": {"patience": 1}}, "split 0 has no validation image"),
-        ("", {"training": {"precision": "fp16"}}, "precision: fp16 needs"),
+        ("quality", {}, "quality"),
+        ("patches", {}, r"patches: .*'set/image\d\d'"),
+        ("selection", {"keep": 0.5}, r"selection: patch \d+ .*'set/image\d\d'"),
+        ("train", {}, "split 0 .*train"),
+        ("size", {}, "8 to 16"),
+        ("val", {"training": {"patience": 1}}, "split 0 .*val"),
+        ("", {"training": {"precision": "fp16"}}, "precision: .*fp16"),
         ("", {"training": {"backbone_lr": 0.1}, "network": Headless()}, "backbone_lr: "),
-        ("", {"network": Diverging()}, "loss of epoch 0 is not finite"),
+        ("", {"network": Diverging()}, "epoch 0 .*finite"),
     ],
 )
-def test_tables_and_settings_that_cannot_be_trained_are_named(study, kind, settings, sentence):
+def test_invalid_tables_and_settings_are_refused(study, kind, settings, match):
     damage(study, kind)
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=match):
         study.train(**settings)

@@ -18,7 +18,7 @@ REGRESSOR = RegressorSettings(**SMALL)
 NAR = NarTeacherSettings(**SMALL, cells=2, width=4, mixer_width=8, difference_depth=1, image_depth=1)
 
 
-class Pair(nn.Module):
+class StudentAndTeachers(nn.Module):
     """A student and its teachers."""
 
     def __init__(self, student, teachers, pool):
@@ -26,18 +26,18 @@ class Pair(nn.Module):
         self.student, self.teachers, self.pool = student, teachers, pool
 
 
-class PupilSettings(DeepStudentSettings):
-    """A student that no registry lists."""
+class UnregisteredStudentSettings(DeepStudentSettings):
+    """Settings of a student outside the registry."""
 
     teacher_models: ClassVar[Mapping[str, str]] = {"guide": "regressor"}
 
     def distilled(self, network, teachers, pool):
         """The student and its teachers; the student alone without any."""
-        return Pair(network, teachers, pool) if teachers else network
+        return StudentAndTeachers(network, teachers, pool) if teachers else network
 
 
-def combine(folder, settings=None, **arguments):
-    """The module that is trained, with a teacher of the given settings."""
+def student_and_trained_module(folder, settings=None, **arguments):
+    """A student and the module that is trained, with a saved teacher of the given settings if any."""
     teachers, files = {}, []
     if settings:
         torch.manual_seed(1)
@@ -50,23 +50,25 @@ def combine(folder, settings=None, **arguments):
     sidecars = [file.with_suffix(".json") for file in files]
     given = {"reference_patches": 0, "size": 32, "split": 0, "seed": 0}
     student = nn.Linear(2, 1)
-    trained = with_teachers(student, PupilSettings(model="pupil"), teachers, files, sidecars, [], **given)
+    trained = with_teachers(
+        student, UnregisteredStudentSettings(model="unregistered"), teachers, files, sidecars, [], **given
+    )
     return student, trained
 
 
-def test_a_student_without_teachers_is_trained_alone(tmp_path):
-    student, trained = combine(tmp_path)
+def test_student_without_teachers_is_trained_alone(tmp_path):
+    student, trained = student_and_trained_module(tmp_path)
     assert trained is student
 
 
-def test_trained_teachers_are_handed_to_the_students_settings(tmp_path):
-    student, trained = combine(tmp_path, REGRESSOR)
+def test_trained_teachers_are_loaded_for_the_student(tmp_path):
+    student, trained = student_and_trained_module(tmp_path, REGRESSOR)
     torch.manual_seed(1)
     expected = REGRESSOR.create_network(32).state_dict()
     assert trained.student is student and trained.pool is None and list(trained.teachers) == ["guide"]
     torch.testing.assert_close(trained.teachers["guide"].state_dict(), expected, rtol=0, atol=0)
 
 
-def test_a_teacher_of_another_model_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"teachers\.named: model 'nar_teacher'"):
-        combine(tmp_path, NAR)
+def test_teacher_of_another_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"teachers\.named: .*'nar_teacher'"):
+        student_and_trained_module(tmp_path, NAR)

@@ -14,12 +14,12 @@ def planner(seed=0, split=0, **settings):
     return EpochPlanner(COUNTS, TrainingSettings(**settings), seed, split)
 
 
-def test_every_patch_comes_once_an_epoch():
+def test_every_patch_is_used_once_per_epoch():
     for mix in (1, 20, 10_000):
         assert sorted(planner(mix_patches=mix).plan(0).rows) == list(range(COUNTS.sum()))
 
 
-def test_every_image_gives_its_share_of_patches_drawn_in_each_epoch():
+def test_patches_per_epoch_are_drawn_again_for_each_epoch():
     drawn = [planner(patches_per_epoch=4).plan(epoch).rows for epoch in range(40)]
     for rows in drawn:
         assert len(set(rows)) == len(rows)
@@ -35,7 +35,7 @@ def test_batches_mix_images():
     assert not (np.diff(OWNER[rows]) == 0).sum() > 5  # except for the last patches of the longest image
 
 
-def test_an_image_lies_in_one_window_of_about_the_size_given():
+def test_each_image_is_in_one_window_of_the_given_size():
     plan = planner(mix_patches=24).plan(3)
     images = [set(OWNER[plan.rows[start:end]]) for start, end in pairwise(plan.windows)]
     assert len(images) == 3 and sum(map(len, images)) == len(COUNTS)
@@ -43,12 +43,12 @@ def test_an_image_lies_in_one_window_of_about_the_size_given():
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 100])
-def test_batches_are_of_nearly_one_size(size):
+def test_batch_sizes_differ_by_at_most_one(size):
     sizes = np.diff(planner(batch_size=size).bounds)
     assert sizes.sum() == COUNTS.sum() and sizes.max() <= size and np.ptp(sizes) <= 1
 
 
-def test_epochs_seeds_and_splits_differ_and_repeat():
+def test_plan_depends_on_epoch_seed_and_split():
     first = planner().plan(0).rows
     assert (first == planner().plan(0).rows).all()
     for other in (planner().plan(1), planner(seed=1).plan(0), planner(split=1).plan(0)):
@@ -56,13 +56,13 @@ def test_epochs_seeds_and_splits_differ_and_repeat():
     assert len({planner().noise_seed(0), planner().noise_seed(1), planner(seed=1).noise_seed(0)}) == 3
 
 
-def test_only_the_given_flips_are_applied_to_half_of_the_patches():
+def test_half_of_the_patches_are_flipped_in_given_directions():
     flips = np.concatenate([planner(flips=("vertical",)).plan(epoch).flips for epoch in range(20)])
     assert not flips[:, 0].any() and 0.45 < flips[:, 1].mean() < 0.55
     assert not planner(flips=()).plan(0).flips.any()
 
 
-def test_the_flip_of_a_patch_does_not_depend_on_other_draws():
+def test_flip_of_a_patch_does_not_depend_on_other_patches():
     every, some = planner().plan(2), planner(patches_per_epoch=3).plan(2)
     flipped = dict(zip(every.rows, every.flips[:, 0], strict=True))
     assert all(flipped[row] == flip for row, flip in zip(some.rows, some.flips[:, 0], strict=True))

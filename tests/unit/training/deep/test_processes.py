@@ -7,8 +7,8 @@ from tiny_networks import SERVER, TinyNetwork, TinyStudy
 from iqadistill.training.deep.training_job import is_main_process, launch
 
 
-def train(folder, processes):
-    """Train, in processes together if there are several, and write the weights and losses once."""
+def train_and_write(folder, processes):
+    """Train in one or several processes; the main process writes weights and losses."""
     torch.set_num_threads(1)
 
     def work():
@@ -23,11 +23,11 @@ def train(folder, processes):
 
 
 @pytest.mark.slow
-def test_two_processes_together_train_the_weights_of_a_single_one(tmp_path):
+def test_two_processes_train_the_same_weights_as_one(tmp_path):
     results = []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
-        process = SERVER.Process(target=train, args=(folder, processes))
+        process = SERVER.Process(target=train_and_write, args=(folder, processes))
         process.start()
         process.join()
         assert process.exitcode == 0

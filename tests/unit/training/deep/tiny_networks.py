@@ -1,4 +1,4 @@
-"""A network of two convolutions and images for it, small enough to be trained many times."""
+"""A network of two convolutions and images to train it on, small enough for many trainings."""
 
 import multiprocessing
 import sys
@@ -16,7 +16,7 @@ from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.training import train_network
 from iqadistill.training.deep.weights import save_network
 
-# Children of a server that has imported everything start at once and share no threads with the tests.
+# Processes forked from a server that has imported everything start at once and share no threads with the tests.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["iqadistill.training.deep.training_job"])
 
@@ -49,7 +49,7 @@ class TinyNetwork(nn.Module):
 
 
 class TinyStudy:
-    """Images whose brightness is their quality, with crops or, if `sphere`, with viewports."""
+    """Tables of images whose brightness is their quality, with crops, or with viewports if `sphere` is true."""
 
     def __init__(self, folder, images=12, crops=5, val=3, sphere=False):
         draw = np.random.default_rng(3)
@@ -78,7 +78,7 @@ class TinyStudy:
         self.selection = as_table(pd.DataFrame(ranked), "selection")
 
     def train(self, network=None, keep=1.0, split=0, training=None, **arguments):
-        """Train for a short time; returns the network and its history."""
+        """Train for two epochs by default; returns the network and its history."""
         network = network or TinyNetwork()
         settings = TrainingSettings(**({"epochs": 2, "batch_size": 4, "lr": 1e-2} | (training or {})))
         arguments = {"variant": VARIANT, "seed": 5} | arguments
@@ -91,7 +91,7 @@ KILLED_TRAINING = {"epochs": 4, "ema": 0.9, "patience": 3, "accumulation": 2, "f
 
 
 def train_in_a_process(folder, weights, log, seed=5):
-    """Train with a checkpoint at every step, log into a file, and write the weights."""
+    """Train with a checkpoint at every step, write standard error into `log`, and save the weights."""
     torch.set_num_threads(1)
     with open(log, "a", buffering=1) as sys.stderr:
         checkpoints = Checkpoints(Path(folder, "checkpoints"), seconds=0)

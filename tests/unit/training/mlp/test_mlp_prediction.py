@@ -44,7 +44,7 @@ def test_image_score_pools_all_patches(toy_study, pooling):
     assert (table.num_patches == patches.size()).all()
 
 
-def test_image_score_can_pool_kept_patches_only(toy_study):
+def test_image_score_pools_kept_patches_only(toy_study):
     study = toy_study()
     mlps, variant = study.train(RATES), Variant("one", 0.5, 0)
     table = predict(study, mlps, test_patches="kept").query("selector == 'one' and split == 0").set_index("image_id")
@@ -55,7 +55,7 @@ def test_image_score_can_pool_kept_patches_only(toy_study):
     assert (table.num_patches == kept.size()).all()
 
 
-def test_weighted_pooling_uses_the_patch_weights(toy_study):
+def test_weighted_pooling_uses_patch_weights(toy_study):
     study = toy_study()
     mlps = study.train([("all", 1.0)])
     weight = np.random.default_rng(1).random(len(study.embeddings)).astype(np.float32)
@@ -67,7 +67,7 @@ def test_weighted_pooling_uses_the_patch_weights(toy_study):
     np.testing.assert_allclose(table.prediction, expected, atol=1e-5)
 
 
-def test_saved_mlps_predict_the_same(toy_study, tmp_path):
+def test_saved_mlps_make_the_same_predictions(toy_study, tmp_path):
     study = toy_study()
     mlps = study.train(RATES)
     mlps.save(tmp_path / "mlp.safetensors", {"study": "toy"})
@@ -77,27 +77,27 @@ def test_saved_mlps_predict_the_same(toy_study, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "mlp.safetensors"]
 
 
-def test_files_that_do_not_hold_mlps_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"lost.safetensors: no such weights"):
+def test_files_without_mlps_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"lost\.safetensors"):
         load_mlps(tmp_path / "lost.safetensors")
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
-    with pytest.raises(InputError, match=r"torn.safetensors: does not hold trained MLPs"):
+    with pytest.raises(InputError, match=r"torn\.safetensors"):
         load_mlps(tmp_path / "torn.safetensors")
 
 
-def test_unknown_variant_is_named(toy_study):
+def test_unknown_variant_is_refused(toy_study):
     with pytest.raises(InputError, match=r"Variant.*0\.7"):
         toy_study().train(RATES).model(Variant("one", 0.7, 0))
 
 
 @pytest.mark.parametrize("settings", [{"pooling": "max"}, {"test_patches": "some"}, {"pooling": "weighted"}])
-def test_unknown_pooling_is_named(toy_study, settings):
+def test_unknown_pooling_is_refused(toy_study, settings):
     study = toy_study()
     with pytest.raises(InputError, match=r"evaluation: "):
         predict(study, study.train(RATES), **settings)
 
 
-def test_last_val_srcc_is_that_of_the_finished_model(toy_study):
+def test_last_validation_srcc_is_that_of_the_final_model(toy_study):
     study = toy_study(val=6)
     mlps = study.train(RATES)
     table = predict(study, mlps).merge(study.splits.to_pandas(), on=["split", "image_id"]).query("role == 'val'")

@@ -12,6 +12,7 @@ RATES = [("one", 0.3), ("two", 0.3), ("one", 0.6), ("all", 1.0)]
 
 
 def weights_of(mlps):
+    """Variant -> weights and biases of its layers."""
     return {
         variant: [tensor[index] for tensor in (*mlps.stack.weights, *mlps.stack.biases)]
         for index, variant in enumerate(mlps.variants)
@@ -25,7 +26,7 @@ def assert_same(first, second, tolerance):
 
 
 @pytest.mark.parametrize("ragged", [True, False])
-def test_stacked_mlps_equal_the_same_mlps_trained_one_by_one(toy_study, ragged):
+def test_stacked_training_equals_separate_trainings(toy_study, ragged):
     study = toy_study(ragged=ragged)
     together = weights_of(study.train(RATES))
     assert len(together) == 2 * len(RATES)
@@ -35,12 +36,12 @@ def test_stacked_mlps_equal_the_same_mlps_trained_one_by_one(toy_study, ragged):
         assert_same(together, alone, 1e-4)
 
 
-def test_chunking_by_memory_changes_nothing(toy_study):
+def test_weights_do_not_depend_on_memory_limit(toy_study):
     study = toy_study()
     assert_same(weights_of(study.train(RATES)), weights_of(study.train(RATES, memory_gb=1e-9)), 1e-4)
 
 
-def test_the_number_of_threads_changes_nothing(toy_study):
+def test_weights_do_not_depend_on_thread_count(toy_study):
     study, threads = toy_study(), torch.get_num_threads()
     try:
         torch.set_num_threads(1)
@@ -54,7 +55,7 @@ def test_the_number_of_threads_changes_nothing(toy_study):
     assert_same(weights_of(single), weights_of(several), 0)
 
 
-def test_the_order_of_rows_changes_nothing(toy_study):
+def test_weights_do_not_depend_on_row_order(toy_study):
     study = toy_study()
     first = weights_of(study.train(RATES))
     study.embeddings = study.embeddings.take(np.random.default_rng(0).permutation(len(study.embeddings)))
@@ -63,7 +64,7 @@ def test_the_order_of_rows_changes_nothing(toy_study):
     assert_same(first, weights_of(study.train(RATES)), 1e-5)
 
 
-def test_test_images_do_not_reach_the_weights(toy_study):
+def test_weights_do_not_depend_on_test_images(toy_study):
     study = toy_study(splits=1)
     before = weights_of(study.train(RATES))
     tested = pc.is_in(
@@ -77,7 +78,7 @@ def test_test_images_do_not_reach_the_weights(toy_study):
     assert_same(before, weights_of(study.train(RATES)), 0)
 
 
-def test_dropped_patches_do_not_reach_the_weights(toy_study):
+def test_weights_do_not_depend_on_discarded_patches(toy_study):
     study = toy_study(splits=1)
     before = weights_of(study.train([("one", 0.3)]))
     ranks = study.selections["one"].to_pandas().set_index("patch_id")["rank"]
@@ -87,7 +88,7 @@ def test_dropped_patches_do_not_reach_the_weights(toy_study):
     assert_same(before, weights_of(study.train([("one", 0.3)])), 0)
 
 
-def test_seed_and_split_both_matter(toy_study):
+def test_weights_depend_on_seed_and_split(toy_study):
     study = toy_study()
     first, second = weights_of(study.train([("one", 0.6)])), weights_of(study.train([("one", 0.6)], seed=1))
     assert not torch.allclose(first[Variant("one", 0.6, 0)][0], second[Variant("one", 0.6, 0)][0])
@@ -101,7 +102,7 @@ def test_training_lowers_the_loss(toy_study, loss):
     assert by_epoch.iloc[-1] < 0.5 * by_epoch.iloc[0]
 
 
-def test_history_holds_every_epoch_of_every_variant(toy_study):
+def test_history_has_every_epoch_of_every_variant(toy_study):
     study = toy_study(val=5)
     mlps = study.train(RATES)
     table = mlps.history(sampler="lat", encoder="lite0", student="mlp").to_pandas()
@@ -114,11 +115,11 @@ def test_history_holds_every_epoch_of_every_variant(toy_study):
     assert kept == study.embeddings.to_pandas().image_id.isin(trained).sum()
 
 
-def test_without_validation_images_val_srcc_is_missing(toy_study):
+def test_validation_srcc_is_missing_without_validation_images(toy_study):
     assert toy_study().train([("all", 1.0)]).epochs.val_srcc.isna().all()
 
 
-def test_validation_images_do_not_reach_the_weights(toy_study):
+def test_weights_do_not_depend_on_validation_images(toy_study):
     study = toy_study(val=5)
     before = weights_of(study.train(RATES))
     roles = study.splits.to_pandas()
@@ -127,7 +128,7 @@ def test_validation_images_do_not_reach_the_weights(toy_study):
     assert_same(before, weights_of(study.train(RATES)), 0)
 
 
-def test_a_feature_constant_in_training_is_ignored_at_test(toy_study):
+def test_constant_training_feature_is_ignored_in_prediction(toy_study):
     study = toy_study()
     vectors = embedding_matrix(study.embeddings).copy()
     vectors[:, 4] = 123.4
@@ -141,7 +142,8 @@ def test_a_feature_constant_in_training_is_ignored_at_test(toy_study):
     assert torch.equal(before, mlps.stack.scores(x))
 
 
-def with_bad(study, kind):
+def damage(study, kind):
+    """Damage one table of the study."""
     if kind == "nan":
         vectors = embedding_matrix(study.embeddings).copy()
         vectors[3, 1] = np.nan
@@ -161,31 +163,31 @@ def with_bad(study, kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "sentence"),
+    ("kind", "match"),
     [
-        ("nan", "image 'image0[01]' has a value that is not finite"),
-        ("image", "image 'image03' has none"),
-        ("patch", "selection 'one': patch 0 of image 'image00' is missing"),
-        ("quality", "image 'image02' has no quality"),
-        ("train", "split 0 has no training image"),
+        ("nan", "image 'image0[01]'.* finite"),
+        ("image", "'image03'"),
+        ("patch", "selection 'one': patch 0 .*'image00'"),
+        ("quality", "'image02' .*quality"),
+        ("train", "split 0 .*train"),
     ],
 )
-def test_incomplete_tables_are_named(toy_study, kind, sentence):
+def test_incomplete_tables_are_refused(toy_study, kind, match):
     study = toy_study()
-    with_bad(study, kind)
-    with pytest.raises(InputError, match=sentence):
+    damage(study, kind)
+    with pytest.raises(InputError, match=match):
         study.train([("one", 0.5)])
 
 
 @pytest.mark.parametrize(
-    ("rates", "sentence"),
+    ("rates", "match"),
     [
-        ([("three", 0.5)], "selector 'three' at keep 0.5"),
-        ([("all", 0.5)], "selector 'all' at keep 0.5"),
-        ([("one", 1.5)], "keep rate 1.5"),
+        ([("three", 0.5)], "'three'.* 0.5"),
+        ([("all", 0.5)], "'all'.* 0.5"),
+        ([("one", 1.5)], "keep.* 1.5"),
         ([], "rates: "),
     ],
 )
-def test_rates_that_cannot_be_trained_are_refused(toy_study, rates, sentence):
-    with pytest.raises(InputError, match=sentence):
+def test_invalid_rates_are_refused(toy_study, rates, match):
+    with pytest.raises(InputError, match=match):
         toy_study().train(rates)

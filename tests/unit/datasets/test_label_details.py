@@ -1,4 +1,4 @@
-"""Details of each dataset's official files that are easy to get wrong."""
+"""Details of the official label files that are easily misread."""
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,11 @@ from iqadistill.errors import InputError
 
 
 def labels(folder, name):
+    """Official labels of a dataset, by image id."""
     return read_official_labels(name, folder).set_index("image_id")
 
 
-def test_kadid_dmos_is_a_mean_opinion_and_var_a_deviation(tmp_path, monkeypatch):
+def test_kadid_dmos_is_a_mean_opinion_and_var_a_standard_deviation(tmp_path, monkeypatch):
     table = labels(write_archive(tmp_path, "kadid10k"), "kadid10k")
     mild, strong = table.loc["images/I01_01_01"], table.loc["images/I01_01_05"]
     assert (mild.score, strong.score) == (4.4, 1.2) and mild.score_std == 0.5
@@ -36,14 +37,14 @@ def test_kadid_dmos_is_a_mean_opinion_and_var_a_deviation(tmp_path, monkeypatch)
     assert (rated.score_std**2 <= (5 - rated.score) * (rated.score - 1)).all()
 
 
-def test_live_copies_of_references_are_left_out_and_references_listed_once(tmp_path):
+def test_live_copies_of_references_are_excluded(tmp_path):
     table = labels(write_archive(tmp_path, "live"), "live")
     assert not table.index.isin([f"{folder}/img1" for folder in ("jp2k", "jpeg", "wn", "gblur", "fastfading")]).any()
     assert table[table.is_reference].score.to_dict() == {"refimgs/ocean": 0, "refimgs/caps": 0}
     assert table[~table.is_reference].score.max() == pytest.approx(111.7)
 
 
-def test_live_rows_go_through_the_folders_in_order(tmp_path):
+def test_live_rows_follow_folder_and_image_number_order(tmp_path):
     table = labels(write_archive(tmp_path, "live"), "live")
     rated = table[~table.is_reference].sort_values("score")
     assert list(dict.fromkeys(name.split("/")[0] for name in rated.index)) == [
@@ -56,21 +57,21 @@ def test_live_rows_go_through_the_folders_in_order(tmp_path):
     assert rated.index[:2].tolist() == ["jp2k/img2", "jp2k/img3"]  # img10 comes after img9, not after img1
 
 
-def test_live_scores_of_the_other_scale_are_refused(tmp_path):
+def test_live_scores_that_are_not_realigned_are_refused(tmp_path):
     write_archive(tmp_path, "live")
     (tmp_path / "dmos_realigned.mat").rename(tmp_path / "dmos.mat")
     with pytest.raises(InputError, match=r"dmos\.mat .*dmos_realigned\.mat"):
         labels(tmp_path, "live")
 
 
-def test_live_folder_with_an_image_too_few_is_refused(tmp_path):
+def test_live_folder_with_missing_image_is_refused(tmp_path):
     write_archive(tmp_path, "live")
     (tmp_path / "wn/img6.bmp").unlink()
-    with pytest.raises(InputError, match=r"32 rows, .* 31 images"):
+    with pytest.raises(InputError, match=r"\b32\b.*\b31\b"):
         labels(tmp_path, "live")
 
 
-def test_csiq_sheet_is_read_below_its_empty_rows(tmp_path):
+def test_csiq_sheet_is_read_below_empty_rows(tmp_path):
     table = labels(write_archive(tmp_path, "csiq"), "csiq")
     first = table.loc["dst_imgs/awgn/1600.AWGN.1"]
     assert first.distortion == "white_noise" and first.reference_id == "src_imgs/1600" and first.score_std == 0.05
@@ -78,14 +79,14 @@ def test_csiq_sheet_is_read_below_its_empty_rows(tmp_path):
     assert first["where"].endswith("csiq.DMOS.xlsx row 5")
 
 
-def test_csiq_images_may_lie_in_one_folder(tmp_path):
+def test_csiq_images_may_be_in_one_folder(tmp_path):
     rows = [["1600", 1, "jpeg 2000", 1, 0.1, 0.2], ["1600", 1, "blur", 2, 0.1, 0.4]]
     write_csiq(tmp_path, rows, flat=True)
     table = labels(tmp_path, "csiq")
     assert table.image.tolist()[:2] == ["dst_imgs_all/1600.jpeg2000.1.png", "dst_imgs_all/1600.BLUR.2.png"]
 
 
-def test_csiq_text_list_gives_the_same_as_the_sheet(tmp_path):
+def test_csiq_text_list_equals_the_sheet(tmp_path):
     official = labels(write_archive(tmp_path, "csiq"), "csiq")
     rated = official[~official.is_reference]
     lines = [f"{image.split('/')[-1]} {score}" for image, score in zip(rated.image, rated.score, strict=True)]
@@ -96,7 +97,7 @@ def test_csiq_text_list_gives_the_same_as_the_sheet(tmp_path):
     pd.testing.assert_frame_equal(read[same], official[same])
 
 
-def test_csiq_type_of_unknown_spelling_is_refused(tmp_path):
+def test_csiq_unknown_distortion_is_refused(tmp_path):
     write_csiq(tmp_path, [["1600", 1, "blur", 1, 0.1, 0.2]])
     (tmp_path / "csiq.DMOS.xlsx").unlink()
     (tmp_path / "csiq_label.txt").write_text("1600.fog.1.png 0.3\n")
@@ -104,7 +105,7 @@ def test_csiq_type_of_unknown_spelling_is_refused(tmp_path):
         labels(tmp_path, "csiq")
 
 
-def test_tid_names_in_either_letter_case_are_one_dataset(tmp_path):
+def test_tid_file_names_are_case_insensitive(tmp_path):
     table = labels(write_archive(tmp_path, "tid2013"), "tid2013")
     assert table.index.str.contains("/I").all()
     assert {path.split("/")[1][0] for path in table.image} == {"I", "i"}
@@ -118,13 +119,13 @@ def test_tid_synthetic_reference_is_kept(tmp_path):
     assert (table.reference_id == "reference_images/I25").sum() == 16
 
 
-def test_livec_training_images_are_dropped(tmp_path):
+def test_livec_training_images_are_excluded(tmp_path):
     table = labels(write_archive(tmp_path, "livec"), "livec")
     assert len(table) == 22 and table.loc["Images/99"].score == 49.5 and table.score_std.eq(18).all()
     assert table["where"].iloc[0].endswith("row 8")
 
 
-def test_livec_list_of_all_images_gives_the_same_scores(tmp_path):
+def test_livec_text_list_equals_the_release(tmp_path):
     rows = livec_labels("miniature")
     write_livec(tmp_path, rows)
     official = labels(tmp_path, "livec")
@@ -135,7 +136,7 @@ def test_livec_list_of_all_images_gives_the_same_scores(tmp_path):
     assert labels(tmp_path, "livec").score.equals(official.score)
 
 
-def test_livec_list_without_image_100_is_refused_or_that_image_quarantined(tmp_path, monkeypatch):
+def test_livec_list_without_image_100_is_refused_or_the_image_quarantined(tmp_path, monkeypatch):
     rows = [row for row in livec_labels("miniature")[7:] if row[0] != "100.bmp"]
     place_images(tmp_path / "Images", [name for name, *_ in rows])
     lines = [f"LIVE_Challenge/Images/{name},Authentic,{score}\n" for name, score, _ in rows]
@@ -150,7 +151,7 @@ def test_livec_list_without_image_100_is_refused_or_that_image_quarantined(tmp_p
     assert images[images.status == "quarantined"].image_id.tolist() == ["Images/100"] and len(images) == 22
 
 
-def test_koniq_scores_are_the_mean_opinions_from_either_file(tmp_path):
+def test_koniq_scores_are_mean_opinions_in_both_files(tmp_path):
     official = labels(write_archive(tmp_path, "koniq10k"), "koniq10k")
     assert official.score.between(1, 5).all()
     (tmp_path / "koniq10k_scores_and_distributions.csv").unlink()
@@ -160,13 +161,13 @@ def test_koniq_scores_are_the_mean_opinions_from_either_file(tmp_path):
     assert official.official_role.value_counts().to_dict() == {"train": 20, "test": 6, "val": 4}
 
 
-def test_koniq_without_the_file_of_sets_has_no_official_split(tmp_path):
+def test_koniq_without_sets_has_no_official_split(tmp_path):
     write_archive(tmp_path, "koniq10k")
     (tmp_path / "koniq10k_distributions_sets.csv").unlink()
     assert labels(tmp_path, "koniq10k").official_role.isna().all()
 
 
-def test_livefb_images_are_found_with_and_without_the_folder_database(tmp_path):
+def test_livefb_images_are_found_with_and_without_database_folder(tmp_path):
     with_folder = labels(write_archive(tmp_path / "a", "livefb"), "livefb")
     write_archive(tmp_path / "b", "livefb")
     for subset in list((tmp_path / "b/database").iterdir()):
@@ -176,7 +177,7 @@ def test_livefb_images_are_found_with_and_without_the_folder_database(tmp_path):
     assert {name.split("/")[0] for name in without.index} == {"blur_dataset", "EE371R", "voc_emotic_ava"}
 
 
-def test_livefb_tests_on_images_with_a_side_above_640(tmp_path, monkeypatch):
+def test_livefb_test_images_have_a_side_above_640(tmp_path, monkeypatch):
     sizes = {"a": (640, 480), "b": (641, 480), "c": (480, 641), "d": (640, 640)}
     for name, size in sizes.items():
         place_images(tmp_path / "database/EE371R", [f"{name}.jpg"], size=size)
@@ -187,7 +188,7 @@ def test_livefb_tests_on_images_with_a_side_above_640(tmp_path, monkeypatch):
     assert images.official_role.tolist() == ["train", "test", "test", "train"]
 
 
-def test_spaq_list_gives_the_same_as_the_workbook(tmp_path):
+def test_spaq_text_list_equals_the_workbook(tmp_path):
     official = labels(write_archive(tmp_path, "spaq"), "spaq")
     (tmp_path / "Annotations/MOS and Image attribute scores.xlsx").unlink()
     lines = [
@@ -205,7 +206,7 @@ def test_cviq_blocks_of_34_are_three_codecs_and_a_reference(tmp_path):
     assert second.loc[["035", "045", "046", "067"]].level.tolist() == [1, 11, 1, 11]
 
 
-def test_cviq_text_lists_give_the_same_as_the_release(tmp_path):
+def test_cviq_text_lists_equal_the_release(tmp_path):
     rows = cviq_labels("miniature")
     write_cviq(tmp_path, rows)
     official = labels(tmp_path, "cviq")
@@ -217,7 +218,7 @@ def test_cviq_text_lists_give_the_same_as_the_release(tmp_path):
     pd.testing.assert_frame_equal(read.drop(columns="where"), official.drop(columns="where"))
 
 
-def test_oiqa_scenes_have_20_images_and_a_reference_at_the_end(tmp_path):
+def test_oiqa_scenes_have_20_images_and_a_reference(tmp_path):
     table = labels(write_archive(tmp_path, "oiqa"), "oiqa")
     second = table[table.reference_id == "reference_images/2"]
     rated = second[~second.is_reference]
@@ -227,22 +228,20 @@ def test_oiqa_scenes_have_20_images_and_a_reference_at_the_end(tmp_path):
     assert second[second.is_reference].score.tolist() == [9]
 
 
-def test_oiqa_takes_mos_of_the_two_scales_in_the_release(tmp_path):
+def test_oiqa_uses_mos_and_not_z_scores(tmp_path):
     assert labels(write_archive(tmp_path, "oiqa"), "oiqa").score.max() == 9
 
 
-@pytest.mark.parametrize(
-    ("rescaled", "message"), [(slice(None), "holds MOSz"), (slice(0, 40), "MOS, and MOSz in 40 of 126 rows")]
-)
-def test_oiqa_scores_of_the_other_scale_are_refused_and_so_is_a_mix(tmp_path, rescaled, message):
+@pytest.mark.parametrize(("rescaled", "match"), [(slice(None), "MOSz"), (slice(0, 40), "MOSz.* 40 .*126")])
+def test_oiqa_z_scores_are_refused(tmp_path, rescaled, match):
     scores = oiqa_labels("miniature")["MOS"]
     scores[rescaled] = 20 + 6 * scores[rescaled]
     write_oiqa(tmp_path, {"MOS": scores})
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=match):
         labels(tmp_path, "oiqa")
 
 
-def test_oiqa_text_lists_give_the_same_as_the_release(tmp_path):
+def test_oiqa_text_lists_equal_the_release(tmp_path):
     official = labels(write_archive(tmp_path, "oiqa"), "oiqa")
     (tmp_path / "360IQA_MOS.mat").unlink()
     scores = official.score.tolist()
@@ -250,11 +249,11 @@ def test_oiqa_text_lists_give_the_same_as_the_release(tmp_path):
     (tmp_path / "OIQA_ref_label.txt").write_text("".join(f"{i} {s}\n" for i, s in enumerate(scores[120:], 1)))
     assert labels(tmp_path, "oiqa").score.equals(official.score)
     (tmp_path / "OIQA_ref_label.txt").write_text("2 9.0\n1 9.0\n")
-    with pytest.raises(InputError, match=r"OIQA_ref_label\.txt row 1: names '2'.* 1"):
+    with pytest.raises(InputError, match=r"OIQA_ref_label\.txt row 1: .*'2'.* 1"):
         labels(tmp_path, "oiqa")
 
 
-def test_mvaqd_columns_are_reference_image_score(tmp_path):
+def test_mvaqd_columns_are_reference_image_and_score(tmp_path):
     table = labels(write_archive(tmp_path, "mvaqd"), "mvaqd")
     assert table.loc["12"].reference_id == "1" and table.loc["12"].score == 2.5
     assert table[table.is_reference].index.tolist() == ["1", "35", "50"]
@@ -262,7 +261,7 @@ def test_mvaqd_columns_are_reference_image_score(tmp_path):
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1)])
-def test_mvaqd_columns_in_another_order_are_refused(tmp_path, order):
+def test_mvaqd_columns_in_other_order_are_refused(tmp_path, order):
     write_archive(tmp_path, "mvaqd")
     file = tmp_path / "MVAQD_ref_dis_label.txt"
     rows = [line.split() for line in file.read_text().splitlines()]
@@ -282,34 +281,34 @@ REPEATED = "1.png 2.png 3\n1.png 2.png 4\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "content", "message"),
+    ("name", "file", "content", "match"),
     [
         ("kadid10k", "dmos.csv", "dist_img,ref_img,dmos,var\nI01_01_01.png,I02.png,4,1\n", "row 2"),
         ("kadid10k", "dmos.csv", "dist_img,ref_img,dmos\nI01_01_01.png,I01.png,4\n", "'var'"),
         ("kadid10k", "dmos.csv", None, r"dmos\.csv"),
-        ("tid2013", "mos_with_names.txt", "5.1\n", r"mos_with_names\.txt row 1: has 1 columns, expected mos image"),
+        ("tid2013", "mos_with_names.txt", "5.1\n", r"mos_with_names\.txt row 1: .*mos image"),
         ("tid2013", "mos_with_names.txt", "five i01_01_1.bmp\n", "row 1: mos 'five'"),
         ("tid2013", "mos_with_names.txt", "5 i01_25_1.bmp\n", "row 1: 'i01_25_1.bmp'"),
         ("spaq", RATINGS, [["Image", "MOS"], ["1.jpg", 2]], "Image name"),
-        ("csiq", "csiq.DMOS.xlsx", b"no workbook", "Excel workbook"),
-        ("oiqa", "360IQA_MOS.mat", b"no matrix", "MATLAB file"),
-        ("oiqa", "360IQA_MOS.mat", {"scores": [1, 2]}, r"variable MOS .*\['scores'\]"),
-        ("oiqa", "360IQA_MOS.mat", {"MOS": np.full(22, 5.0)}, "22 scores .* 20"),
+        ("csiq", "csiq.DMOS.xlsx", b"not a workbook", r"csiq\.DMOS\.xlsx"),
+        ("oiqa", "360IQA_MOS.mat", b"not a matrix", r"360IQA_MOS\.mat"),
+        ("oiqa", "360IQA_MOS.mat", {"scores": [1, 2]}, r"MOS .*'scores'"),
+        ("oiqa", "360IQA_MOS.mat", {"MOS": np.full(22, 5.0)}, "22 .* 20"),
         ("oiqa", "360IQA_MOS.mat", {"MOS": np.full(21, np.nan)}, "row 1: MOS"),
         ("cviq", "CVIQ.mat", {"CVIQ": cells(["001.png"] * 4, (2, 2))}, "row 1: mos '001.png'"),
         ("koniq10k", "koniq10k_distributions_sets.csv", "image_name,set\n1.jpg,dev\n", "set 'dev'"),
-        ("mvaqd", "MVAQD_ref_dis_label.txt", REPEATED, "row 2: .*same id .* in row 1"),
+        ("mvaqd", "MVAQD_ref_dis_label.txt", REPEATED, "row 2: .*row 1"),
     ],
 )
-def test_wrong_label_file_is_refused_with_file_and_row(tmp_path, name, file, content, message):
+def test_invalid_label_file_is_refused(tmp_path, name, file, content, match):
     write_label_file(write_archive(tmp_path, name) / file, content)
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises(InputError, match=match) as caught:
         labels(tmp_path, name)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
 def write_label_file(file, content):
-    """Replace a label file by text, bytes, variables of MATLAB or rows of a workbook; None deletes it."""
+    """Replace a label file by text, bytes, MATLAB variables (dict) or workbook rows (list), or delete it (None)."""
     if content is None:
         file.unlink()
     elif isinstance(content, dict):
