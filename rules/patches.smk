@@ -16,6 +16,7 @@ rule sample_patches:
         runtime=60,
     params:
         sampler=given("sample_patches", "sampler"),
+        files=given("sample_patches", "files"),
         seed=given("sample_patches", "seed"),
         code=code("sample_patches"),
     message:

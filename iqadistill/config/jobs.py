@@ -586,7 +586,11 @@ class Plan:
             {"dataset": self.dataset_ids[dataset], "sampler": self.sampler_ids[sampler]},
             {"dataset": dataset, "sampler": sampler},
             {"images": self.images_file(dataset), "files": list(settings.files())},
-            {"sampler": text(dump(settings)), "seed": self.study.seed},
+            {
+                "sampler": text(dump(settings)),
+                "files": self._file_states(settings.files()),
+                "seed": self.study.seed,
+            },
             (SAMPLERS.module(settings.method),),
         )
 

@@ -1,4 +1,4 @@
-"""Files of initial weights are inputs of the jobs that read them, and a replaced one changes these jobs alone."""
+"""Files that a study names are inputs of the jobs that read them, and a replaced one changes these jobs alone."""
 
 import copy
 import os
@@ -8,6 +8,7 @@ import pytest
 from iqadistill.config import Plan, check_study
 
 FILES = {
+    ("samplers", "sp", "scanpaths"): {"sample_patches"},
     ("encoders", "tiny", "weights"): {"embed_patches"},
     ("teachers", "cnn", "weights"): {"pretrain_teacher"},
     ("students", "rkiqt", "weights"): {"train_student"},
@@ -17,12 +18,16 @@ FILES = {
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
-    """A study whose encoder, teacher, student and stem have a file of weights each."""
+    """A study with a file of scanpaths, and one of weights for its encoder, teacher, student and stem each."""
     monkeypatch.chdir(tmp_path)
     raw = {
         "name": "small",
-        "datasets": {"gallery2d": {}},
-        "samplers": {"random_crops": {"count": 8, "size": 32}},
+        "datasets": {"gallery2d": {}, "gallery360": {}},
+        "samplers": {
+            "random_crops": {"count": 8, "size": 32},
+            "sp": {"count": 8, "size": 32},
+            "lat": {"count": 8, "size": 32},
+        },
         "encoders": {"tiny": {"model": "test_resnet"}, "other": {"model": "test_resnet", "weights": "none"}},
         "selectors": {"residual": {"n_components": 4}},
         "keep": [0.5, 1.0],
@@ -32,7 +37,10 @@ def raw(tmp_path, monkeypatch):
             "adtrs": {"backbone": "test_resnet", "weights": "hub", "splits": 1},
             "rkiqt": {"backbone": "test_vit", "stem": "test_resnet", "conv": "cnn", "splits": 1},
         },
-        "experiments": [{"figure": "rate_sweep"}, {"figure": "students", "students": ["adtrs", "rkiqt"]}],
+        "experiments": [
+            {"figure": "rate_sweep"},
+            {"figure": "students", "datasets": ["gallery2d"], "students": ["adtrs", "rkiqt"]},
+        ],
     }
     for section, entry, key in FILES:
         raw[section][entry][key] = f"{entry}_{key}.pth"
@@ -45,8 +53,10 @@ def jobs_of(raw):
 
 
 def entry_of(job):
-    """The encoder, teacher or student that a job runs."""
-    key = {"embed_patches": "encoder", "pretrain_teacher": "teacher"}.get(job.rule, "student")
+    """The sampler, encoder, teacher or student that a job runs."""
+    key = {"sample_patches": "sampler", "embed_patches": "encoder", "pretrain_teacher": "teacher"}.get(
+        job.rule, "student"
+    )
     return job.names[key]
 
 
