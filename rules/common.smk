@@ -17,6 +17,8 @@ except InputError as error:
 PLAN = Plan(STUDY)
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
 GPU = None if STUDY.device == "cpu" else 1
+# Networks on the CPU: jobs of one thread each side by side take less time than fewer of more, and there is one a split.
+NETWORK_THREADS = 1
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 
 

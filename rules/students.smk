@@ -86,7 +86,7 @@ rule train_student:
         benchmark_of("train_student")
     conda:
         "../envs/iqadistill.yaml"
-    threads: 2
+    threads: NETWORK_THREADS
     resources:
         gpu=GPU,
         mem_mb=8000,
@@ -122,7 +122,7 @@ rule predict:
         benchmark_of("predict")
     conda:
         "../envs/iqadistill.yaml"
-    threads: 2
+    threads: NETWORK_THREADS
     resources:
         gpu=GPU,
         mem_mb=4000,
@@ -152,7 +152,7 @@ rule predict_cross:
         benchmark_of("predict_cross")
     conda:
         "../envs/iqadistill.yaml"
-    threads: 2
+    threads: NETWORK_THREADS
     resources:
         gpu=GPU,
         mem_mb=4000,

@@ -16,7 +16,7 @@ rule pretrain_teacher:
         benchmark_of("pretrain_teacher")
     conda:
         "../envs/iqadistill.yaml"
-    threads: 2
+    threads: NETWORK_THREADS
     resources:
         gpu=GPU,
         mem_mb=8000,

@@ -18,3 +18,8 @@ def granted_device(snakemake) -> AbstractContextManager[str]:
 def granted_cards(snakemake) -> int:
     """Number of cards that this job was granted."""
     return int(snakemake.resources.get("gpu", 0))
+
+
+def decoding_threads(snakemake) -> int:
+    """Number of threads that decode images ahead of the network: two at least, as it may run on a card meanwhile."""
+    return max(2, snakemake.threads)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from job import granted_cards, granted_device
+from job import decoding_threads, granted_cards, granted_device
 from torch import nn
 
 from iqadistill.console import job_log
@@ -46,7 +46,7 @@ def run_training(
             seed=params.seed,
             device=device,
             checkpoints=checkpoints,
-            workers=snakemake.threads,
+            workers=decoding_threads(snakemake),
             **arguments,
         )
 

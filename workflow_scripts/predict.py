@@ -1,7 +1,7 @@
 """Score every image with a trained deep student, of the dataset it was trained on or of another one."""
 
 import torch
-from job import granted_device
+from job import decoding_threads, granted_device
 
 from iqadistill.console import job_log
 from iqadistill.selection.kept import kept_patches
@@ -26,6 +26,6 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         size=sidecar.size,
         device=device,
         precision=sidecar.settings["precision"],
-        workers=snakemake.threads,
+        workers=decoding_threads(snakemake),
     )
     write_table(predictions, snakemake.output.predictions, "predictions")

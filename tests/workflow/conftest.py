@@ -13,6 +13,7 @@ from dry_runs import DryRun, dry_run
 from PIL import Image
 
 REPOSITORY = Path(__file__).parents[2]
+FORKED_JOBS = Path(__file__).with_name("forked_jobs.py")
 COPIED = ("Snakefile", "rules", "workflow_scripts", "iqadistill", "envs", "profiles", "studies", "config.yaml")
 
 
@@ -39,8 +40,15 @@ class Workflow:
             arguments: Arguments of the command line.
             check: Whether a run that fails also fails the test, with the end of its output.
         """
+        return self._run("-m", "snakemake", *arguments, check=check)
+
+    def run_forked(self, *arguments: str) -> None:
+        """Run a study of many small jobs: as `run`, but the jobs are forked from a process that has imported PyTorch."""
+        self._run(FORKED_JOBS, *arguments, check=True)
+
+    def _run(self, *command: str | Path, check: bool) -> subprocess.CompletedProcess:
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [sys.executable, *command],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(self.folder)},
             stdout=subprocess.PIPE,
@@ -49,7 +57,7 @@ class Workflow:
             check=False,
         )
         if check and done.returncode:
-            pytest.fail(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
+            pytest.fail(f"{' '.join(map(str, command))} failed:\n{done.stdout[-6000:]}")
         return done
 
     def dry_run(self, *arguments: str, check: bool = True) -> DryRun:

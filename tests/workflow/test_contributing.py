@@ -90,7 +90,7 @@ def test_study_of_the_examples_runs_to_its_report(extended):
             {"figure": "rate_sweep", "samplers": ["grid_crops"]},
         ],
     )
-    extended.run("--cores", "2", "--configfile", study)
+    extended.run_forked("--cores", "2", "--configfile", study)
     results = extended.folder / "results/studies/extended"
     metrics = pd.read_parquet(results / "metrics.parquet")
     assert {"centre_crop", "grid_crops"} <= set(metrics.sampler) and {"mlp", "small_cnn", "guided_cnn"} <= set(

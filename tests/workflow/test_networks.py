@@ -30,7 +30,7 @@ def arguments(workflow):
 
 
 def test_deep_student_goes_through_the_whole_chain(workflow, arguments):
-    workflow.run(*arguments)
+    workflow.run_forked(*arguments)
     results = workflow.folder / "results"
     metrics = pd.read_parquet(results / "studies/small/metrics.parquet")
     deep = metrics[metrics.student == "adtrs"]

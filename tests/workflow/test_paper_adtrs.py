@@ -43,7 +43,7 @@ def arguments(workflow, mirror, tmp_path_factory):
 
 
 def test_paper_runs_from_the_download_to_the_report(workflow, arguments):
-    workflow.run(*arguments)
+    workflow.run_forked(*arguments)
     results = workflow.folder / "results/studies/paper_adtrs"
     metrics = pd.read_parquet(results / "metrics.parquet")
     deep = metrics[metrics.student == "adtrs"]

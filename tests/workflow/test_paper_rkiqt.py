@@ -56,7 +56,7 @@ def arguments(workflow, mirror, tmp_path_factory):
 
 
 def test_paper_runs_from_the_download_to_the_report(workflow, arguments):
-    workflow.run(*arguments)
+    workflow.run_forked(*arguments)
     results = workflow.folder / "results/studies/paper_rkiqt"
     metrics = pd.read_parquet(results / "metrics.parquet")
     alone = metrics[metrics.student == "rkiqt_student"]

@@ -95,7 +95,7 @@ def test_added_selector_reruns_no_other_selection_and_no_embedding(finished, edi
 
 def test_other_study_with_the_same_names_leaves_the_first_as_it_is(finished):
     other = finished.study("other", seed=5, samplers={"grid_crops": {"count": 4, "size": 32}})
-    finished.run("--cores", "2", "--configfile", other)
+    finished.run_forked("--cores", "2", "--configfile", other)
     assert not finished.dry_run(*ARGUMENTS).jobs
 
 

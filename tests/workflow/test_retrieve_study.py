@@ -128,7 +128,7 @@ def paper_study(workflow, mirror):
 
 
 def test_study_runs_from_the_download_to_the_report(workflow, mirror, paper_study):
-    workflow.run(*paper_study)
+    workflow.run_forked(*paper_study)
     results = workflow.folder / "results"
     counts = {
         name: len(pd.read_parquet(shared_result(workflow.folder, "index_dataset", name)))

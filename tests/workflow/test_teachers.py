@@ -67,7 +67,7 @@ def arguments(workflow):
 
 
 def test_teachers_are_shared_and_students_stand_alone(workflow, arguments):
-    workflow.run(*arguments)
+    workflow.run_forked(*arguments)
     results = workflow.folder / "results"
     digest = re.compile(r"-[0-9a-f]{8}(?=/)")
     taught = {
