@@ -1,4 +1,5 @@
 # Read the study, constrain the wildcards, and ask the study's plan what each job reads and is given.
+import functools
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -19,6 +20,7 @@ PLAN = Plan(STUDY)
 GPU = None if STUDY.device == "cpu" else 1
 # Networks on the CPU: jobs of one thread each side by side take less time than fewer of more, and there is one a split.
 NETWORK_THREADS = 1
+CODE_DIGEST = functools.cache(provenance.code_digest)
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 
 
@@ -66,9 +68,7 @@ def given(rule, name):
 def code(rule, script=None):
     """Params function: digest of the package code behind a job. Snakemake does not see edits in imported modules."""
     file = SCRIPTS / f"{script or rule}.py"
-    return lambda wildcards: provenance.code_digest(
-        file, PLAN.job(rule, wildcards).modules
-    )
+    return lambda wildcards: CODE_DIGEST(file, PLAN.job(rule, wildcards).modules)
 
 
 def experiments_read_by(rule):
