@@ -7,6 +7,9 @@ the Snakefile, the rules, the scripts with what Snakemake writes in front of the
 import multiprocessing
 import runpy
 import sys
+import threading
+import time
+from multiprocessing.process import BaseProcess
 from subprocess import CalledProcessError
 
 from snakemake.benchmark import benchmarked
@@ -14,6 +17,16 @@ from snakemake.cli import main
 from snakemake.script import PythonScript
 
 PRELOADED = ["torch", "timm", "pandas", "pyarrow.dataset", "scipy.stats", "scipy.optimize", "matplotlib.pyplot"]
+
+
+# Starting a process asks all others for their exit status, which each can be asked for by one thread only.
+LOCK = threading.Lock()
+
+
+def runs(process: BaseProcess) -> bool:
+    """Whether a process is still running."""
+    with LOCK:
+        return process.is_alive()
 
 
 def run_script(file: str) -> None:
@@ -25,9 +38,11 @@ def run_script(file: str) -> None:
 def execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
     """Run a job's script in a forked process, in place of a Python of its own."""
     process = multiprocessing.get_context("forkserver").Process(target=run_script, args=(fname,))
-    process.start()
+    with LOCK:
+        process.start()
     with benchmarked(process.pid, script.bench_record):
-        process.join()
+        while runs(process):
+            time.sleep(0.02)
     if process.exitcode:
         raise CalledProcessError(process.exitcode, fname)
 
