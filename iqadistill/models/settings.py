@@ -55,7 +55,9 @@ class TrainingSettings(Settings):
     lr: float = Field(2e-5, gt=0, description="Peak learning rate.")
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay.")
     decay_biases: bool = Field(
-        False, description="Weight decay also on biases and other one-dimensional tensors, such as scales of norms."
+        False,
+        description="Weight decay also on biases and other one-dimensional tensors, class tokens and position"
+        " embeddings.",
     )
     backbone_lr: float = Field(1.0, ge=0, description="Factor on the learning rate of the backbone.")
     schedule: Literal["cosine", "step", "constant"] = Field(

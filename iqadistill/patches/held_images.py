@@ -109,7 +109,7 @@ class HeldImages:
                 self._held[index] = image
                 return image
         pixels = reduced(read_image(self._paths[index]), int(self.sides[index]), self._size)
-        image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)  # a copy: Pillow's array is read-only
+        image = torch.from_numpy(np.moveaxis(pixels, 2, 0).copy())  # a copy: Pillow's array is read-only
         with self._lock:
             self._held[index] = image
             self._bytes += image.nbytes

@@ -22,6 +22,9 @@ class Trainable(Protocol):
         """Named scalars whose sum is minimised, of patches (B, 3, side, side) in [0, 1] with quality (B,)."""
 
 
+_BIASES = (".bias", "cls_token", "pos_embed")  # of any shape; with one-dimensional tensors what DEIQT does not decay
+
+
 @runtime_checkable
 class MeasuresScores(Protocol):
     """A module whose losses need to know the scale of the scores behind the qualities."""
@@ -200,7 +203,7 @@ def _groups(network: nn.Module, settings: TrainingSettings) -> list[dict]:
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             rate = settings.lr * (settings.backbone_lr if parameter in slower else 1.0)
-            decays = settings.decay_biases or not (parameter.ndim <= 1 or name.endswith(".bias"))
+            decays = settings.decay_biases or not (parameter.ndim <= 1 or name.endswith(_BIASES))
             groups.setdefault((rate, settings.weight_decay if decays else 0.0), []).append(parameter)
     return [
         {"params": parameters, "peak": rate, "lr": rate, "weight_decay": decay}

@@ -291,3 +291,15 @@ def test_invalid_tables_and_settings_are_refused(study, kind, settings, match):
     damage(study, kind)
     with pytest.raises(InputError, match=match):
         study.train(**settings)
+
+
+@pytest.mark.parametrize("worst, best", [(112.0, -3.0), (1.0, 5.0)])
+def test_network_is_told_the_span_of_the_scores(study, worst, best):
+    class Measuring(TinyNetwork):
+        def set_score_span(self, span):
+            self.span = span
+
+    frame = study.images.to_pandas()
+    study.images = as_table(frame.assign(score=worst + frame.quality * (best - worst)), "images")
+    network, _ = study.train(Measuring(), training={"epochs": 1})
+    assert network.span == pytest.approx(abs(best - worst))
