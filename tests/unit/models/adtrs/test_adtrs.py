@@ -226,7 +226,9 @@ def test_losses_and_gradients_are_those_of_the_release_on_raw_labels(span):
     ours, theirs = model.losses(patches, quality), release.losses(patches, span * quality)
     assert set(ours) == LOSSES
     for name in LOSSES:
-        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            ours[name], theirs[name], rtol=1e-4, atol=1e-5 * span
+        )  # differences of larger numbers
     ratios = []
     for network, parts in ((model, ours), (release, theirs)):
         layer = [parameter for parameter in network.backbone.parameters() if parameter.ndim > 1]
@@ -246,7 +248,7 @@ def test_consistency_weighs_less_the_longer_the_scale():
         model = small_adtrs(dropout=0.0)
         model.set_score_span(span)
         parts = model.losses(patches, quality)
-        shares.append(float(parts["consistency"] / parts["quality"]))
+        shares.append((parts["consistency"] / parts["quality"]).item())
     assert shares[0] == pytest.approx(100 * shares[1], rel=1e-4)
 
 

@@ -48,9 +48,9 @@ def decoded(monkeypatch):
     return paths
 
 
-@pytest.mark.parametrize("size", [None, 12, 20])
-def test_crops_of_held_images_are_those_of_the_table(study, size):
-    reader, _ = made(study, size=size)
+@pytest.mark.parametrize("size, images", [(None, 8), (12, 5), (20, 8)])
+def test_crops_of_held_images_are_those_of_the_table(study, size, images):
+    reader, _ = made(study, memory_gb=images * IMAGE / 2**30, size=size)
     assert reader.held is not None
     rows = np.random.default_rng(0).permutation(30)[:17]
     assert torch.equal(reader.fetch(rows, reader.corners(0)), reader.store.fetch(rows))
@@ -78,7 +78,7 @@ def test_image_is_decoded_once_in_an_epoch_at_most(study, decoded, crops, memory
     reader, planner = made(study, memory, mix_patches=mix, crops=crops)
     batches = list(training_batches(reader, planner))
     assert sum(len(patches) for patches, *_ in batches) == 3 * 30
-    assert len(decoded) == 6 * passes and len(set(decoded)) == 6
+    assert len(decoded) <= 6 * passes and len(set(decoded)) == 6
 
 
 def test_fresh_crops_are_drawn_in_each_epoch(study):
