@@ -41,6 +41,7 @@ class HeldImages:
         sides: Side (I,) in pixels of each image's crops in the original image.
         places: Number of places (I, 2) for a crop of each image, columns and rows.
         nbytes: Bytes (I,) that each image takes.
+        memory: Bytes of images that are held.
 
     Raises:
         InputError: An image has crops of several sizes.
@@ -71,10 +72,13 @@ class HeldImages:
         self.corners = np.stack([patches["x"].to_numpy(), patches["y"].to_numpy()], 1)
         lengths = facts[["height", "width"]].to_numpy()
         self.places = lengths[:, ::-1] - self.sides[:, None] + 1
-        shapes = [reduced_shape(*shape, crop, size) for shape, crop in zip(lengths.tolist(), self.sides, strict=True)]
+        shapes = [
+            reduced_shape(height, width, crop, size)
+            for (height, width), crop in zip(lengths.tolist(), self.sides, strict=True)
+        ]
         self.nbytes = 3 * np.prod(np.array(shapes, dtype=np.int64), axis=1)
         self._paths, self._image, self._side, self._size = facts["path"].tolist(), image, side, size
-        self._workers, self._memory = workers, memory
+        self._workers, self.memory = workers, memory
         self._held: dict[int, Tensor] = {}  # the image used last comes last
         self._bytes = 0
         self._lock = threading.Lock()
@@ -113,7 +117,7 @@ class HeldImages:
         with self._lock:
             self._held[index] = image
             self._bytes += image.nbytes
-            while self._held and self._bytes > self._memory:
+            while self._held and self._bytes > self.memory:
                 self._bytes -= self._held.pop(next(iter(self._held))).nbytes
         return image
 

@@ -95,7 +95,7 @@ def reduced_shape(height: int, width: int, side: int, size: int | None) -> tuple
 
 def reduced(image: np.ndarray, side: int, size: int | None) -> np.ndarray:
     """A flat image (H, W, 3) reduced so that its crops of `side` pixels have `size`, where that is less."""
-    height, width = reduced_shape(*image.shape[:2], side, size)
+    height, width = reduced_shape(image.shape[0], image.shape[1], side, size)
     if (height, width) == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))

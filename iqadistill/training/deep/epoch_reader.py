@@ -58,8 +58,10 @@ class EpochReader:
         if self.held is None or not self.fresh:
             return None if self.held is None else self.held.corners
         placed = [
-            random_places(image_stream(self.seed, name, _FRESH, epoch), *self.held.places[index].tolist(), count)
-            for index, (name, count) in enumerate(zip(self.fresh, self.store.counts.tolist(), strict=False))
+            random_places(image_stream(self.seed, name, _FRESH, epoch), columns, rows, count)
+            for name, (columns, rows), count in zip(
+                self.fresh, self.held.places.tolist(), self.store.counts[: len(self.fresh)].tolist(), strict=True
+            )
         ]
         return np.concatenate([np.stack(corners, 1) for corners in placed])
 
@@ -89,8 +91,9 @@ def epoch_reader(
     Patches at fixed places that all fit in memory are kept, and batches mixed from all images. Otherwise decoded images
     of flat crops are held: all of them, or as many at a time as fit in memory, a window. Where more images fit with
     their patches of an epoch than decoded, or where patches are no flat crops, the patches of a window are read
-    together, the next window's while it is trained on; it has `settings.mix_patches` patches at least. What remains is
-    that a batch never mixes images of two windows, which last for an epoch.
+    together, the next window's while it is trained on; it has `settings.mix_patches` patches at least. What remains of
+    an order that is random over all patches: where there are several windows, a batch comes from one of them, whose
+    images are drawn anew for each epoch, and an image gives its patches in rounds.
 
     Args:
         store: Patches, those of training images first.
@@ -115,15 +118,16 @@ def epoch_reader(
     memory = memory_gb * 2**30
     planned = patches_of_epoch(store.counts[: len(image_ids)], settings)
     in_patches = min(_windows(2 * planned * 3 * store.side**2, memory), max(1, planned // settings.mix_patches))
-    arguments = {"side": store.side, "size": size, "workers": workers}
-    held = HeldImages(images, patches, store.image[:trained], image_ids, memory=memory, **arguments) if flat else None
-    windows = _windows(held.nbytes.sum(), _HELD * memory) if held else math.inf
+    if not flat:
+        return EpochReader(store, None, (), seed, int(in_patches), whole_windows=True)
+    held = HeldImages(
+        images, patches, store.image[:trained], image_ids, side=store.side, size=size, workers=workers, memory=memory
+    )
+    windows, placed = _windows(held.nbytes.sum(), _HELD * memory), tuple(image_ids) if fresh else ()
     if windows <= in_patches:
-        return EpochReader(store, held, tuple(image_ids) if fresh else (), seed, int(windows), whole_windows=False)
-    if fresh:  # read window by window, so no image need stay
-        held = HeldImages(images, patches, store.image[:trained], image_ids, memory=0, **arguments)
-        return EpochReader(store, held, tuple(image_ids), seed, int(in_patches), whole_windows=True)
-    return EpochReader(store, None, (), seed, int(in_patches), whole_windows=True)
+        return EpochReader(store, held, placed, seed, int(windows), whole_windows=False)
+    held.memory = 0  # its windows are read at once, so no image need stay
+    return EpochReader(store, held, placed, seed, int(in_patches), whole_windows=True)
 
 
 def _windows(needed: float, memory: float) -> float:
