@@ -57,6 +57,8 @@ rule predict_mlps:
     params:
         pooling=given("predict_mlps", "pooling"),
         test_patches=given("predict_mlps", "test_patches"),
+        max_test_patches=given("predict_mlps", "max_test_patches"),
+        seed=given("predict_mlps", "seed"),
         selectors=given("predict_mlps", "selectors"),
         names=given("predict_mlps", "names"),
         code=code("predict_mlps"),
@@ -130,6 +132,8 @@ rule predict:
     params:
         pooling=given("predict", "pooling"),
         test_patches=given("predict", "test_patches"),
+        max_test_patches=given("predict", "max_test_patches"),
+        seed=given("predict", "seed"),
         code=code("predict"),
     message:
         "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
@@ -160,6 +164,8 @@ rule predict_cross:
     params:
         pooling=given("predict_cross", "pooling"),
         test_patches=given("predict_cross", "test_patches"),
+        max_test_patches=given("predict_cross", "max_test_patches"),
+        seed=given("predict_cross", "seed"),
         code=code("predict_cross", "predict"),
     message:
         "Scoring {wildcards.tested} with {wildcards.student} of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from iqadistill.config.experiments import (
+    ALL,
     kind_of,
     reads_metrics,
     selectors_of,
@@ -37,6 +38,16 @@ def check_study_entries(study: Study) -> None:
 
 
 # Checks of the study's entries and experiments alone
+
+
+def check_test_patches(study: Study) -> None:
+    """Patches that score an image are limited in one way."""
+    evaluation = study.evaluation
+    if evaluation.max_test_patches and evaluation.test_patches == "kept":
+        raise InputError(
+            "evaluation.max_test_patches: limits all sampled patches, but test_patches: kept leaves the choice to the"
+            " selectors; remove one of the two."
+        )
 
 
 def check_sources(study: Study) -> None:
@@ -209,11 +220,25 @@ def check_students(plan: Plan) -> None:
                 f"students.{job.student}.size: missing; crops of sampler {job.sampler!r} differ in size (longer_side),"
                 f" so it must resize them to one size, such as {sampler.size}."
             )
+        if student.crops == "fresh":
+            _check_fresh_crops(f"students.{job.student}", sampler.redraws, job.sampler)
+            if job.selector != ALL:
+                raise InputError(
+                    f"students.{job.student}.crops: fresh crops have no ranking, but an experiment trains it on those"
+                    f" that {job.selector!r} keeps; name a student with crops: fixed there."
+                )
         official = "official" in plan.study.datasets[job.dataset].splits
         if student.patience and not plan.study.evaluation.val_fraction and not official:
             raise InputError(
                 f"students.{job.student}.patience: needs validation images, but evaluation.val_fraction is 0; raise it."
             )
+
+
+def _check_fresh_crops(where: str, redraws: bool, sampler: str) -> None:
+    if not redraws:
+        raise InputError(
+            f"{where}.crops: fresh needs a sampler of random crops, which {sampler!r} is not; use crops: fixed."
+        )
 
 
 def check_roles(plan: Plan) -> None:
@@ -278,6 +303,8 @@ def check_teacher_jobs(plan: Plan) -> None:
                 raise InputError(
                     f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side); give a size."
                 )
+        if teacher.crops == "fresh":
+            _check_fresh_crops(where, study.samplers[job.sampler].redraws, job.sampler)
         if references and not _may_have_references(study, references[0]):
             raise InputError(
                 f"{where}.pristine: {references[0]!r} has no pristine images; name a dataset with references, such as"
@@ -339,6 +366,7 @@ def _teachers_in_use(study: Study) -> Iterator[tuple[str, str]]:
 
 
 EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
+    check_test_patches,
     check_sources,
     check_names,
     check_tables,

@@ -665,7 +665,12 @@ class Plan:
 
     def _scoring_params(self) -> dict[str, Any]:
         evaluation = self.study.evaluation
-        return {"pooling": evaluation.pooling, "test_patches": evaluation.test_patches}
+        return {
+            "pooling": evaluation.pooling,
+            "test_patches": evaluation.test_patches,
+            "max_test_patches": evaluation.max_test_patches or 0,
+            "seed": self.study.seed,
+        }
 
     def _reference_files(self, dataset: str, sampler: str, split: str, teacher: str) -> list[str]:
         """Tables of the pristine images that a teacher, or a student of it, compares with."""

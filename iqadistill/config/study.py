@@ -74,6 +74,12 @@ class EvaluationSettings(Settings):
     test_patches: Literal["all", "kept"] = Field(
         "all", description="Patches that score a test image: all sampled ones, or those the selector keeps."
     )
+    max_test_patches: int | None = Field(
+        None,
+        ge=1,
+        description="Largest number of patches that score an image, drawn from all sampled ones and the same for all"
+        " students; default: no limit.",
+    )
     logistic: Literal[4, 5] = Field(
         4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."
     )

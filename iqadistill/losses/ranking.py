@@ -15,8 +15,8 @@ class RelativeRankingLoss(nn.Module):
     q the predicted scores, min and min' the lowest and second lowest patch, max and max' the highest and second
     highest, m the scale of the margins: the second lowest must lie nearer to the lowest than the highest does, by the
     difference of their qualities, and likewise from above. arXiv 2409.07115 (after TReS, arXiv 2108.06858),
-    github.com/MAS94/ADTRS; there y is in the unit of each dataset, which weights the loss by dataset; y in [0, 1] does
-    not.
+    github.com/MAS94/ADTRS. Like the quality loss it is homogeneous: scores and qualities on a scale s times as long
+    give a loss s times as large, so that the ratio of the two does not depend on the scale.
 
     A batch of fewer than four patches has a loss of 0.
 

@@ -36,10 +36,15 @@ class TrainingSettings(Settings):
     patches_per_epoch: int | None = Field(
         None, ge=1, description="Kept patches drawn from every image in each epoch; default: all."
     )
+    crops: Literal["fixed", "fresh"] = Field(
+        "fixed",
+        description="fixed: every epoch takes the patches of the patch table; fresh: as many crops at places drawn anew"
+        " in each epoch, for random_crops without a selector; validation and test keep those of the table.",
+    )
     mix_patches: int = Field(
         2048,
         ge=1,
-        description="Patches that batches are mixed from, approximately; twice that number is held in memory as bytes.",
+        description="Patches that batches are mixed from at least; all or as many as memory allows where that is more.",
     )
     flips: tuple[Literal["horizontal", "vertical"], ...] = Field(
         ("horizontal",), description="Flips for augmentation; each is applied to a patch half of the time."
@@ -49,6 +54,11 @@ class TrainingSettings(Settings):
     )
     lr: float = Field(2e-5, gt=0, description="Peak learning rate.")
     weight_decay: float = Field(5e-4, ge=0, description="Weight decay.")
+    decay_biases: bool = Field(
+        False,
+        description="Weight decay also on biases and other one-dimensional tensors, class tokens and position"
+        " embeddings.",
+    )
     backbone_lr: float = Field(1.0, ge=0, description="Factor on the learning rate of the backbone.")
     schedule: Literal["cosine", "step", "constant"] = Field(
         "cosine", description="Learning-rate schedule: cosine to zero, step every step_epochs, or constant."

@@ -1,6 +1,6 @@
 """Reading the patches of a patch table as pixels, image by image, with threads that decode and cut ahead."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -75,9 +75,8 @@ def _cut(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torc
         patches = extract_crops(_channels_first(image, device), x, y, side, wrap=True)
     else:
         x, y = (rows[name].to_numpy() for name in ("x", "y"))
-        if size is not None and side > size:
-            image, x, y = _scaled(image, x, y, size / side, size)
-            side = size
+        image = reduced(image, side, size)
+        x, y, side = reduced_corners(x, y, image.shape, side, size)
         patches = extract_crops(_channels_first(image, device), x, y, side)
     return patches.float() / 255
 
@@ -86,11 +85,35 @@ def _channels_first(image: np.ndarray, device: str | torch.device) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(device)  # a copy: Pillow's array is read-only
 
 
-def _scaled(
-    image: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float, side: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The image reduced by `scale`, and the corners of its crops of that `side`, at the nearest pixel."""
-    height, width = (max(side, round(length * scale)) for length in image.shape[:2])
-    smaller = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
-    x, y = (np.rint(corner * scale).astype(np.int64) for corner in (x, y))
-    return np.asarray(smaller), x.clip(max=width - side), y.clip(max=height - side)
+def reduced_shape(height: int, width: int, side: int, size: int | None) -> tuple[int, int]:
+    """Height and width of a flat image that is reduced so that its crops of `side` pixels have `size`, where less."""
+    if size is None or side <= size:
+        return height, width
+    scale = size / side
+    return max(size, round(height * scale)), max(size, round(width * scale))
+
+
+def reduced(image: np.ndarray, side: int, size: int | None) -> np.ndarray:
+    """A flat image (H, W, 3) reduced so that its crops of `side` pixels have `size`, where that is less."""
+    height, width = reduced_shape(image.shape[0], image.shape[1], side, size)
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def reduced_corners(
+    x: np.ndarray, y: np.ndarray, shape: Sequence[int], side: int, size: int | None
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Corners x and y of crops of `side` pixels at the nearest pixel of the reduced image, and their side there.
+
+    Args:
+        x: Left columns (n,) in the original image.
+        y: Top rows (n,) in the original image.
+        shape: Height and width of the reduced image.
+        side: Side of the crops in the original image.
+        size: Side to which they are reduced, as of `reduced`.
+    """
+    if size is None or side <= size:
+        return x, y, side
+    x, y = (np.rint(corner * (size / side)).astype(np.int64) for corner in (x, y))
+    return x.clip(max=shape[1] - size), y.clip(max=shape[0] - size), size

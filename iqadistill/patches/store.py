@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from iqadistill.errors import InputError
+from iqadistill.patches.held_images import resized
 from iqadistill.patches.reading import read_patches
 
 
@@ -30,6 +30,7 @@ class PatchStore:
         image: Index (N,) of each patch's image.
         counts: Number (I,) of patches of each image.
         side: Side of every patch in pixels.
+        keeps: Whether all patches fit in memory and are kept once they are read.
 
     Raises:
         InputError: An image has no patch or is not in the images table, or patches differ in size and `size` is None.
@@ -60,7 +61,7 @@ class PatchStore:
             raise InputError(f"patches: their sides are {min(sides)} to {max(sides)} pixels; give the student a size.")
         self.side = size or sides[0]
         self._images, self._size, self._workers = images, size, workers
-        self._keeps = len(self.image) * 3 * self.side**2 <= memory_gb * 2**30
+        self.keeps = len(self.image) * 3 * self.side**2 <= memory_gb * 2**30
         self._kept: dict[int, Tensor] = {}
 
     def fetch(self, rows: np.ndarray) -> Tensor:
@@ -76,7 +77,7 @@ class PatchStore:
             else:
                 unread.append((image, indices))
         for (image, indices), piece in zip(unread, self._read(unread, rows), strict=True):
-            if self._keeps:
+            if self.keeps:
                 self._kept[image] = piece
                 piece = piece[rows[indices] - self._starts[image]]
             pixels[indices] = piece
@@ -87,14 +88,12 @@ class PatchStore:
         if not unread:
             return
         requested = [
-            self._starts[image] + np.arange(self.counts[image]) if self._keeps else rows[indices]
+            self._starts[image] + np.arange(self.counts[image]) if self.keeps else rows[indices]
             for image, indices in unread
         ]
         table = self.patches.take(np.concatenate(requested))
         for patches in read_patches(self._images, table, size=self._size, workers=self._workers):
-            if patches.shape[-1] != self.side:
-                patches = functional.interpolate(patches, (self.side, self.side), mode="bilinear", antialias=True)
-            yield patches.mul_(255).round_().to(torch.uint8)
+            yield resized(patches, self.side)
 
 
 def cut_batches(pools: Iterable[tuple[Tensor, ...]], sizes: Iterable[int]) -> Iterator[tuple[Tensor, ...]]:

@@ -11,7 +11,8 @@ TABLE = Path(__file__).with_name("published.csv")
 def published_for(datasets: Iterable[str]) -> pd.DataFrame:
     """Published SRCC and PLCC on the given datasets.
 
-    All numbers come from primary sources: the tables or abstract of a paper, or the README of its authors' code.
+    Numbers come from primary sources, the tables or abstract of a paper or the README of its authors' code, but for
+    those whose source says secondary.
 
     Args:
         datasets: Registry names of datasets, e.g. cviq.

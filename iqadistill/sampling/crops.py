@@ -47,11 +47,16 @@ def sample_crops(
         if method == "grid":
             x, y = _grid(columns, rows, count)
         else:
-            position = stream.choice(columns * rows, min(count, columns * rows), replace=False)
-            y, x = np.divmod(position, columns)
+            x, y = random_places(stream, columns, rows, min(count, columns * rows))
         return {"x": x, "y": y, "size": np.full(len(x), side)}
 
     return sample_images(images, sample, size=size, seed=seed)
+
+
+def random_places(stream: np.random.Generator, columns: int, rows: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Corners x and y (count,) of crops at different places, uniform over columns x rows of them."""
+    y, x = np.divmod(stream.choice(columns * rows, count, replace=False), columns)
+    return x, y
 
 
 def _grid(columns: int, rows: int, count: int) -> tuple[np.ndarray, np.ndarray]:

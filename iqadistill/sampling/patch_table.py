@@ -9,14 +9,21 @@ import pyarrow as pa
 
 from iqadistill.tables import as_table
 
+_DRAWN = 2  # key of the random streams that draw test patches
 Image = Mapping[str, Any]
 Columns = dict[str, np.ndarray]
 
 
-def image_stream(seed: int, image_id: str) -> np.random.Generator:
-    """Random stream of one image: a function of seed and image_id only, independent of the other images."""
+def image_stream(seed: int, image_id: str, *keys: int) -> np.random.Generator:
+    """Random stream of one image: a function of seed and image_id only, independent of the other images.
+
+    Args:
+        seed: Seed of the streams of all images.
+        image_id: The image.
+        *keys: Numbers of a further stream of the image; without any it is the one that places its patches.
+    """
     digest = hashlib.sha256(image_id.encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little"), *keys])
 
 
 def usable_images(images: pa.Table) -> Iterator[Image]:
@@ -51,3 +58,21 @@ def sample_images(
     joined = {"size": np.full(len(image_ids), size), "weight": np.ones(len(image_ids)), **joined}
     image_id = pa.array(image_ids, pa.string())
     return as_table(pa.table({"patch_id": np.arange(len(image_ids)), "image_id": image_id, **joined}), "patches")
+
+
+def draw_patches(table: pa.Table, count: int, seed: int) -> pa.Table:
+    """At most `count` rows of every image of a table "patches" or "embeddings", in the table's order.
+
+    Which patches are drawn depends on the seed, the image and the number of its patches only.
+
+    Args:
+        table: Table with the columns patch_id and image_id.
+        count: Largest number of an image's patches.
+        seed: Seed of the draw.
+    """
+    names = table["image_id"].to_pandas()
+    rows = []
+    for name, indices in names.groupby(names).indices.items():
+        by_id = indices[np.argsort(table["patch_id"].to_numpy()[indices])]
+        rows.append(image_stream(seed, str(name), _DRAWN).permutation(by_id)[:count])
+    return table.take(np.sort(np.concatenate(rows))) if rows else table

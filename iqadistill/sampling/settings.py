@@ -24,6 +24,8 @@ class SamplerSettings(Settings):
     """
 
     kind: ClassVar[Literal["flat", "sphere"]]
+    redraws: ClassVar[bool] = False
+    """Whether a training may place its patches anew in every epoch: crops of flat images at uniformly random places."""
 
     method: str = Field(description="Name of the sampler; default: the entry's name.")
     count: int = Field(180, ge=1, description="Largest number of patches of an image.")

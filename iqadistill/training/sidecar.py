@@ -23,6 +23,11 @@ class ScoreScale(Settings):
     best: float = Field(description="Score of quality 1.")
     source: str = Field(description="Origin of the scores; starts with simulated where no people gave them.")
 
+    @property
+    def span(self) -> float:
+        """Length of the scale, positive also where lower scores are better."""
+        return abs(self.best - self.worst)
+
 
 class Cost(Settings):
     """Cost of a network and of its training."""

@@ -27,7 +27,13 @@ def arguments(workflow, mirror, tmp_path_factory):
         "encoders": {"resnet50": {"model": "test_resnet", "weights": "none", "size": 48}},
         "selectors": {"residual": {"n_components": 2}, "random": {}},
         "keep": [0.4, 1.0],
-        "students": {"mlp": {"hidden": [8], "dropout": [0.0], "epochs": 2}, "adtrs": network, "adtrs_ranking": ablated},
+        "students": {
+            "mlp": {"hidden": [8], "dropout": [0.0], "epochs": 2},
+            "adtrs": {**network, "crops": "fresh"},
+            "adtrs_koniq10k": {**network, "crops": "fresh", "score_span": 100},
+            "adtrs_fixed": network,
+            "adtrs_ranking": ablated,
+        },
         "evaluation": {"splits": 2, "bootstrap": 100},
         "experiments": [
             shipped["five_datasets"],
@@ -46,7 +52,7 @@ def test_paper_runs_from_the_download_to_the_report(workflow, arguments):
     workflow.run_forked(*arguments)
     results = workflow.folder / "results/studies/paper_adtrs"
     metrics = pd.read_parquet(results / "metrics.parquet")
-    deep = metrics[metrics.student == "adtrs"]
+    deep = metrics[metrics.student.isin(["adtrs", "adtrs_koniq10k", "adtrs_fixed"])]
     assert set(deep.dataset) == set(DATASETS) and deep.srcc.notna().all()
     assert set(deep[deep.dataset == "livec"].selector) == {"all", "random", "residual"}
     figures = {file.stem for file in (results / "figures").glob("*.svg")}

@@ -24,20 +24,25 @@ class ADTRS(nn.Module):
     c = mean of F4. ADTRS-ResNet-50 has 41.3 million parameters, 43.3 with the ImageNet classifier that the paper's
     count of 43 includes, unused.
 
-    For a batch and its transform t (the views I and tI), `losses` returns the weighted parts
+    For a batch and its transform t (the views I and tI), `losses` returns the weighted parts, of scores and qualities
+    times the span of the scores,
 
         quality               L_Q(I) + L_Q(tI)
         consistency           L_SC(I) + L_SC(tI), over the maps O and F4
         ranking_consistency   |L_RR(I) - sg L_RR(tI)| + |L_RR(tI) - sg L_RR(I)|
         ranking               L_RR(I) + L_RR(tI)
 
-    The authors' release (github.com/MAS94/ADTRS) differs where it seems to be in error: there c is the mean of the top
-    left 4 x 4 of F4's 7 x 7 cells, here of all; there margins are in each dataset's unit, here qualities are in [0, 1];
-    there the backbone runs four times a step, here once per view for the same losses. The views run one after the
-    other, as there: in a joint batch each would be normalised with the other's statistics, and no stop-gradient could
-    separate them. Before training every score is 0.5, the middle of the scale: with a head of random weights the first
-    scores spread as far as the last stage's features do, several times the scale on EfficientNet-Lite0, and small steps
-    need epochs to unlearn that.
+    The authors' release (github.com/MAS94/ADTRS) learns each dataset's own scores. L_Q and L_RR are homogeneous of
+    degree 1 in scores and labels, L_SC contains neither: on qualities in [0, 1] the consistency, and with it the decay
+    that Adam adds to the gradient, would weigh as many times more as the scores span. Here the network predicts
+    qualities, and these losses are multiplied by the span of the scores, which makes them the release's.
+
+    The release differs where it seems to be in error: there c is the mean of the top left 4 x 4 of F4's 7 x 7 cells,
+    here of all; there the backbone runs four times a step, here once per view for the same losses. The views run one
+    after the other, as there: in a joint batch each would be normalised with the other's statistics, and no
+    stop-gradient could separate them. Before training every score is 0.5, the middle of the scale: with a head of
+    random weights the first scores spread as far as the last stage's features do, several times the scale on
+    EfficientNet-Lite0, and small steps need epochs to unlearn that.
 
     Args:
         settings: Settings of the student.
@@ -50,7 +55,8 @@ class ADTRS(nn.Module):
 
     def __init__(self, settings: AdtrsSettings, size: int):
         super().__init__()
-        self.weights = settings.loss_weights()
+        self.weights, self.given_span = settings.loss_weights(), settings.score_span
+        self.score_span = settings.score_span or 1.0
         self.transform = TRANSFORMS[settings.transform]
         self.branches, self.dropout, self.align = settings.branches, settings.dropout, settings.align
         self.consistency_dropout = settings.consistency_dropout
@@ -80,6 +86,14 @@ class ADTRS(nn.Module):
         stages = self._stages(patches)
         return self._score(self._maps(stages, self.dropout))
 
+    def set_score_span(self, span: float) -> None:
+        """Measure the losses on the scale of the scores that are learned, unless the settings give another.
+
+        Args:
+            span: Difference between the scores of quality 1 and 0; 1 until it is set.
+        """
+        self.score_span = self.given_span or span
+
     def losses(self, patches: Tensor, quality: Tensor) -> dict[str, Tensor]:
         """Weighted parts () of the loss by name; their sum is minimised.
 
@@ -89,7 +103,8 @@ class ADTRS(nn.Module):
         """
         views = [self._stages(view) for view in (patches, self.transform(patches))]
         maps = [self._maps(stages, self.dropout) for stages in views]
-        scores = [self._score(view) for view in maps]
+        scores = [self.score_span * self._score(view) for view in maps]
+        quality = self.score_span * quality
         ranking = [self.ranking_loss(view, quality) for view in scores]
         parts = {
             "quality": lambda: sum(self.quality_loss(view, quality) for view in scores),

@@ -43,10 +43,20 @@ class AdtrsSettings(DeepStudentSettings):
         False, description="Transform the maps of the first view before they are compared with the second's."
     )
     margin_scale: float = Field(1.0, ge=0, description="Factor on the margins of the ranking loss.")
+    score_span: float | None = Field(
+        None,
+        gt=0,
+        description="Length of the scale on which the losses measure scores; the consistency has no unit and weighs"
+        " less beside them on a longer one. 1: quality in [0, 1]; default: the dataset's own scale, as in the release.",
+    )
     quality_weight: float = Field(
         1.0, ge=0, description="Weight of the L1 loss of the scores; a loss with weight 0 is skipped."
     )
-    consistency_weight: float = Field(1.0, ge=0, description="Weight of the self-consistency of the feature maps.")
+    consistency_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the self-consistency of the feature maps, beside losses on the scale of score_span.",
+    )
     ranking_consistency_weight: float = Field(
         0.5, ge=0, description="Weight of the consistency of both views' ranking losses."
     )

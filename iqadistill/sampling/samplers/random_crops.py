@@ -1,6 +1,6 @@
 """Crops of flat images at random positions, all different."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class RandomCropsSettings(FlatSamplerSettings):
     """Square crops at random positions, all different."""
+
+    redraws: ClassVar[bool] = True
 
     method: Literal["random_crops"] = Field(
         "random_crops", description="Name of the sampler; default: the entry's name."

@@ -25,31 +25,38 @@ class EpochPlan:
     windows: np.ndarray
 
 
+def patches_of_epoch(counts: np.ndarray, settings: TrainingSettings) -> int:
+    """Number of patches in an epoch, of images with `counts` (I,) patches each."""
+    return int(np.minimum(counts, settings.patches_per_epoch or counts).sum())
+
+
 @dataclass(frozen=True)
 class EpochPlanner:
     """Plans epochs: divides the kept patches of the training images into windows and batches.
 
-    Images are divided into windows of about `settings.mix_patches` patches. A window proceeds in rounds: every image
-    contributes one patch, in an order that is drawn for each round, before any contributes the next. A batch no larger
-    than the number of images in a window thus rarely holds two patches of an image, and an image is decoded once while
-    only the patches of one window are held in memory.
+    Images are divided into windows: one where memory holds all training images or all their patches, else as many as it
+    takes. A window proceeds in rounds: every image contributes one patch, in an order that is drawn for each round,
+    before any contributes the next. A batch no larger than the number of images in a window thus rarely holds two
+    patches of an image.
 
     Attributes:
         counts: Number of kept patches of each training image, (I,); their rows follow one another.
         settings: Patches per epoch, batch size, window and flips.
         seed: Seed of all random draws.
         split: Number of the split, which all random draws depend on as well.
+        windows: Number of windows; fewer where there are fewer images.
     """
 
     counts: np.ndarray
     settings: TrainingSettings
     seed: int
     split: int
+    windows: int = 1
 
     @property
     def patches(self) -> int:
         """Number of patches in an epoch."""
-        return int(np.minimum(self.counts, self.settings.patches_per_epoch or self.counts).sum())
+        return patches_of_epoch(self.counts, self.settings)
 
     @property
     def bounds(self) -> np.ndarray:
@@ -66,7 +73,7 @@ class EpochPlanner:
         if self.settings.patches_per_epoch:
             taken = turn < self.settings.patches_per_epoch
             drawn, turn, image = drawn[taken], turn[taken], image[taken]
-        windows = int(np.clip(len(drawn) // self.settings.mix_patches, 1, images))
+        windows = min(self.windows, images)
         window = (self._stream(_IMAGES, epoch).permutation(images) * windows // images)[image]
         order = np.lexsort((self._stream(_ORDER, epoch).random(len(drawn)), turn, window))
         rows = drawn[order]

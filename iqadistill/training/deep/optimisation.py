@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Mapping
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +20,17 @@ class Trainable(Protocol):
 
     def losses(self, patches: Tensor, quality: Tensor) -> dict[str, Tensor]:
         """Named scalars whose sum is minimised, of patches (B, 3, side, side) in [0, 1] with quality (B,)."""
+
+
+_BIASES = (".bias", "cls_token", "pos_embed")  # of any shape; with one-dimensional tensors what DEIQT does not decay
+
+
+@runtime_checkable
+class MeasuresScores(Protocol):
+    """A module whose losses need to know the scale of the scores behind the qualities."""
+
+    def set_score_span(self, span: float) -> None:
+        """Take the difference between the scores of quality 1 and 0."""
 
 
 class _Losses(nn.Module):
@@ -184,18 +195,19 @@ class NetworkOptimiser:
 
 
 def _groups(network: nn.Module, settings: TrainingSettings) -> list[dict]:
-    """Parameters by their peak learning rate."""
+    """Parameters by their peak learning rate and whether they decay."""
     if settings.backbone_lr != 1 and not hasattr(network, "backbone"):
         raise InputError("backbone_lr: is set, but the network has no backbone; leave it out.")
     slower = set(network.get_submodule("backbone").parameters()) if settings.backbone_lr != 1 else set()
-    rates = {
-        parameter: settings.lr * (settings.backbone_lr if parameter in slower else 1.0)
-        for parameter in network.parameters()
-        if parameter.requires_grad
-    }
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            rate = settings.lr * (settings.backbone_lr if parameter in slower else 1.0)
+            decays = settings.decay_biases or not (parameter.ndim <= 1 or name.endswith(_BIASES))
+            groups.setdefault((rate, settings.weight_decay if decays else 0.0), []).append(parameter)
     return [
-        {"params": [parameter for parameter, peak in rates.items() if peak == rate], "peak": rate, "lr": rate}
-        for rate in dict.fromkeys(rates.values())
+        {"params": parameters, "peak": rate, "lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
     ]
 
 

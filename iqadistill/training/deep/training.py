@@ -20,9 +20,10 @@ from iqadistill.selection.kept import kept_patches
 from iqadistill.tables import SCHEMAS, as_table
 from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.epoch_plan import EpochPlanner
-from iqadistill.training.deep.optimisation import NetworkOptimiser
+from iqadistill.training.deep.epoch_reader import epoch_reader
+from iqadistill.training.deep.optimisation import MeasuresScores, NetworkOptimiser
 from iqadistill.training.deep.training_run import SplitPatches, TrainingRun
-from iqadistill.training.image_tables import qualities
+from iqadistill.training.image_tables import qualities, score_scale
 
 
 def train_network(
@@ -54,7 +55,8 @@ def train_network(
     Args:
         network: Module whose `losses(patches, quality)`, of patches (B, 3, side, side) in [0, 1] and quality (B,),
             gives named scalars whose sum is minimised; called, in eval mode, it gives scores (B,). Its parameters
-            under `backbone` may have another learning rate.
+            under `backbone` may have another learning rate. A method `set_score_span`, where it has one, is told the
+            span of the scores.
         images: Table "images".
         splits: Table "splits".
         patches: Table "patches".
@@ -68,7 +70,9 @@ def train_network(
         device: "cpu", "cuda" or "cuda:N".
         checkpoints: Checkpoints to resume from; None for no checkpoints.
         workers: Number of images that are decoded at the same time.
-        memory_gb: Memory in GiB for patches; if all fit, they are decoded in the first epoch only.
+        memory_gb: Memory in GiB for patches, or for images that crops are cut from; batches are mixed from all images
+            if they fit, else from windows of images, see `iqadistill.training.deep.epoch_reader.epoch_reader`. It then
+            changes the weights.
 
     Returns:
         Table "history". `loss` and its `parts` are means over the epoch, `val_srcc` is that of the mean of an image's
@@ -79,16 +83,33 @@ def train_network(
         InputError: A table lacks an image, a patch or a quality, the split lacks images, the loss is not finite, or two
             settings contradict each other.
     """
-    data = _load(images, splits, patches, selection, keep, split, size=size, workers=workers, memory_gb=memory_gb)
+    if settings.crops == "fresh" and selection is not None:
+        raise InputError("crops: fresh crops have no ranking to be selected by; use fixed, or all patches.")
+    data = _load(
+        images,
+        splits,
+        patches,
+        selection,
+        keep,
+        split,
+        settings,
+        seed,
+        size=size,
+        workers=workers,
+        memory_gb=memory_gb,
+    )
+    if isinstance(network, MeasuresScores):
+        network.set_score_span(score_scale(images).span)
     if settings.patience and data.trained == len(data.quality):
         raise InputError(f"splits: split {split} has no validation image, which patience needs; raise val_fraction.")
     accelerator = _accelerator(settings, device)
-    planner = EpochPlanner(data.store.counts[: data.trained], settings, seed, split)
+    planner = EpochPlanner(data.store.counts[: data.trained], settings, seed, split, data.reader.windows)
     if np.diff(planner.bounds).min() < accelerator.num_processes:
         raise InputError(f"batch_size: {settings.batch_size} leaves a process without a patch; raise it.")
     if checkpoints:
         weights = _digest(tensor.cpu().numpy() for tensor in network.state_dict().values())
-        checkpoints = checkpoints.of(settings.model_dump(mode="json"), seed, split, size, weights, _fingerprint(data))
+        facts = settings.model_dump(mode="json"), seed, split, size, weights, _fingerprint(data), planner.windows
+        checkpoints = checkpoints.of(*facts)
     with torch.random.fork_rng([accelerator.device] if accelerator.device.type == "cuda" else []):
         optimiser = NetworkOptimiser(network, settings, accelerator)
         run = TrainingRun(optimiser, settings, data, planner, accelerator, checkpoints)
@@ -103,7 +124,9 @@ def _load(
     selection: pa.Table | None,
     keep: float,
     split: int,
-    **store: Any,
+    settings: TrainingSettings,
+    seed: int,
+    **reading: Any,
 ) -> SplitPatches:
     roles = splits.filter(pc.equal(splits["split"], split)).to_pandas()
     train, val = (sorted(roles.image_id[roles.role == role]) for role in ("train", "val"))
@@ -114,7 +137,9 @@ def _load(
         patches.filter(pc.is_in(patches["image_id"], pa.array(names, pa.string()))) for names in (train, val)
     )
     both = pa.concat_tables([kept_patches(kept, selection, keep), validated])
-    return SplitPatches(PatchStore(images, both, [*train, *val], **store), quality, len(train))
+    store = PatchStore(images, both, [*train, *val], **reading)
+    reader = epoch_reader(store, images, train, settings, seed=seed, **reading)
+    return SplitPatches(store, reader, quality, len(train))
 
 
 def _accelerator(settings: TrainingSettings, device: str) -> Accelerator:

@@ -20,6 +20,7 @@ from iqadistill.patches.store import PatchStore
 from iqadistill.training.deep.batches import training_batches
 from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.epoch_plan import EpochPlanner
+from iqadistill.training.deep.epoch_reader import EpochReader
 from iqadistill.training.deep.optimisation import NetworkOptimiser
 from iqadistill.training.deep.prediction import score_store
 from iqadistill.training.rank_correlation import rank_correlation
@@ -31,11 +32,13 @@ class SplitPatches:
 
     Attributes:
         store: Patches of the training images, then those of the validation images.
+        reader: Reader of the training patches.
         quality: Qualities (I,), float64, of all these images.
         trained: Number of training images.
     """
 
     store: PatchStore
+    reader: EpochReader
     quality: np.ndarray
     trained: int
 
@@ -131,7 +134,7 @@ class TrainingRun:
         return len(self.planner.bounds) - 1
 
     def _batches(self) -> Iterator[tuple[Tensor, ...]]:
-        batches = training_batches(self.data.store, self.planner, self.done.step)
+        batches = training_batches(self.data.reader, self.planner, self.done.step)
         if self.accelerator.device.type != "cuda":
             return batches
         return map_ahead(lambda batch: tuple(tensor.pin_memory() for tensor in batch), batches, workers=2)

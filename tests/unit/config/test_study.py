@@ -304,3 +304,46 @@ def test_figure_of_all_patches_refuses_selectors_and_keep_rates(raw, key):
 def test_dimension_figure_refuses_selector_without_components(raw):
     raw["experiments"].append({"figure": "dimension", "selectors": ["residual", "random"], "keep": [0.5]})
     refused(raw, "experiments[1]", "n_components", "'random'")
+
+
+@pytest.fixture
+def fresh(raw):
+    """A study with a student that draws fresh crops."""
+    raw["students"]["adtrs"] = {"backbone": "test_resnet", "weights": "none", "crops": "fresh"}
+    raw["experiments"] = [{"figure": "students", "samplers": ["random_crops"], "students": ["adtrs"]}]
+    return raw
+
+
+def test_fresh_crops_of_all_patches_are_accepted(fresh):
+    assert check_study(fresh).students["adtrs"].crops == "fresh"
+
+
+def test_fresh_crops_need_random_crops_of_flat_images(fresh):
+    fresh["experiments"][0]["samplers"] = ["erp"]
+    refused(fresh, "students.adtrs.crops", "'erp'")
+    fresh["samplers"]["random_crops"]["method"] = "grid_crops"
+    fresh["experiments"][0]["samplers"] = ["random_crops"]
+    refused(fresh, "students.adtrs.crops", "'random_crops'")
+
+
+def test_fresh_crops_of_a_selector_are_refused(fresh):
+    fresh["experiments"].append({"figure": "rate_sweep", "samplers": ["random_crops"], "students": ["adtrs"]})
+    refused(fresh, "students.adtrs.crops", "crops: fixed")
+
+
+def test_teacher_of_fresh_crops_needs_random_crops(fresh):
+    fresh["teachers"] = {"cnn": {"model": "regressor", "backbone": "test_resnet", "weights": "none", "crops": "fresh"}}
+    fresh["students"] = {"mlp": {}, "rkiqt": {"backbone": "test_vit", "weights": "none", "conv": "cnn"}}
+    fresh["experiments"] = [{"figure": "students", "samplers": ["erp"], "students": ["rkiqt"]}]
+    refused(fresh, "teachers.cnn.crops", "'erp'")
+
+
+def test_limit_of_test_patches_and_kept_test_patches_are_refused_together(raw):
+    raw["evaluation"] = {"max_test_patches": 4}
+    assert all(
+        job.params["max_test_patches"] == 4
+        for job in Plan(check_study(raw)).jobs.values()
+        if job.rule == "predict_mlps"
+    )
+    raw["evaluation"]["test_patches"] = "kept"
+    refused(raw, "evaluation.max_test_patches", "remove")

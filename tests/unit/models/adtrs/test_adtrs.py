@@ -213,3 +213,47 @@ def test_bfloat16_gradients_are_finite_with_any_transform(transform):
 def test_invalid_settings_are_refused(settings, match):
     with pytest.raises(InputError, match=match):
         small_adtrs(**settings)
+
+
+@pytest.mark.parametrize("span", [1, 9, 100, 115])
+def test_losses_and_gradients_are_those_of_the_release_on_raw_labels(span):
+    """The release learns raw labels with a head that predicts them; the ratio of its parts decides what is learned."""
+    (patches, quality), model, release = batch(6), small_adtrs(dropout=0.0), small_adtrs(dropout=0.0)
+    model.set_score_span(span)
+    with torch.no_grad():
+        release.head.weight.mul_(span)
+        release.head.bias.mul_(span)
+    ours, theirs = model.losses(patches, quality), release.losses(patches, span * quality)
+    assert set(ours) == LOSSES
+    for name in LOSSES:
+        torch.testing.assert_close(
+            ours[name], theirs[name], rtol=1e-4, atol=1e-5 * span
+        )  # differences of larger numbers
+    ratios = []
+    for network, parts in ((model, ours), (release, theirs)):
+        layer = [parameter for parameter in network.backbone.parameters() if parameter.ndim > 1]
+        norms = [
+            torch.cat([part.flatten() for part in torch.autograd.grad(parts[name], layer, retain_graph=True)]).norm()
+            for name in ("consistency", "quality")
+        ]
+        ratios.append(float(norms[0] / norms[1]))
+    assert ratios[0] == pytest.approx(ratios[1], rel=1e-3)
+
+
+def test_consistency_weighs_less_the_longer_the_scale():
+    """On qualities in [0, 1] it would weigh as many times more as the scores span."""
+    patches, quality = batch(6)
+    shares = []
+    for span in (1.0, 100.0):
+        model = small_adtrs(dropout=0.0)
+        model.set_score_span(span)
+        parts = model.losses(patches, quality)
+        shares.append((parts["consistency"] / parts["quality"]).item())
+    assert shares[0] == pytest.approx(100 * shares[1], rel=1e-4)
+
+
+def test_span_of_the_settings_prevails():
+    model = small_adtrs(score_span=100)
+    model.set_score_span(4)
+    assert model.score_span == 100
+    assert small_adtrs().score_span == 1

@@ -4,7 +4,7 @@ import torch
 from tiny_networks import TinyNetwork, TinyStudy
 
 from iqadistill.errors import InputError
-from iqadistill.patches import reading
+from iqadistill.patches import held_images, reading
 from iqadistill.tables import SCHEMAS, as_table, read_table, write_table
 from iqadistill.training.deep.prediction import predict_network
 
@@ -29,7 +29,8 @@ def images_with_role(study, role, split=0):
 def decoded(monkeypatch):
     """Paths of the images decoded so far."""
     paths, real = [], reading.read_image
-    monkeypatch.setattr(reading, "read_image", lambda path: paths.append(path) or real(path))
+    for module in (reading, held_images):
+        monkeypatch.setattr(module, "read_image", lambda path: paths.append(path) or real(path))
     return paths
 
 
@@ -291,3 +292,15 @@ def test_invalid_tables_and_settings_are_refused(study, kind, settings, match):
     damage(study, kind)
     with pytest.raises(InputError, match=match):
         study.train(**settings)
+
+
+@pytest.mark.parametrize("worst, best", [(112.0, -3.0), (1.0, 5.0)])
+def test_network_is_told_the_span_of_the_scores(study, worst, best):
+    class Measuring(TinyNetwork):
+        def set_score_span(self, span):
+            self.span = span
+
+    frame = study.images.to_pandas()
+    study.images = as_table(frame.assign(score=worst + frame.quality * (best - worst)), "images")
+    network, _ = study.train(Measuring(), training={"epochs": 1})
+    assert network.span == pytest.approx(abs(best - worst))

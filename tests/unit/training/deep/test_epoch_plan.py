@@ -10,13 +10,13 @@ COUNTS = np.array([7, 1, 12, 5, 9, 9, 3, 8, 8, 10])
 OWNER = np.repeat(np.arange(len(COUNTS)), COUNTS)
 
 
-def planner(seed=0, split=0, **settings):
-    return EpochPlanner(COUNTS, TrainingSettings(**settings), seed, split)
+def planner(seed=0, split=0, windows=1, **settings):
+    return EpochPlanner(COUNTS, TrainingSettings(**settings), seed, split, windows)
 
 
 def test_every_patch_is_used_once_per_epoch():
-    for mix in (1, 20, 10_000):
-        assert sorted(planner(mix_patches=mix).plan(0).rows) == list(range(COUNTS.sum()))
+    for windows in (1, 3, 10_000):
+        assert sorted(planner(windows=windows).plan(0).rows) == list(range(COUNTS.sum()))
 
 
 def test_patches_per_epoch_are_drawn_again_for_each_epoch():
@@ -35,8 +35,8 @@ def test_batches_mix_images():
     assert not (np.diff(OWNER[rows]) == 0).sum() > 5  # except for the last patches of the longest image
 
 
-def test_each_image_is_in_one_window_of_the_given_size():
-    plan = planner(mix_patches=24).plan(3)
+def test_each_image_is_in_one_of_the_given_windows():
+    plan = planner(windows=3).plan(3)
     images = [set(OWNER[plan.rows[start:end]]) for start, end in pairwise(plan.windows)]
     assert len(images) == 3 and sum(map(len, images)) == len(COUNTS)
     assert plan.windows[-1] == COUNTS.sum()
