@@ -21,10 +21,10 @@ class FrozenTeachers:
     It is not a module: a student that holds it has none of their tensors among its parameters or in its state dict.
     Copies of a student share it.
 
-    The NAR-teacher's differences come in a unit of their own, depth by depth: the root mean square difference of a feature
-    between any two cells of the references. A weight of the loss on them then means the same for every backbone,
-    whatever the scale of its features. The unit follows from the frozen teacher and its references alone, so that a
-    training that is resumed has the same one.
+    The NAR-teacher's differences are normalised: those of a depth are divided by the root mean square difference of a
+    feature between any two cells of the references, and one weight of the loss on them means the same for every
+    backbone. This unit follows from the frozen teacher and its references alone: a training that is resumed has the
+    same one.
 
     Args:
         nar: NAR-teacher; None for none.
@@ -62,7 +62,7 @@ class FrozenTeachers:
         """Outputs of the teachers for patches (B, 3, H, W) in [0, 1].
 
         Returns:
-            The NAR-teacher's maps HQ - LQ (B, channels, cells, cells) in their units, depth by depth, each patch
+            The NAR-teacher's maps HQ - LQ (B, channels, cells, cells), normalised, depth by depth, each patch
             against a drawn reference; empty without that teacher. And for each other teacher, by token, its scores (B,)
             and the means (B, C, 1, 1) of its three maps.
 
