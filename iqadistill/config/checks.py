@@ -86,6 +86,21 @@ def check_names(study: Study) -> None:
             raise InputError(f"experiments: {name!r} is given twice; give each experiment a name.")
 
 
+def check_own_samplers(study: Study) -> None:
+    """A dataset's own sampler is defined and fits its images."""
+    for name, entry in study.datasets.items():
+        if entry.sampler is None:
+            continue
+        where = f"datasets.{name}.sampler"
+        if entry.sampler not in study.samplers:
+            raise InputError(f"{where}: {entry.sampler!r} is not defined; {nearest(entry.sampler, study.samplers)}")
+        if study.samplers[entry.sampler].kind != kind_of(study, name):
+            raise InputError(
+                f"{where}: {entry.sampler!r} does not fit the {kind_of(study, name)} images of {name!r}; name one that"
+                " does."
+            )
+
+
 def check_tables(study: Study) -> None:
     """Experiments have embedding tables: samplers that fit their datasets, encoders that fit the samplers."""
     for where, experiment in _experiments(study):
@@ -99,8 +114,8 @@ def check_tables(study: Study) -> None:
             if sampler.varies_in_size and encoder.size is None:
                 raise InputError(
                     f"encoders.{table.encoder}.size: missing; crops of sampler {table.sampler!r} differ in size"
-                    f" (longer_side), so the encoder used in {where} must resize them to one size, such as"
-                    f" {sampler.size}."
+                    f" (longer_side or small_images), so the encoder used in {where} must resize them to one size, such"
+                    f" as {sampler.size}."
                 )
             for name in selectors_of(study, experiment):
                 least = study.selectors[name].least_patches
@@ -217,8 +232,8 @@ def check_students(plan: Plan) -> None:
         student, sampler = plan.study.deep_students[job.student], plan.study.samplers[job.sampler]
         if sampler.varies_in_size and student.size is None:
             raise InputError(
-                f"students.{job.student}.size: missing; crops of sampler {job.sampler!r} differ in size (longer_side),"
-                f" so it must resize them to one size, such as {sampler.size}."
+                f"students.{job.student}.size: missing; crops of sampler {job.sampler!r} differ in size (longer_side"
+                f" or small_images), so it must resize them to one size, such as {sampler.size}."
             )
         if student.crops == "fresh":
             _check_fresh_crops(f"students.{job.student}", sampler.redraws, job.sampler)
@@ -252,7 +267,8 @@ def check_roles(plan: Plan) -> None:
                     f"students.{name}.{role}: {teacher!r} is a {plan.study.teachers[teacher].model}; name a teacher of"
                     f" model {model}."
                 )
-        student.check_teachers(f"students.{name}")
+        teachers = {role: plan.study.teachers[teacher] for role, teacher in student.teachers().items()}
+        student.check_teachers(f"students.{name}", teachers)
 
 
 def check_teachers_exist(study: Study) -> None:
@@ -301,7 +317,8 @@ def check_teacher_jobs(plan: Plan) -> None:
                 )
             if study.samplers[sampler].varies_in_size and teacher.size is None:
                 raise InputError(
-                    f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side); give a size."
+                    f"{where}.size: missing; crops of sampler {sampler!r} differ in size (longer_side or"
+                    " small_images); give a size."
                 )
         if teacher.crops == "fresh":
             _check_fresh_crops(where, study.samplers[job.sampler].redraws, job.sampler)
@@ -369,6 +386,7 @@ EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_test_patches,
     check_sources,
     check_names,
+    check_own_samplers,
     check_tables,
     check_scored,
     check_figure_rates,

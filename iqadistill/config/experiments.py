@@ -61,10 +61,23 @@ def tables_of(study: Study, experiment: ExperimentSettings) -> list[EmbeddingTab
     return [
         EmbeddingTable(dataset, sampler, encoder)
         for dataset in experiment.datasets or scored
-        for sampler in experiment.samplers or study.samplers
-        if study.samplers[sampler].kind == kind_of(study, dataset)
+        for sampler in _samplers_of(study, experiment, dataset)
         for encoder in experiment.encoders or study.encoders
     ]
+
+
+def _samplers_of(study: Study, experiment: ExperimentSettings, dataset: str) -> list[str]:
+    """The dataset's own sampler, or those of the experiment that fit its kind."""
+    own = study.datasets[dataset].sampler
+    if own:
+        return [own]
+    names = experiment.samplers or study.samplers
+    return [name for name in names if study.samplers[name].kind == kind_of(study, dataset)]
+
+
+def sampler_for(study: Study, dataset: str, otherwise: str) -> str:
+    """The dataset's own sampler; `otherwise` if it has none."""
+    return study.datasets[dataset].sampler or otherwise
 
 
 def keep_rates_of(study: Study, experiment: ExperimentSettings) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ from iqadistill.config.experiments import (
     kind_of,
     reads_metrics,
     resolve,
+    sampler_for,
     selectors_of,
     source_of,
     students_of,
@@ -160,6 +161,8 @@ class CrossTest:
 
     job: StudentJob
     tested: str
+    sampler: str
+    """Sampler of the tested images."""
 
 
 @dataclass(frozen=True, order=True)
@@ -264,8 +267,10 @@ class Plan:
         for experiment in self.study.experiments:
             for tested in tested_datasets(self.study, experiment):
                 for table in tables_of(self.study, experiment):
+                    sampler = sampler_for(self.study, tested, table.sampler)
                     for student in students_of(self.study, experiment) if table.dataset != tested else ():
-                        tests |= {CrossTest(job, tested) for job in self._student_jobs(table, student, {ALL_PATCHES})}
+                        jobs = self._student_jobs(table, student, {ALL_PATCHES})
+                        tests |= {CrossTest(job, tested, sampler) for job in jobs}
         return sorted(tests)
 
     @functools.cached_property
@@ -288,7 +293,8 @@ class Plan:
             if teacher.trains_on() in (TARGET, dataset):
                 jobs[role] = TeacherJob(dataset, sampler, name, str(split))
             else:
-                jobs[role] = TeacherJob(teacher.trains_on(), teacher.sampler_entry() or sampler, name, EVERY_IMAGE)
+                placed = sampler_for(self.study, teacher.trains_on(), teacher.sampler_entry() or sampler)
+                jobs[role] = TeacherJob(teacher.trains_on(), placed, name, EVERY_IMAGE)
         return jobs
 
     def references_of(self, dataset: str, sampler: str, teacher: str) -> tuple[str, str] | None:
@@ -299,14 +305,14 @@ class Plan:
             return None
         if pristine == TARGET:
             return dataset, sampler
-        return pristine, settings.sampler_entry() or sampler
+        return pristine, sampler_for(self.study, pristine, settings.sampler_entry() or sampler)
 
     @functools.cached_property
     def sampled(self) -> set[tuple[str, str]]:
         """(dataset, sampler) of all patch tables."""
         tables = {table for e in self.study.experiments for table in tables_of(self.study, e)}
         placed = {(table.dataset, table.sampler) for table in tables}
-        placed |= {(test.tested, test.job.sampler) for test in self.cross_tests}
+        placed |= {(test.tested, test.sampler) for test in self.cross_tests}
         for job in self.teacher_jobs:
             own = (job.dataset, job.sampler)
             placed |= {own, self.references_of(*own, job.teacher) or own}
@@ -767,7 +773,7 @@ class Plan:
         trained = PATHS["train_student"].format(**wildcards)
         inputs = {
             "images": self.images_file(test.tested),
-            "patches": self.patches_file(test.tested, test.job.sampler),
+            "patches": self.patches_file(test.tested, test.sampler),
             "selection": [],
             "weights": trained,
             "sidecar": path_of("train_student", ".json").format(**wildcards),

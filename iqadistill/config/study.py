@@ -52,6 +52,11 @@ class DatasetSettings(Settings):
         None,
         description="Lowest and highest possible score; a score outside stops the run. Default: the observed range.",
     )
+    sampler: str | None = Field(
+        None,
+        description="Sampler entry that takes this dataset's patches in every experiment, also where students of other"
+        " datasets are tested on it; default: those of the experiment that fit.",
+    )
     splits: tuple[Literal["random", "official"], ...] = Field(
         ("random",),
         min_length=1,

@@ -14,10 +14,12 @@ class MaskedDistillationLoss(nn.Module):
 
         L_MCD = sum over depths i of || T_i - G_i(M_i . A_i(S_i)) ||^2,
 
-    ||.||^2 the mean over all elements, T_i the teacher's difference features HQ - LQ, S_i the student's map averaged to
-    the teacher's cells, A_i a 1 x 1 convolution to the teacher's channels, M_i a mask shared by the channels, drawn for
-    each patch and depth, and G_i the generator: convolutions with ReLU between them that preserve channels and cells.
-    Without a mask and a generator it is the direct distillation of features with which the paper compares.
+    ||.||^2 the mean over all elements, T_i the teacher's difference features HQ - LQ, divided by a constant of the
+    teacher so that the loss does not depend on their scale (see `iqadistill.models.rkiqt.frozen_teachers`), S_i the
+    student's map averaged to the teacher's cells, A_i a 1 x 1 convolution to the teacher's channels, M_i a mask shared
+    by the channels, drawn for each patch and depth, and G_i the generator: convolutions with ReLU between them that
+    preserve channels and cells. Without a mask and a generator it is the direct distillation of features with which the
+    paper compares.
 
     Args:
         width: Channels of the student's maps.

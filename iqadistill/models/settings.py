@@ -161,11 +161,12 @@ class DeepStudentSettings(TrainingSettings, StudentSettings):
         """Names of the teacher entries that the student learns from, by role."""
         return {}
 
-    def check_teachers(self, where: str) -> None:
+    def check_teachers(self, where: str, teachers: Mapping[str, TeacherSettings]) -> None:
         """Check what no single setting shows, such as a teacher whose role the student has no token for.
 
         Args:
             where: The entry as messages name it, e.g. "students.rkiqt".
+            teachers: Settings of its teachers by role.
 
         Raises:
             InputError: The student cannot learn from one of its teachers.

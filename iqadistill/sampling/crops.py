@@ -10,7 +10,14 @@ from iqadistill.sampling.settings import scaled_side
 
 
 def sample_crops(
-    images: pa.Table, *, count: int, size: int, seed: int, method: str = "random", longer_side: int | None = None
+    images: pa.Table,
+    *,
+    count: int,
+    size: int,
+    seed: int,
+    method: str = "random",
+    longer_side: int | None = None,
+    small_images: str = "refuse",
 ) -> pa.Table:
     """Square crops of flat images; x and y are the upper left pixel.
 
@@ -29,19 +36,21 @@ def sample_crops(
             border).
         longer_side: Length in pixels that `size` refers to for the longer side of every image; None for the original
             resolution.
+        small_images: "refuse" refuses images smaller than a crop; "enlarge" takes crops as wide as their shorter side,
+            which are enlarged to the size of the others when they are read.
 
     Returns:
         Table "patches".
 
     Raises:
-        InputError: The method is unknown or an image is smaller than a crop.
+        InputError: The method is unknown, or an image is smaller than a crop and not to be enlarged.
     """
     if method not in ("random", "grid"):
         raise InputError(f"sampler: method {method!r}, expected 'random' or 'grid'.")
 
     def sample(image: Image, stream: np.random.Generator) -> Columns:
         width, height = image["width"], image["height"]
-        side = scaled_side(size, width, height, longer_side)
+        side = scaled_side(size, width, height, longer_side, small_images)
         check_patch_fits(width, height, image["image_id"], side)
         columns, rows = width - side + 1, height - side + 1
         if method == "grid":

@@ -32,5 +32,5 @@ def check_patch_fits(width: int, height: int, name: str, size: int) -> None:
     if min(width, height) < size:
         raise InputError(
             f"{name}: {width} x {height} pixels, expected at least {size} x {size} for its patches; lower the "
-            "sampler's size or remove the image from the dataset."
+            "sampler's size, enlarge the image (flat images: small_images: enlarge), or remove it from the dataset."
         )

@@ -80,15 +80,20 @@ class FlatSamplerSettings(SamplerSettings):
         description="The side of a crop is `size` pixels of the image after its longer side is resized to "
         "`longer_side`; the encoder then needs a size; default: pixels of the original image.",
     )
+    small_images: Literal["refuse", "enlarge"] = Field(
+        "refuse",
+        description="Images smaller than a crop: refuse stops the run; enlarge takes crops as wide as the shorter side"
+        " and enlarges them; the encoder then needs a size.",
+    )
 
     @property
     def varies_in_size(self) -> bool:
         """Whether crops of different images can differ in size."""
-        return self.longer_side is not None
+        return self.longer_side is not None or self.small_images == "enlarge"
 
     def crop_side(self, width: int, height: int) -> int:
         """Side of a crop in pixels of an image of `width` x `height` pixels."""
-        return scaled_side(self.size, width, height, self.longer_side)
+        return scaled_side(self.size, width, height, self.longer_side, self.small_images)
 
     def check_image(self, width: int, height: int, name: str) -> None:
         """Refuse an image smaller than a crop."""
@@ -127,6 +132,10 @@ class ProjectedSamplerSettings(SphereSamplerSettings):
             super().check_image(width, height, name)
 
 
-def scaled_side(size: int, width: int, height: int, longer_side: int | None) -> int:
-    """Side in pixels of a crop that is `size` pixels wide once the image's longer side is resized to `longer_side`."""
-    return size if longer_side is None else round(size * max(width, height) / longer_side)
+def scaled_side(size: int, width: int, height: int, longer_side: int | None, small_images: str = "refuse") -> int:
+    """Side in pixels of a crop that is `size` pixels wide once the image's longer side is resized to `longer_side`.
+
+    With `small_images` "enlarge" it is no longer than the image's shorter side.
+    """
+    side = size if longer_side is None else round(size * max(width, height) / longer_side)
+    return min(side, width, height) if small_images == "enlarge" else side

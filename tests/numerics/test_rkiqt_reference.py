@@ -95,11 +95,21 @@ def reference_forward(model, patches):
     return torch.cat(scores, 1), depths
 
 
-def reference_losses(model, patches, quality, references, masks, nar, regressors):
+def root_mean_square_difference(references):
+    """That of a feature between any two cells of the references, over all pairs of cells."""
+    channels = []
+    for channel in range(references.shape[1]):
+        cells = references[:, channel].flatten()
+        channels.append(((cells[:, None] - cells[None, :]) ** 2).mean())
+    return math.sqrt(sum(channels) / len(channels))
+
+
+def reference_losses(model, patches, quality, references, masks, nar, regressors, pool):
     """The weighted losses for the given references and masks."""
     scores, depths = reference_forward(model.student, patches)
     parts = {"quality": sum(abs(scores.sum(1) / 3 - quality)) / len(quality), "mcd": 0}
     pristine, maps = nar.project(references), nar.project(patches)
+    units = [root_mean_square_difference(stage) for stage in nar.project(pool)]
     for depth in range(4):
         tokens = depths[depth].reshape(len(patches), CELLS, CELLS, -1)
         four = [tokens[:, y : y + 2, x : x + 2].mean((1, 2)) for y in (0, 2) for x in (0, 2)]
@@ -108,7 +118,8 @@ def reference_losses(model, patches, quality, references, masks, nar, regressors
         visible = aligned.reshape(len(patches), -1, 2, 2) * masks[depth]
         generated = F.conv2d(visible, first.weight, first.bias, padding=1).clamp_min(0)
         generated = F.conv2d(generated, second.weight, second.bias, padding=1)
-        parts["mcd"] = parts["mcd"] + MCD * ((pristine[depth] - maps[depth] - generated) ** 2).mean()
+        target = (pristine[depth] - maps[depth]) / units[depth]
+        parts["mcd"] = parts["mcd"] + MCD * ((target - generated) ** 2).mean()
     for index, token in enumerate(("conv", "inv"), 1):
         head = model.inductive_losses[token].intermediate
         teacher_scores, maps = regressors[token].middle(patches)
@@ -166,9 +177,10 @@ def test_losses_follow_the_equations(student, patches):
     torch.manual_seed(4)
     parts = model.losses(patches, quality)
     torch.manual_seed(4)
-    references = pool.patches[torch.randint(9, (5,))].double() / 255
+    pixels = pool.patches.double() / 255
+    references = pixels[torch.randint(9, (5,))]
     masks = [(torch.rand(5, 1, 2, 2) >= RATIO).double() for _ in range(4)]
-    expected = reference_losses(model, patches, quality, references, masks, nar, regressors)
+    expected = reference_losses(model, patches, quality, references, masks, nar, regressors, pixels)
     assert list(parts) == list(expected)
     for name, part in expected.items():
         assert part > 1e-3

@@ -31,10 +31,9 @@ def arguments(workflow, mirror, tmp_path_factory):
         "teachers": {
             "nar": {**study["teachers"]["nar"], **SMALL, **MIXERS, "backbone": "test_resnet", "precision": "no"},
             "cnn": {**SMALL, "model": "regressor", "backbone": "test_resnet"},
-            "inn": {**SMALL, "model": "regressor", "backbone": "rednet26"},
         },
         "students": {
-            "rkiqt": {**student, "nar": "nar", "conv": "cnn", "inv": "inn"},
+            "rkiqt": {**student, "nar": "nar", "conv": "cnn"},
             "rkiqt_student": student,
             "rkiqt_plain": {**student, "head": "linear"},
         },

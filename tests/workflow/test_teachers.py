@@ -32,7 +32,7 @@ TEACHERS = {
 }
 STUDENT = {"backbone": "test_vit", "weights": "none", "size": 64, "epochs": 1, "splits": 2, "decoder_heads": 2}
 STUDENTS = {
-    "rkiqt": {**STUDENT, "nar": "nar", "conv": "cnn", "inv": "inn"},
+    "rkiqt_inn": {**STUDENT, "nar": "nar", "conv": "cnn", "inv": "inn"},
     "rkiqt_student": STUDENT,
     "rkiqt_mcd": {**STUDENT, "nar": ["nar", "nar_target"], "generator": [[3], [3, 3]]},
 }
@@ -59,8 +59,8 @@ def arguments(workflow):
         students=STUDENTS,
         evaluation={"splits": 2, "bootstrap": 100},
         experiments=[
-            {"figure": "students", "datasets": ["own"], "students": ["rkiqt", "rkiqt_student"]},
-            {"figure": "student_cost", "datasets": ["own"], "students": ["rkiqt", "rkiqt_student"]},
+            {"figure": "students", "datasets": ["own"], "students": ["rkiqt_inn", "rkiqt_student"]},
+            {"figure": "student_cost", "datasets": ["own"], "students": ["rkiqt_inn", "rkiqt_student"]},
         ],
     )
     return ["--cores", "2", "--configfile", study]
@@ -78,9 +78,12 @@ def test_teachers_are_shared_and_students_stand_alone(workflow, arguments):
         f"own/grid_crops/{name}/{split}" for name in ("cnn", "inn") for split in (0, 1)
     }
     metrics = pd.read_parquet(results / "studies/small/metrics.parquet")
-    assert set(zip(metrics.student, metrics.teacher, strict=True)) >= {("rkiqt", "nar+cnn+inn"), ("rkiqt_student", "")}
+    assert set(zip(metrics.student, metrics.teacher, strict=True)) >= {
+        ("rkiqt_inn", "nar+cnn+inn"),
+        ("rkiqt_student", ""),
+    }
     places = [
-        results / f"train_student/small/own/grid_crops/tiny/all/1.0/{name}/0" for name in ("rkiqt", "rkiqt_student")
+        results / f"train_student/small/own/grid_crops/tiny/all/1.0/{name}/0" for name in ("rkiqt_inn", "rkiqt_student")
     ]
     with (
         safe_open(places[0].with_suffix(".safetensors"), "pt") as full,
@@ -92,7 +95,7 @@ def test_teachers_are_shared_and_students_stand_alone(workflow, arguments):
     history = pd.read_parquet(places[0].with_suffix(".history.parquet"))
     assert set(dict(history.parts[0])) == {"quality", "mcd", "conv", "inv"}
     costs = pd.read_parquet(results / "studies/small/tables/student_cost.parquet").set_index("student")
-    assert costs.teacher_minutes["rkiqt"] > 0 == costs.teacher_minutes["rkiqt_student"]
+    assert costs.teacher_minutes["rkiqt_inn"] > 0 == costs.teacher_minutes["rkiqt_student"]
     assert costs.gigabytes.gt(0.1).all()
     teacher = json.loads(
         shared_result(workflow.folder, "pretrain_teacher", "own", "grid_crops", "cnn", suffix="/0.json").read_text()

@@ -21,7 +21,7 @@ class RKIQTDistillation(nn.Module):
     """Training of the student of arXiv 2312.00591. For a batch, `losses` returns the weighted parts
 
         quality   |Y_S - y|, Y_S the mean of the tokens' scores
-        mcd       masked distillation of the NAR-teacher's differences to pristine patches drawn from the pool
+        mcd       masked distillation of the NAR-teacher's normalised differences to pristine patches of the pool
         conv      reverse distillation between the CNN teacher and the Conv token
         inv       the same between the INN teacher and the Inv token
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from iqadistill.errors import InputError
 from iqadistill.models.rkiqt.nar_teacher import NARTeacher
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
 from iqadistill.models.rkiqt.regressor import Regressor
@@ -20,6 +21,11 @@ class FrozenTeachers:
     It is not a module: a student that holds it has none of their tensors among its parameters or in its state dict.
     Copies of a student share it.
 
+    The NAR-teacher's differences are normalised: those of a depth are divided by the root mean square difference of a
+    feature between any two cells of the references, and one weight of the loss on them means the same for every
+    backbone. This unit follows from the frozen teacher and its references alone: a training that is resumed has the
+    same one.
+
     Args:
         nar: NAR-teacher; None for none.
         pool: References of the NAR-teacher.
@@ -28,6 +34,7 @@ class FrozenTeachers:
     """
 
     _references: list[Tensor] | None
+    _units: list[Tensor]
 
     def __init__(
         self,
@@ -55,9 +62,12 @@ class FrozenTeachers:
         """Outputs of the teachers for patches (B, 3, H, W) in [0, 1].
 
         Returns:
-            The NAR-teacher's maps HQ - LQ (B, channels, cells, cells), depth by depth, each patch against a drawn
-            reference; empty without that teacher. And for each other teacher, by token, its scores (B,) and the means
-            (B, C, 1, 1) of its three maps.
+            The NAR-teacher's maps HQ - LQ (B, channels, cells, cells), normalised, depth by depth, each patch
+            against a drawn reference; empty without that teacher. And for each other teacher, by token, its scores (B,)
+            and the means (B, C, 1, 1) of its three maps.
+
+        Raises:
+            InputError: The references have no differences.
         """
         if not self._modules():
             return [], {}
@@ -71,8 +81,10 @@ class FrozenTeachers:
             parts = torch.arange(len(pool), device=pool.patches.device).split(_REFERENCE_BATCH)
             projected = [nar.project(pool.pixels(part)) for part in parts]
             self._references = [torch.cat(stages) for stages in zip(*projected, strict=True)]
+            self._units = [_unit(stage) for stage in self._references]
         drawn = pool.draw(len(maps[0]))
-        return nar.differences(maps, [stage[drawn] for stage in self._references])
+        differences = nar.differences(maps, [stage[drawn] for stage in self._references])
+        return [difference / unit for difference, unit in zip(differences, self._units, strict=True)]
 
     def _forward(self, patches: Tensor) -> list[Tensor]:
         outputs = self.nar.project(patches) if self.nar else []
@@ -88,3 +100,21 @@ class FrozenTeachers:
     def _modules(self) -> list[nn.Module]:
         modules = (self.nar, self.pool, *self.regressors.values())
         return [module for module in modules if module is not None]
+
+
+def _unit(references: Tensor) -> Tensor:
+    """Root mean square difference () of a feature between two cells of the references (P, channels, cells, cells).
+
+    It is taken over the cells of all patches: a single patch has a unit, too. Twice the variance is the mean square
+    difference of two values.
+
+    Raises:
+        InputError: All cells are equal.
+    """
+    unit = (2 * references.var((0, 2, 3), correction=0).mean()).sqrt()
+    if not unit > 0:
+        raise InputError(
+            "rkiqt: the features of the pristine patches are all equal, so their differences have no unit; give other "
+            "pristine images, or more of their patches."
+        )
+    return unit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from iqadistill.errors import InputError
-from iqadistill.models.settings import DeepStudentSettings, weights_files
+from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, weights_files
 from iqadistill.settings import Fraction
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class RkiqtSettings(DeepStudentSettings):
     )
     inv: str | None = Field(None, description="Teacher entry that the Inv token learns from; default: no such teacher.")
     mcd_weight: float = Field(
-        0.5,
+        0.1,
         gt=0,
-        description="Weight of the masked distillation from nar, a loss in squared units of that teacher's features;"
-        " the paper's value is unknown.",
+        description="Weight of the masked distillation from nar, whose features are normalised: it means the same for"
+        " every backbone; the paper's value is unknown.",
     )
     inductive_weight: float = Field(
         0.5, gt=0, description="Weight of the distillation from conv and from inv; the paper's value is unknown."
@@ -110,19 +110,27 @@ class RkiqtSettings(DeepStudentSettings):
         """Tokens that the head scores, the class token first."""
         return self.tokens if self.head == "decoder" else ("cls",)
 
-    def check_teachers(self, where: str) -> None:
-        """Check that each CNN or INN teacher has its token.
+    def check_teachers(self, where: str, teachers: Mapping[str, TeacherSettings]) -> None:
+        """Check that each CNN or INN teacher has its token, and that an entry `rkiqt` is what the paper calls so.
 
         Args:
             where: The entry as messages name it, e.g. "students.rkiqt".
+            teachers: Settings of its teachers by role.
 
         Raises:
-            InputError: A teacher's role has no token.
+            InputError: A teacher's role has no token, or the INN teacher of the entry `rkiqt` starts from random
+                weights: the paper's is pretrained on ImageNet.
         """
-        for role in self.teachers():
+        for role, name in self.teachers().items():
             if role != "nar" and role not in self.scored_tokens():
                 raise InputError(
                     f"{where}.{role}: the student has no {role} token; add it to tokens, or leave the teacher out."
+                )
+            if role == "inv" and teachers[role].weights == "none" and f"{where}.".startswith("students.rkiqt."):
+                raise InputError(
+                    f"{where}.inv: the INN teacher {name!r} has weights none, but that of the published RKIQT is"
+                    f" pretrained on ImageNet; set teachers.{name}.weights to the file of RedNet's published weights,"
+                    " leave inv out, or call the student otherwise, such as rkiqt_inn_from_scratch."
                 )
 
     def create_network(self, size: int) -> RKIQT:

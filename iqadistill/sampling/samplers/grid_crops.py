@@ -20,5 +20,11 @@ class GridCropsSettings(FlatSamplerSettings):
         from iqadistill.sampling.crops import sample_crops
 
         return sample_crops(
-            images, count=self.count, size=self.size, seed=seed, method="grid", longer_side=self.longer_side
+            images,
+            count=self.count,
+            size=self.size,
+            seed=seed,
+            method="grid",
+            longer_side=self.longer_side,
+            small_images=self.small_images,
         )

@@ -24,5 +24,11 @@ class RandomCropsSettings(FlatSamplerSettings):
         from iqadistill.sampling.crops import sample_crops
 
         return sample_crops(
-            images, count=self.count, size=self.size, seed=seed, method="random", longer_side=self.longer_side
+            images,
+            count=self.count,
+            size=self.size,
+            seed=seed,
+            method="random",
+            longer_side=self.longer_side,
+            small_images=self.small_images,
         )

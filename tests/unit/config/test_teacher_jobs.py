@@ -154,6 +154,58 @@ def test_own_datasets_are_distinguished_by_folder(raw):
     refused(raw, "teachers.nar.pretrain_on", "'theirs'")
 
 
+def test_dataset_is_sampled_with_its_own_sampler_wherever_it_appears(raw):
+    raw["samplers"]["halved"] = {"method": "random_crops", "count": 4, "size": 32, "longer_side": 512}
+    raw["datasets"] |= {"koniq10k": {"sampler": "halved"}, "livec": {"sampler": "random_crops"}}
+    raw["datasets"] |= {name: {"sampler": "random_crops"} for name in ("kadid10k", "div2k")}
+    raw["students"]["rkiqt"] |= {"size": 32}
+    for teacher in ("nar", "cnn"):
+        raw["teachers"][teacher]["size"] = 32
+    both = ["livec", "koniq10k"]
+    raw["experiments"] = [
+        {"figure": "cross_dataset", "datasets": both, "tested_on": both, "students": ["rkiqt"], "samplers": ["halved"]}
+    ]
+    raw["encoders"]["tiny"]["size"] = 32
+    plan = Plan(check_study(raw))
+    assert {(test.job.dataset, test.job.sampler, test.tested, test.sampler) for test in plan.cross_tests} == {
+        ("livec", "random_crops", "koniq10k", "halved"),
+        ("koniq10k", "halved", "livec", "random_crops"),
+    }
+    assert {(job.dataset, job.sampler, job.teacher) for job in plan.teacher_jobs} == {
+        ("kadid10k", "random_crops", "nar"),
+        ("livec", "random_crops", "cnn"),
+        ("koniq10k", "halved", "cnn"),
+    }
+    tests = [job for job in plan.jobs.values() if job.rule == "predict_cross"]
+    assert {job.inputs["patches"] for job in tests} == {
+        plan.patches_file("livec", "random_crops"),
+        plan.patches_file("koniq10k", "halved"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("sampler", "part"), [("halved", "'halved' is not defined"), ("lat", "'lat' does not fit the flat images")]
+)
+def test_own_sampler_that_does_not_fit_is_refused(raw, sampler, part):
+    raw["datasets"]["livec"]["sampler"] = sampler
+    refused(raw, "datasets.livec.sampler", part)
+
+
+def test_student_called_rkiqt_has_no_inn_teacher_from_random_weights(raw):
+    raw["teachers"]["inn"] = {"model": "regressor", "backbone": "rednet26", "weights": "none"}
+    raw["students"]["rkiqt"]["inv"] = "inn"
+    refused(raw, "students.rkiqt.inv", "'inn'", "teachers.inn.weights")
+    raw["students"]["rkiqt"]["mask_ratio"] = [0.3, 0.5]
+    refused(raw, "students.rkiqt.mask_ratio-0.3.inv")
+    raw["students"]["rkiqt_from_scratch"] = raw["students"].pop("rkiqt")
+    raw["experiments"][0]["students"] = ["rkiqt_from_scratch"]
+    assert check_study(raw)
+    raw["students"]["rkiqt"] = raw["students"].pop("rkiqt_from_scratch")
+    raw["experiments"][0]["students"] = ["rkiqt"]
+    raw["teachers"]["inn"]["weights"] = "rednet26.pth"
+    assert check_study(raw)
+
+
 def test_rednet_needs_a_weights_file(raw):
     raw["teachers"]["cnn"]["backbone"] = "rednet26"
     refused(raw, "teachers.cnn", "weights")

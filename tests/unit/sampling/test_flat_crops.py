@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from iqadistill.errors import InputError
 from iqadistill.sampling import sample_crops
+from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.tables import as_table
 
 
@@ -46,6 +47,16 @@ def test_grid_of_one_crop_is_centred():
 def test_image_smaller_than_the_crop_is_refused():
     with pytest.raises(InputError, match=r"photo: 100 x 31 .* 32 x 32"):
         crops(100, 31, count=4, size=32)
+
+
+def test_small_image_is_cropped_as_wide_as_its_shorter_side():
+    rows = crops(100, 31, count=4, size=32, small_images="enlarge")
+    assert set(rows["size"]) == {31} and len(rows) == 4
+    assert set(crops(100, 32, count=4, size=32, small_images="enlarge")["size"]) == {32}
+    assert set(crops(1024, 100, count=4, size=64, longer_side=512, small_images="enlarge")["size"]) == {100}
+    settings = SAMPLERS.create({"method": "random_crops", "size": 32, "small_images": "enlarge"})
+    settings.check_image(100, 31, "photo")
+    assert settings.varies_in_size
 
 
 def test_unknown_method_is_refused():

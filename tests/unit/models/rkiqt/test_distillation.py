@@ -80,7 +80,7 @@ def test_each_teacher_has_a_loss(teachers, batch):
     ("weight", "names"), [("mcd_weight", {"mcd"}), ("inductive_weight", {"conv", "inv"})], ids=["mcd", "inductive"]
 )
 def test_losses_scale_with_their_weights(weight, names, batch):
-    parts = seeded_losses(tiny_distillation(*TEACHERS), batch)
+    parts = seeded_losses(tiny_distillation(*TEACHERS, **{weight: 0.5}), batch)
     heavier = seeded_losses(tiny_distillation(*TEACHERS, **{weight: 1.5}), batch)
     assert {name for name in parts if heavier[name] != parts[name]} == names
     for name in names:
@@ -149,10 +149,13 @@ def test_each_loss_alone_trains_the_student(teacher, reached, batch):
 
 
 def differences_without_a_cache(model, patches):
-    """Feature differences of newly drawn references and the patches, computed without the cache."""
+    """Feature differences of newly drawn references and the patches in their units, computed without the cache."""
     nar, pool = model._teachers.nar, model._teachers.pool
-    pristine = nar.project(pool.pixels(pool.draw(len(patches))))
-    return [high - low for high, low in zip(pristine, nar.project(patches), strict=True)]
+    references = nar.project(pool.pixels(torch.arange(len(pool))))
+    drawn = pool.draw(len(patches))
+    units = [(2 * stage.var((0, 2, 3), correction=0).mean()).sqrt() for stage in references]
+    pairs = zip(references, nar.project(patches), units, strict=True)
+    return [(high[drawn] - low) / unit for high, low, unit in pairs]
 
 
 @torch.no_grad()
@@ -164,6 +167,35 @@ def test_differences_use_newly_drawn_references(batch):
         torch.manual_seed(seed)
         for pair in zip(differences, differences_without_a_cache(model, patches), strict=True):
             torch.testing.assert_close(*pair)
+
+
+@torch.no_grad()
+def test_differences_are_of_the_size_of_one(batch):
+    for stage in tiny_distillation("nar")._teachers.teach(batch[0])[0]:
+        assert 0.5 < stage.square().mean() < 2
+
+
+def test_loss_does_not_depend_on_the_scale_of_the_teachers_features(batch):
+    losses, gradients = [], []
+    for scale in (1, 100):
+        model = tiny_distillation("nar")
+        with torch.no_grad():
+            for parameter in model._teachers.nar.projections.parameters():
+                parameter.mul_(scale)
+        losses.append(seeded_losses(model, batch)["mcd"])
+        losses[-1].backward()
+        gradients.append([parameter.grad for parameter in model.mcd_loss.parameters()])
+    torch.testing.assert_close(*losses)
+    for pair in zip(*gradients, strict=True):
+        torch.testing.assert_close(*pair)
+
+
+def test_pristine_patches_without_differences_are_refused(batch):
+    model = tiny_distillation("nar")
+    for parameter in model._teachers.nar.projections.parameters():
+        parameter.data.zero_()
+    with pytest.raises(InputError, match="pristine patches are all equal"):
+        model.losses(*batch)
 
 
 def test_cached_teachers_process_each_patch_once(batch):
@@ -268,4 +300,4 @@ def test_teacher_without_its_token_is_refused(role, settings):
         tiny_distillation(role, student=tiny_student(**settings))
     entry = STUDENTS.create({"model": "rkiqt", role: "teacher", **settings})
     with pytest.raises(InputError, match=f"students.distilled.{role}: .*{role} token"):
-        entry.check_teachers("students.distilled")
+        entry.check_teachers("students.distilled", {})
