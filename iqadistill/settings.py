@@ -73,6 +73,8 @@ def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[
             keys.append(part)
             choices = list(_models_in(model.model_fields[part].annotation))
             continue
+        if keys and not choices and isinstance(part, str):
+            continue  # the alternative of a plain union, such as a number or one word
         tagged = next((choice for choice in choices if _tag_of(choice) == part), None)
         if len(choices) > 1 and tagged is not None and not last:
             model, choices = tagged, []
