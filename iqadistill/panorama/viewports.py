@@ -13,6 +13,7 @@ from iqadistill.panorama.sphere import wrap_yaw
 Angles = Tensor | np.ndarray | float
 
 ONE_TO_ONE = 1.1  # panorama pixels per viewport pixel up to which a single bilinear sample is enough
+HALVED_FROM = 4  # panorama pixels per viewport pixel from which the panorama is halved first; earlier it would blur
 
 
 def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles, size: int) -> Tensor:
@@ -20,9 +21,10 @@ def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles,
 
     Samples are bilinear between pixel centres, also across the seam and over the poles. A viewport that shows the
     panorama about 1:1 or larger takes one sample per pixel. A wider one would alias detail that is finer than its
-    pixels, so each of its pixels is an average over the area it covers: the panorama is halved as often as it is read
-    at two pixels per viewport pixel or more, and then sampled on a finer grid that is averaged. What such a viewport
-    shows is right, but distortions finer than its pixels are gone: to assess them, choose `native_fov`.
+    pixels, so each of its pixels is an average over the area it covers: it is sampled on a finer grid that is averaged,
+    once the panorama is halved as often as a viewport pixel spans four of its pixels or more. Such a viewport shows
+    what an eye sees at that scale, but a distortion finer than its pixels is averaged away as well: to assess it,
+    choose `native_fov`.
 
     Args:
         panorama: Panorama (3, H, W) of even width; any floating type, or uint8.
@@ -62,10 +64,10 @@ def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles,
 def _filtered_viewports(panorama: Tensor, yaw: Tensor, pitch: Tensor, fov: Tensor, size: int) -> Tensor:
     """Viewports (n, 3, size, size) of one field of view, each pixel an average over the area it covers.
 
-    Halving is exact across the seam, because the width is divisible by 2, and at the poles, where no row is shared.
+    Halving needs no pixel from beyond the seam or a pole, as the width and height are even.
     """
     pixel = 2 * math.tan(float(fov) / 2) / size  # tangent of the angle that the central pixel of the viewport spans
-    while (read := pixel * panorama.shape[2] / (2 * math.pi)) >= 2 and _can_be_halved(panorama):
+    while (read := pixel * panorama.shape[2] / (2 * math.pi)) >= HALVED_FROM and _can_be_halved(panorama):
         panorama = functional.avg_pool2d(panorama.to(yaw.dtype).unsqueeze(0), 2).squeeze(0)
     samples = math.ceil(max(1.0, read / ONE_TO_ONE))
     padded = _pad_over_edges(panorama, yaw.dtype)

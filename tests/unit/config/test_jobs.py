@@ -100,6 +100,18 @@ def test_changed_setting_moves_only_dependent_results(raw, change, rules):
     assert all(before[output] == facts for output, facts in after.items() if output in before)
 
 
+def test_student_entries_show_kept_patches_beside_all(raw):
+    raw["students"] = {"mlp": {"test_patches": ["all", "kept"]}, "rkiqt": raw["students"]["rkiqt"]}
+    raw["experiments"] = [{"figure": "students", "students": ["mlp", "rkiqt"]}]
+    before = plan(raw).jobs
+    raw["students"]["rkiqt"]["test_patches"] = "kept"
+    after = plan(raw).jobs
+    scored = {job.names["student"]: job.params["test_patches"] for job in after.values() if "predict" in job.rule}
+    assert scored == {"mlp.test_patches-all": "all", "mlp.test_patches-kept": "kept", "rkiqt": "kept"}
+    trained = [{k: job.params for k, job in jobs.items() if job.rule == "train_student"} for jobs in (before, after)]
+    assert trained[0] == trained[1]  # nothing is trained again
+
+
 def test_index_does_not_depend_on_samplers(raw):
     before = shared_jobs(plan(raw))
     raw["samplers"]["grid_crops"] = {"count": 4, "size": 300}
