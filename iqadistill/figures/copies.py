@@ -16,7 +16,7 @@ FIGURE = FigureSpec(
     title="Copied patches",
     caption=(
         "Of up to 20 patches of an image a fifth was copied three times, and each selector ranked patches and copies "
-        "together; mean over {{ table.images.max() }} images. Left: fraction of the kept patches that have copies; the "
+        "together; mean over the first 100 images at most. Left: fraction of the kept patches that have copies; the "
         "dashed line is their fraction before selection, so a selector above it prefers redundant patches. Right: "
         "distinct patches among the kept ones; the dashed line is the most there can be."
     ),

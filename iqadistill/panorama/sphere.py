@@ -28,7 +28,7 @@ def field_of_view(fov: FieldOfView, size: int, width: int) -> float:
         size: Side of the viewport in pixels.
         width: Width of the panorama in pixels.
     """
-    return native_fov(size, width) if fov == "native" else fov
+    return native_fov(size, width) if isinstance(fov, str) else fov
 
 
 def wrap_yaw(yaw: np.ndarray | float) -> np.ndarray:

@@ -115,7 +115,7 @@ class SphereSamplerSettings(SamplerSettings):
     @property
     def fov_radians(self) -> FieldOfView:
         """Full horizontal angle of a viewport in radians, or "native"."""
-        return "native" if self.fov == "native" else math.radians(self.fov)
+        return "native" if isinstance(self.fov, str) else math.radians(self.fov)
 
     def check_image(self, width: int, height: int, name: str) -> None:
         """Refuse a panorama of odd width."""
