@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from iqadistill.panorama.sphere import FieldOfView
 from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
 from iqadistill.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from iqadistill.panorama.sphere import FieldOfView
 
 
 class SamplerSettings(Settings):
@@ -113,7 +114,7 @@ class SphereSamplerSettings(SamplerSettings):
         return value
 
     @property
-    def fov_radians(self) -> FieldOfView:
+    def fov_radians(self) -> "FieldOfView":
         """Full horizontal angle of a viewport in radians, or "native"."""
         return "native" if isinstance(self.fov, str) else math.radians(self.fov)
 
