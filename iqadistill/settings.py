@@ -1,7 +1,8 @@
 """Settings: frozen, validated models. What a study file says is what samplers, selectors and trainings take."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self, get_args
+from types import UnionType
+from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -69,6 +70,8 @@ def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[
     choices: list[type[BaseModel]] = []
     for position, part in enumerate(location):
         last = position == len(location) - 1
+        if last and isinstance(part, str) and keys and _is_plain_union(model, keys[-1]):
+            continue  # the alternative that was tried, such as a number or one word
         if part in model.model_fields and not choices:
             keys.append(part)
             choices = list(_models_in(model.model_fields[part].annotation))
@@ -84,6 +87,14 @@ def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[
             elif len(choices) == 1 and last:
                 model = choices[0]
     return keys, model
+
+
+def _is_plain_union(model: type[BaseModel], key: Any) -> bool:
+    """Whether a model's key takes one of several kinds of values, none of them a model."""
+    if key not in model.model_fields:
+        return False
+    annotation = model.model_fields[key].annotation
+    return get_origin(annotation) in (Union, UnionType) and not list(_models_in(annotation))
 
 
 def _tag_of(model: type[BaseModel]) -> Any:

@@ -44,6 +44,8 @@ from iqadistill.settings import Settings
 
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
 DIGEST = r"[0-9a-f]{8}"
+UNTRAINED = ("splits", "test_patches")
+"""Settings of students that do not change what a training makes."""
 
 _STUDENT = "{study}/{dataset}/{sampler}/{encoder}/{selector}/{keep}/{student}/{split}"
 PATHS = {
@@ -654,7 +656,7 @@ class Plan:
         names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder}
         names |= {"student": job.student, "teacher": ""}
         training = {
-            "student": text(dump(self.study.students[job.student])),
+            "student": text(dump(self.study.students[job.student], UNTRAINED)),
             "sampler": text(dump(self.study.samplers[job.sampler])),
             "encoder": text(dump(self.study.encoders[job.encoder])),
             "selectors": text(selectors),
@@ -666,14 +668,14 @@ class Plan:
         inputs = {**shared, "splits": self.splits_file(job.dataset)}
         trained = Job("train_mlps", wildcards, vars(job), inputs, training, modules)
         yield trained
-        prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params()}
+        prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params(job.student)}
         yield Job("predict_mlps", wildcards, vars(job), {**shared, "weights": trained.output}, prediction, modules)
 
-    def _scoring_params(self) -> dict[str, Any]:
+    def _scoring_params(self, student: str) -> dict[str, Any]:
         evaluation = self.study.evaluation
         return {
             "pooling": evaluation.pooling,
-            "test_patches": evaluation.test_patches,
+            "test_patches": self.study.students[student].test_patches or evaluation.test_patches,
             "max_test_patches": evaluation.max_test_patches or 0,
             "seed": self.study.seed,
         }
@@ -751,7 +753,7 @@ class Plan:
             "weights_file": list(student.files()),
         }
         params = {
-            "student": text(dump(student, {"splits"})),
+            "student": text(dump(student, UNTRAINED)),
             "weights_file": self._file_states(student.files()),
             "sampler": text(dump(self.study.samplers[job.sampler])),
             "size": student.size or self.study.samplers[job.sampler].size,
@@ -766,7 +768,7 @@ class Plan:
         trained = Job("train_student", wildcards, vars(job), inputs, params, (network, *sorted(taught_by)))
         yield trained
         weights = {"weights": trained.output, "sidecar": trained.file(".json")}
-        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._scoring_params(), (network,))
+        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._scoring_params(job.student), (network,))
 
     def _cross_job(self, test: CrossTest) -> Job:
         wildcards = {**self._student_wildcards(test.job), "tested": test.tested}
@@ -780,7 +782,7 @@ class Plan:
         }
         modules = (STUDENTS.module(self.study.students[test.job.student].model),)
         names = {**vars(test.job), "tested": test.tested}
-        return Job("predict_cross", wildcards, names, inputs, self._scoring_params(), modules)
+        return Job("predict_cross", wildcards, names, inputs, self._scoring_params(test.job.student), modules)
 
     # Jobs of the study as one
 

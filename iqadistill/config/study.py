@@ -77,7 +77,9 @@ class EvaluationSettings(Settings):
     val_fraction: Fraction = Field(0.0, description="Fraction of the contents held out for validation.")
     pooling: Literal["mean", "median"] = Field("mean", description="How patch scores become an image score.")
     test_patches: Literal["all", "kept"] = Field(
-        "all", description="Patches that score a test image: all sampled ones, or those the selector keeps."
+        "all",
+        description="Patches that score a test image: all sampled ones, or those the selector keeps; a student's own"
+        " test_patches comes first.",
     )
     max_test_patches: int | None = Field(
         None,

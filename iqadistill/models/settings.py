@@ -119,6 +119,11 @@ class StudentSettings(Settings):
     label: ClassVar[str]
 
     model: str = Field(description="Model of the student.")
+    test_patches: Literal["all", "kept"] | None = Field(
+        None,
+        description="Patches that score a test image: all sampled ones, or those the selector keeps; default: as"
+        " evaluation.test_patches. Two entries that differ in it alone show both in one study.",
+    )
 
 
 class DeepStudentSettings(TrainingSettings, StudentSettings):

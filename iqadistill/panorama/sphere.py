@@ -4,7 +4,31 @@ Yaw in [-pi, pi) grows to the right, pitch in [-pi/2, pi/2] upwards, both in rad
 forward is where yaw and pitch are 0. Pixel centres have integer coordinates.
 """
 
+import math
+from typing import Literal
+
 import numpy as np
+
+FieldOfView = float | Literal["native"]
+
+
+def native_fov(size: int, width: int) -> float:
+    """Horizontal angle (radians) of a viewport of `size` pixels that shows a panorama of `width` pixels 1:1.
+
+    One pixel in the middle of the viewport spans one pixel of the panorama; towards its border, pixels span less.
+    """
+    return 2 * math.atan(math.pi * size / width)
+
+
+def field_of_view(fov: FieldOfView, size: int, width: int) -> float:
+    """Horizontal angle (radians) of a viewport of `size` pixels on a panorama of `width` pixels.
+
+    Args:
+        fov: The angle itself, or "native" for that of `native_fov`.
+        size: Side of the viewport in pixels.
+        width: Width of the panorama in pixels.
+    """
+    return native_fov(size, width) if isinstance(fov, str) else fov
 
 
 def wrap_yaw(yaw: np.ndarray | float) -> np.ndarray:

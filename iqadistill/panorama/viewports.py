@@ -12,13 +12,19 @@ from iqadistill.panorama.sphere import wrap_yaw
 
 Angles = Tensor | np.ndarray | float
 
+ONE_TO_ONE = 1.1  # panorama pixels per viewport pixel up to which a single bilinear sample is enough
+HALVED_FROM = 4  # panorama pixels per viewport pixel from which the panorama is halved first; earlier it would blur
+
 
 def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles, size: int) -> Tensor:
     """Cut upright, square, rectilinear viewports out of an equirectangular panorama.
 
-    Samples are bilinear between pixel centres, also across the seam and over the poles. There is no low-pass filter:
-    detail finer than the pixels of the viewport aliases, because a blur would hide the distortions that are to be
-    assessed.
+    Samples are bilinear between pixel centres, also across the seam and over the poles. A viewport that shows the
+    panorama about 1:1 or larger takes one sample per pixel. A wider one would alias detail that is finer than its
+    pixels, so each of its pixels is an average over the area it covers: it is sampled on a finer grid that is averaged,
+    once the panorama is halved as often as a viewport pixel spans four of its pixels or more. Such a viewport shows
+    what an eye sees at that scale, but a distortion finer than its pixels is averaged away as well: to assess it,
+    choose `native_fov`.
 
     Args:
         panorama: Panorama (3, H, W) of even width; any floating type, or uint8.
@@ -47,18 +53,52 @@ def extract_viewports(panorama: Tensor, yaw: Angles, pitch: Angles, fov: Angles,
             "viewport: fov outside (0, pi) radians; a rectilinear view spans less than half a turn; change fov."
         )
 
-    offset = (torch.arange(size, dtype=kind, device=panorama.device) + 0.5) / size * 2 - 1
-    reach = torch.tan(fov / 2).expand(yaw.shape).reshape(-1, 1, 1)
+    fov = fov.expand(yaw.shape)
+    viewports = panorama.new_empty((len(yaw), len(panorama), size, size), dtype=kind)
+    for angle in fov.unique():
+        rows = fov == angle
+        viewports[rows] = _filtered_viewports(panorama, yaw[rows], pitch[rows], angle, size)
+    return viewports.to(panorama.dtype) if panorama.is_floating_point() else viewports
+
+
+def _filtered_viewports(panorama: Tensor, yaw: Tensor, pitch: Tensor, fov: Tensor, size: int) -> Tensor:
+    """Viewports (n, 3, size, size) of one field of view, each pixel an average over the area it covers.
+
+    Halving needs no pixel from beyond the seam or a pole, as the width and height are even.
+    """
+    pixel = 2 * math.tan(float(fov) / 2) / size  # tangent of the angle that the central pixel of the viewport spans
+    while (read := pixel * panorama.shape[2] / (2 * math.pi)) >= HALVED_FROM and _can_be_halved(panorama):
+        panorama = functional.avg_pool2d(panorama.to(yaw.dtype).unsqueeze(0), 2).squeeze(0)
+    samples = math.ceil(max(1.0, read / ONE_TO_ONE))
+    padded = _pad_over_edges(panorama, yaw.dtype)
+    # a finer grid takes fewer viewports at a time, so that it needs no more memory than a grid of one sample per pixel
+    chunks = zip(*(angles.split(max(1, len(yaw) // samples**2)) for angles in (yaw, pitch)), strict=True)
+    return torch.cat([_average(_sample(padded, *chunk, fov, size * samples), samples) for chunk in chunks])
+
+
+def _can_be_halved(panorama: Tensor) -> bool:
+    """Whether a panorama of half the size has whole pixels and an even width again."""
+    _, height, width = panorama.shape
+    return height % 2 == 0 and width % 4 == 0
+
+
+def _average(viewports: Tensor, samples: int) -> Tensor:
+    return viewports if samples == 1 else functional.avg_pool2d(viewports, samples)
+
+
+def _sample(padded: Tensor, yaw: Tensor, pitch: Tensor, fov: Tensor, size: int) -> Tensor:
+    """Viewports (n, 3, size, size) of a panorama that is padded by one pixel, with one bilinear sample per pixel."""
+    offset = (torch.arange(size, dtype=yaw.dtype, device=padded.device) + 0.5) / size * 2 - 1
+    reach = torch.tan(fov / 2)
     yaw, pitch = _directions(reach * offset, -reach * offset[:, None], yaw.reshape(-1, 1, 1), pitch.reshape(-1, 1, 1))
 
     # In the padded panorama the original spans [1, W + 1] x [1, H + 1]; grid_sample counts from -1 to 1 over all of it.
-    _, height, width = panorama.shape
+    height, width = padded.shape[1] - 2, padded.shape[2] - 2
     column = torch.remainder(yaw / (2 * math.pi) + 0.5, 1) * width + 1
     row = (0.5 - pitch / math.pi) * height + 1
     grid = torch.stack([column / (width + 2) * 2 - 1, row / (height + 2) * 2 - 1], dim=-1)
-    padded = _pad_over_edges(panorama, kind).expand(len(grid), -1, -1, -1)
-    viewports = functional.grid_sample(padded, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return viewports.to(panorama.dtype) if panorama.is_floating_point() else viewports
+    batch = padded.expand(len(grid), -1, -1, -1)
+    return functional.grid_sample(batch, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def viewport_outline(yaw: Angles, pitch: Angles, fov: Angles, points: int = 32) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.panorama.sphere import angles_to_pixels, pixels_to_angles
+from iqadistill.panorama.sphere import FieldOfView, angles_to_pixels, field_of_view, pixels_to_angles
 from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
 from iqadistill.sampling.patch_table import Columns, Image, sample_images
 
@@ -16,7 +16,7 @@ PitchSampler = Callable[[np.random.Generator, int, float], np.ndarray]
 
 
 def sample_erp(
-    images: pa.Table, *, count: int, size: int, seed: int, fov: float = math.pi / 2, projection: str = "viewport"
+    images: pa.Table, *, count: int, size: int, seed: int, fov: FieldOfView = math.pi / 2, projection: str = "viewport"
 ) -> pa.Table:
     """ERP: `count` patches of every panorama, uniform on the equirectangular plane (arXiv 2412.12667).
 
@@ -28,7 +28,7 @@ def sample_erp(
         count: Number of patches of an image.
         size: Side of a patch in pixels.
         seed: Seed; the random stream of an image depends on it and on the image_id only.
-        fov: Full horizontal angle of a viewport in radians.
+        fov: Full horizontal angle of a viewport in radians, or "native": each panorama is shown 1:1.
         projection: "viewport" looks along the sampled direction; "crop" cuts the plane without projection (x and y are
             the upper left pixel, a crop that crosses the seam continues at column 0; yaw and pitch are its centre, fov
             is null).
@@ -52,7 +52,7 @@ def sample_latitude(
     count: int,
     size: int,
     seed: int,
-    fov: float = math.pi / 2,
+    fov: FieldOfView = math.pi / 2,
     projection: str = "viewport",
     exponent: float = 2.0,
 ) -> pa.Table:
@@ -68,7 +68,7 @@ def sample_latitude(
         count: Largest number of patches of an image.
         size: Side of a patch in pixels.
         seed: Seed; the random stream of an image depends on it and on the image_id only.
-        fov: Full horizontal angle of a viewport in radians.
+        fov: Full horizontal angle of a viewport in radians, or "native": each panorama is shown 1:1.
         projection: "viewport" or "crop", as in `sample_erp`.
         exponent: Power of the cosine, at least 0.
 
@@ -93,25 +93,47 @@ def sample_latitude(
 
 
 def _sample_plane(
-    images: pa.Table, sample_pitch: PitchSampler, count: int, size: int, seed: int, fov: float, projection: str
+    images: pa.Table, sample_pitch: PitchSampler, count: int, size: int, seed: int, fov: FieldOfView, projection: str
 ) -> pa.Table:
-    if projection not in ("viewport", "crop"):
-        raise InputError(f"sampler: projection {projection!r}, expected 'viewport' or 'crop'.")
+    check_projection(projection)
 
     def viewports(image: Image, stream: np.random.Generator) -> Columns:
         check_panorama(image["width"], image["image_id"])
         pitch = sample_pitch(stream, count, np.pi / 2)
-        return {"yaw": stream.uniform(-np.pi, np.pi, len(pitch)), "pitch": pitch, "fov": np.full(len(pitch), fov)}
+        angle = field_of_view(fov, size, image["width"])
+        return {"yaw": stream.uniform(-np.pi, np.pi, len(pitch)), "pitch": pitch, "fov": np.full(len(pitch), angle)}
 
     def crops(image: Image, stream: np.random.Generator) -> Columns:
         width, height = image["width"], image["height"]
         check_patch_fits(width, height, image["image_id"], size)
         pitch = sample_pitch(stream, count, (1 - size / height) * np.pi / 2)
-        column, row = angles_to_pixels(stream.uniform(-np.pi, np.pi, len(pitch)), pitch, width, height)
-        half = (size - 1) / 2
-        x = np.rint(column - half).astype(np.int64) % width
-        y = np.clip(np.rint(row - half).astype(np.int64), 0, height - size)
-        yaw, pitch = pixels_to_angles(x + half, y + half, width, height)
-        return {"x": x, "y": y, "yaw": yaw, "pitch": pitch}
+        return place_crops(stream.uniform(-np.pi, np.pi, len(pitch)), pitch, width, height, size)
 
     return sample_images(images, viewports if projection == "viewport" else crops, size=size, seed=seed)
+
+
+def check_projection(projection: str) -> None:
+    """Refuse a projection other than "viewport" and "crop"."""
+    if projection not in ("viewport", "crop"):
+        raise InputError(f"sampler: projection {projection!r}, expected 'viewport' or 'crop'.")
+
+
+def place_crops(yaw: np.ndarray, pitch: np.ndarray, width: int, height: int, size: int) -> Columns:
+    """Coordinates of crops of the equirectangular plane around directions, at whole pixels and within the rows.
+
+    Args:
+        yaw: Yaw (n,) in radians.
+        pitch: Pitch (n,) in radians.
+        width: Width of the panorama in pixels.
+        height: Height of the panorama in pixels.
+        size: Side of a crop in pixels.
+
+    Returns:
+        Upper left pixels x and y (n,), and the directions yaw and pitch (n,) of the centres.
+    """
+    column, row = angles_to_pixels(yaw, pitch, width, height)
+    half = (size - 1) / 2
+    x = np.rint(column - half).astype(np.int64) % width
+    y = np.clip(np.rint(row - half).astype(np.int64), 0, height - size)
+    yaw, pitch = pixels_to_angles(x + half, y + half, width, height)
+    return {"x": x, "y": y, "yaw": yaw, "pitch": pitch}

@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.panorama.sphere import angles_to_vectors, wrap_yaw
-from iqadistill.sampling.image_checks import check_panorama
+from iqadistill.panorama.sphere import FieldOfView, angles_to_vectors, field_of_view, wrap_yaw
+from iqadistill.sampling.equirectangular import check_projection, place_crops
+from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
 from iqadistill.sampling.patch_table import Columns, Image, sample_images, usable_images
 from iqadistill.sampling.saliency import panorama_saliency
 from iqadistill.sampling.virtual_viewers import virtual_scanpaths
@@ -25,7 +26,8 @@ def sample_scanpath(
     count: int,
     size: int,
     seed: int,
-    fov: float = math.pi / 2,
+    fov: FieldOfView = math.pi / 2,
+    projection: str = "viewport",
     scanpaths: str | Path | None = None,
     viewers: int = 15,
     fixations: int = 30,
@@ -41,7 +43,9 @@ def sample_scanpath(
         count: Largest number of patches of an image.
         size: Side of a viewport in pixels.
         seed: Seed; the random stream of an image depends on it and on the image_id only.
-        fov: Full horizontal angle of a viewport in radians.
+        fov: Full horizontal angle of a viewport in radians, or "native": each panorama is shown 1:1.
+        projection: "viewport" or "crop", as in `sample_erp`; crops count as the angle that their width spans at the
+            equator when fixations are merged.
         scanpaths: CSV with the columns image (image_id or file name under the dataset's root), viewer, order, yaw,
             pitch (radians); None for virtual viewers.
         viewers: Number of virtual viewers of an image.
@@ -51,21 +55,31 @@ def sample_scanpath(
         Table "patches".
 
     Raises:
-        InputError: A panorama cannot be read or has an odd width; the CSV is missing, lacks a column, names an unknown
-            image, has an angle out of range, or has no fixation for an image.
+        InputError: A panorama cannot be read, has an odd width or is smaller than a crop; the projection is unknown;
+            the CSV is missing, lacks a column, names an unknown image, has an angle out of range, or has no fixation
+            for an image.
     """
+    check_projection(projection)
     recorded = None if scanpaths is None else read_scanpaths(Path(scanpaths), images)
 
     def sample(image: Image, stream: np.random.Generator) -> Columns:
-        check_panorama(image["width"], image["image_id"])
+        width, height, name = image["width"], image["height"], image["image_id"]
+        if projection == "crop":
+            check_patch_fits(width, height, name, size)
+            angle = 2 * math.pi * size / width
+        else:
+            check_panorama(width, name)
+            angle = field_of_view(fov, size, width)
         if recorded is None:
             order, yaw, pitch = virtual_scanpaths(panorama_saliency(image["path"]), stream, viewers, fixations)
             viewing_order = np.argsort(order, kind="stable")
             yaw, pitch = yaw[viewing_order], pitch[viewing_order]
         else:
-            yaw, pitch = recorded[image["image_id"]]
-        kept = _merge(yaw, pitch, MERGE_SHIFT * fov, count)
-        return {"yaw": yaw[kept], "pitch": pitch[kept], "fov": np.full(len(kept), fov)}
+            yaw, pitch = recorded[name]
+        kept = _merge(yaw, pitch, MERGE_SHIFT * angle, count)
+        if projection == "crop":
+            return place_crops(yaw[kept], pitch[kept], width, height, size)
+        return {"yaw": yaw[kept], "pitch": pitch[kept], "fov": np.full(len(kept), angle)}
 
     return sample_images(images, sample, size=size, seed=seed)
 

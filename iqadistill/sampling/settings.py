@@ -2,15 +2,17 @@
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
 from iqadistill.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from iqadistill.panorama.sphere import FieldOfView
 
 
 class SamplerSettings(Settings):
@@ -105,12 +107,23 @@ class SphereSamplerSettings(SamplerSettings):
 
     kind: ClassVar[Literal["flat", "sphere"]] = "sphere"
 
-    fov: float = Field(60.0, gt=0, lt=180, description="Full horizontal angle of a viewport in degrees.")
+    fov: Annotated[float, Field(gt=0, lt=180)] | Literal["native"] = Field(
+        60.0,
+        description="Full horizontal angle of a viewport in degrees, or native: the angle at which a viewport of `size`"
+        " pixels shows each panorama 1:1. A wider viewport is filtered, and hides distortions finer than its pixels.",
+    )
+
+    @field_validator("fov", mode="before")
+    @classmethod
+    def _only_native_is_no_number(cls, value: object) -> object:
+        if isinstance(value, str) and value != "native":
+            raise ValueError("expected degrees or native")
+        return value
 
     @property
-    def fov_radians(self) -> float:
-        """Full horizontal angle of a viewport in radians."""
-        return math.radians(self.fov)
+    def fov_radians(self) -> "FieldOfView":
+        """Full horizontal angle of a viewport in radians, or "native"."""
+        return "native" if isinstance(self.fov, str) else math.radians(self.fov)
 
     def check_image(self, width: int, height: int, name: str) -> None:
         """Refuse a panorama of odd width."""

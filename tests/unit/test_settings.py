@@ -24,6 +24,17 @@ class Entries(Settings):
     encoders: dict[str, Annotated[TimmSettings | OtherSettings, Field(discriminator="backend")]]
 
 
+class Angle(Settings):
+    """A number or one word."""
+
+    angle: Annotated[float, Field(gt=0)] | Literal["native"] = 1.0
+
+
+def test_alternatives_of_a_plain_union_are_not_part_of_the_key():
+    with pytest.raises(InputError, match=r"^camera\.angle: input should be greater than 0"):
+        Angle.of({"angle": -1}, "camera")
+
+
 def message(**settings):
     """The message that refuses an encoder with these settings."""
     with pytest.raises(InputError) as caught:

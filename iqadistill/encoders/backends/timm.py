@@ -19,7 +19,11 @@ class TimmSettings(EncoderSettings):
     """Any network of timm as a frozen encoder."""
 
     backend: Literal["timm"] = Field("timm", description="timm: any network of the library timm.")
-    model: str = Field("resnet50", description="Any timm model; the paper's is resnet50 (arXiv 2412.12667).")
+    model: str = Field(
+        "resnet50.tv_in1k",
+        description="Any timm model, with the recipe of its weights after the dot; the paper's is a ResNet-50 (arXiv"
+        " 2412.12667).",
+    )
     weights: str = Field(
         "hub",
         min_length=1,

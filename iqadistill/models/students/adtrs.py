@@ -19,7 +19,7 @@ class AdtrsSettings(DeepStudentSettings):
     label: ClassVar[str] = "ADTRS"
 
     model: Literal["adtrs"] = Field("adtrs", description="adtrs: fine-tuned on the pixels of kept patches.")
-    backbone: str = Field("resnet50", description="Backbone: any timm network with four stages or more.")
+    backbone: str = Field("resnet50.tv_in1k", description="Backbone: any timm network with four stages or more.")
     weights: str = Field(
         "hub",
         min_length=1,

@@ -23,7 +23,7 @@ class NarTeacherSettings(TeacherSettings):
     uses_references: ClassVar[bool] = True
 
     model: Literal["nar_teacher"] = Field("nar_teacher", description="nar_teacher: non-aligned reference.")
-    backbone: str = Field("resnet50", description="Backbone: any timm network with four stages.")
+    backbone: str = Field("resnet50.tv_in1k", description="Backbone: any timm network with four stages.")
     freeze_backbone: bool = Field(True, description="Keep the backbone's weights and statistics as they are.")
     width: int = Field(64, ge=1, description="Channels to which each stage is projected.")
     cells: int = Field(7, ge=1, description="Cells a side to which each stage is averaged.")

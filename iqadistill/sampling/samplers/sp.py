@@ -4,20 +4,25 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from iqadistill.sampling.settings import SphereSamplerSettings
+from iqadistill.sampling.settings import ProjectedSamplerSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class SpSettings(SphereSamplerSettings):
-    """Viewports where people look, along scanpaths (arXiv 2412.12667)."""
+class SpSettings(ProjectedSamplerSettings):
+    """Patches where people look, along scanpaths (arXiv 2412.12667)."""
 
     method: Literal["sp"] = Field("sp", description="Name of the sampler; default: the entry's name.")
     scanpaths: str | None = Field(
         None,
         description="CSV of recorded scanpaths with the columns image, viewer, order, yaw, pitch (radians); default: "
         "scanpaths of virtual viewers.",
+    )
+
+    viewers: int = Field(15, ge=1, description="Virtual viewers of an image.")
+    fixations: int = Field(
+        30, ge=1, description="Largest number of fixations of a virtual viewer; each makes at least half of them."
     )
 
     def files(self) -> tuple[str, ...]:
@@ -29,5 +34,13 @@ class SpSettings(SphereSamplerSettings):
         from iqadistill.sampling.scanpath import sample_scanpath
 
         return sample_scanpath(
-            images, count=self.count, size=self.size, seed=seed, fov=self.fov_radians, scanpaths=self.scanpaths
+            images,
+            count=self.count,
+            size=self.size,
+            seed=seed,
+            fov=self.fov_radians,
+            projection=self.projection,
+            scanpaths=self.scanpaths,
+            viewers=self.viewers,
+            fixations=self.fixations,
         )

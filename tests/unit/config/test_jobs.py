@@ -9,7 +9,10 @@ import yaml
 
 from iqadistill.config import Plan, check_study
 from iqadistill.config.jobs import SHARED, check_layout
+from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.errors import InputError
+from iqadistill.models.students.adtrs import AdtrsSettings
+from iqadistill.models.teachers.nar_teacher import NarTeacherSettings
 
 REPOSITORY = Path(__file__).parents[3]
 SHIPPED = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.yaml"))]
@@ -52,6 +55,15 @@ def test_shipped_studies_do_not_overwrite_each_other():
             assert seen.setdefault(output, facts) == facts, output
             both[output] += 1
     assert max(both.values()) > 1  # equal settings share results
+
+
+def test_resnet50_is_the_same_network_in_all_studies_and_defaults():
+    entries = [Registered() for Registered in (TimmSettings, AdtrsSettings, NarTeacherSettings)]
+    for file in SHIPPED:
+        study = check_study(yaml.safe_load(file.read_text()))
+        entries += [*study.encoders.values(), *study.teachers.values(), *study.students.values()]
+    networks = {getattr(entry, key, None) for entry in entries for key in ("model", "backbone")}
+    assert {name for name in networks if name and name.startswith("resnet50")} == {"resnet50.tv_in1k"}
 
 
 def test_jobs_have_distinct_paths():
@@ -98,6 +110,18 @@ def test_changed_setting_moves_only_dependent_results(raw, change, rules):
     after = shared_jobs(plan(raw))
     assert {facts[0] for output, facts in after.items() if output not in before} == rules
     assert all(before[output] == facts for output, facts in after.items() if output in before)
+
+
+def test_student_entries_show_kept_patches_beside_all(raw):
+    raw["students"] = {"mlp": {"test_patches": ["all", "kept"]}, "rkiqt": raw["students"]["rkiqt"]}
+    raw["experiments"] = [{"figure": "students", "students": ["mlp", "rkiqt"]}]
+    before = plan(raw).jobs
+    raw["students"]["rkiqt"]["test_patches"] = "kept"
+    after = plan(raw).jobs
+    scored = {job.names["student"]: job.params["test_patches"] for job in after.values() if "predict" in job.rule}
+    assert scored == {"mlp.test_patches-all": "all", "mlp.test_patches-kept": "kept", "rkiqt": "kept"}
+    trained = [{k: job.params for k, job in jobs.items() if job.rule == "train_student"} for jobs in (before, after)]
+    assert trained[0] == trained[1]  # nothing is trained again
 
 
 def test_index_does_not_depend_on_samplers(raw):

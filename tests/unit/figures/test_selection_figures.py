@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from iqadistill.figures.convergence import plot_convergence, stagnation_warnings
+from iqadistill.figures.copies import copied_patches, kept_copies, plot_copies
 from iqadistill.figures.duplicates import plot_duplicates
 from iqadistill.figures.kept_patches import outline, plot_kept_patches
 from iqadistill.figures.noise_failure import plot_noise_failure
@@ -75,6 +76,34 @@ def test_duplicates_show_the_largest_difference():
     residual_title, rank_title = (axes.get_title() for axes in figure.axes)
     assert "residual" in residual_title and residual_title.endswith(": 0.25")
     assert "rank" in rank_title and rank_title.endswith(": 1")
+
+
+class FirstRows:
+    """Ranks patches in the order of the embeddings' first column."""
+
+    def fit_many(self, embeddings, random_states):
+        return [type("Fitted", (), {"ranking_": np.argsort(X[:, 0], kind="stable")}) for X in embeddings]
+
+
+def test_a_fifth_of_twenty_patches_is_copied_three_times():
+    vectors = np.arange(40.0)[:, None]
+    pool, patch = copied_patches(vectors, seed=0)
+    assert len(pool) == 20 + 4 * 3
+    assert list(np.bincount(patch)) == [4] * 4 + [1] * 16
+    assert all(np.ptp(pool[patch == number]) == 0 for number in range(20))
+
+
+def test_copies_are_counted_among_the_kept_patches():
+    patch = np.array([0, 1, 2, 3, 0, 0])  # patch 0 occurs three times
+    prefers = (np.array([0.0, 3, 4, 5, 1, 2])[:, None], patch)
+    avoids = (np.array([3.0, 0, 1, 2, 4, 5])[:, None], patch)
+    for pool, copied, distinct in ((prefers, 1.0, 1 / 3), (avoids, 0.0, 1.0)):
+        figure, table = plot_copies(kept_copies({"residual": FirstRows()}, [pool], [0.5, 1.0]))
+        half, everything = table.to_dict("records")
+        assert (half["copied"], half["distinct"]) == pytest.approx((copied, distinct))
+        assert everything["copied"] == everything["copied_before"] == half["copied_before"] == 0.5
+        assert everything["distinct"] == everything["most_distinct"] == pytest.approx(4 / 6)
+        assert len(figure.axes) == 2
 
 
 def test_overlap_of_equal_and_opposite_rankings(selection_frame):

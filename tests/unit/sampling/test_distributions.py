@@ -7,7 +7,7 @@ from scipy import stats
 
 from iqadistill.errors import InputError
 from iqadistill.panorama import angles_to_vectors, pixels_to_angles
-from iqadistill.sampling import sample_erp, sample_latitude, sample_sphere
+from iqadistill.sampling import sample_erp, sample_latitude, sample_scanpath, sample_sphere
 from iqadistill.tables import as_table
 
 
@@ -67,6 +67,16 @@ def test_crops_are_inside_and_angles_are_their_centres(sample):
     assert rows["fov"].isna().all()
 
 
+def test_scanpath_crops_are_centred_on_the_fixations(tmp_path):
+    path = tmp_path / "seen.csv"
+    path.write_text("image,viewer,order,yaw,pitch\nimage0,a,0,3.1,0.0\nimage0,a,1,0.0,1.5\n")
+    rows = sample_scanpath(panoramas(1), count=9, size=128, seed=0, projection="crop", scanpaths=path).to_pandas()
+    assert rows["fov"].isna().all() and list(rows["y"]) == [192, 0]  # the second is moved inside
+    yaw, pitch = pixels_to_angles(rows["x"] + 63.5, rows["y"] + 63.5, 1024, 512)
+    np.testing.assert_allclose(rows[["yaw", "pitch"]], np.stack([yaw, pitch], 1))
+    assert abs(rows["yaw"][0] - 3.1) < 2 * np.pi / 1024
+
+
 def test_erp_crops_are_uniform_up_to_the_borders():
     y = sample_erp(panoramas(50), count=40, size=128, seed=0, projection="crop").to_pandas()["y"]
     assert stats.kstest(y, stats.uniform(-0.5, 385).cdf).pvalue > 1e-3
@@ -89,3 +99,5 @@ def test_latitude_candidate_count_does_not_depend_on_rounding_errors(monkeypatch
 def test_unknown_projection_is_refused():
     with pytest.raises(InputError, match=r"projection.*'cube'"):
         sample_erp(panoramas(1), count=4, size=64, seed=0, projection="cube")
+    with pytest.raises(InputError, match=r"projection.*'cube'"):
+        sample_scanpath(panoramas(1), count=4, size=64, seed=0, projection="cube")

@@ -106,6 +106,16 @@ def test_viewports_have_angles_and_no_pixel_positions(images, method):
 
 
 @pytest.mark.parametrize("method", SPHERE)
+def test_native_field_of_view_follows_the_width_of_each_panorama(images, method):
+    frame = images.to_pandas()
+    frame.loc[frame.image_id == "b", ["width", "height"]] = [256, 128]
+    rows = sampler(method, fov="native").sample(as_table(frame, "images"), seed=1).to_pandas()
+    for name, width in (("a/room", 128), ("b", 256)):
+        pixel = 2 * np.tan(rows.fov[rows.image_id == name] / 2) / 16  # tangent of a viewport pixel's angle
+        np.testing.assert_allclose(pixel, 2 * np.pi / width)
+
+
+@pytest.mark.parametrize("method", SPHERE)
 def test_panorama_of_odd_width_is_refused(images, method):
     odd = as_table(images.to_pandas().assign(width=127), "images")
     with pytest.raises(InputError, match=r"a/room: .*127"):
@@ -115,7 +125,10 @@ def test_panorama_of_odd_width_is_refused(images, method):
     sampler(method, size=200).check_image(128, 64, "room")
 
 
-@pytest.mark.parametrize("method, settings", [*((name, {}) for name in FLAT), ("erp", {"projection": "crop"})])
+@pytest.mark.parametrize(
+    "method, settings",
+    [*((name, {}) for name in FLAT), *((name, {"projection": "crop"}) for name in ("erp", "lat", "sp"))],
+)
 def test_image_smaller_than_its_patches_is_refused(images, method, settings):
     for refuse in (
         lambda: sampler(method, size=65, **settings).sample(images, seed=1),
@@ -138,7 +151,15 @@ def test_no_images_give_empty_table(images, method):
     [
         ("erp", sample_erp, {"projection": "crop"}, {"projection": "crop"}),
         ("lat", sample_latitude, {"fov": 90}, {"fov": math.radians(90)}),
+        ("lat", sample_latitude, {"exponent": 1}, {"fov": math.radians(60), "exponent": 1.0}),
         ("sp", sample_scanpath, {}, {"fov": math.radians(60)}),
+        ("sp", sample_scanpath, {"projection": "crop"}, {"projection": "crop"}),
+        (
+            "sp",
+            sample_scanpath,
+            {"fov": "native", "viewers": 2, "fixations": 3},
+            {"fov": "native", "viewers": 2, "fixations": 3},
+        ),
         ("sphere", sample_sphere, {}, {"fov": math.radians(60)}),
         ("random_crops", sample_crops, {"longer_side": 64}, {"method": "random", "longer_side": 64}),
         ("grid_crops", sample_crops, {}, {"method": "grid"}),
@@ -166,7 +187,8 @@ def test_invalid_settings_are_refused():
         ({"method": "spere"}, "'sphere'"),
         ({"method": "erp", "projektion": "crop"}, "projektion.*'projection'"),
         ({"method": "erp", "projection": "crops"}, "projection.*'crops'.*'crop'"),
-        ({"method": "erp", "fov": 180}, "fov.*180"),
+        ({"method": "erp", "fov": 180}, r"erp\.fov: .*180"),
+        ({"method": "erp", "fov": "natif"}, r"erp\.fov: expected degrees or native"),
         ({"method": "grid_crops", "size": 7}, "size.*7"),
         ({"count": 3}, "method"),
     ]:

@@ -22,6 +22,10 @@ def read_labels(folder: UnpackedFolder) -> list[Label]:
 def official_roles(images: pd.DataFrame) -> pd.Series:
     """Roles of the authors' split: images with a side above 640 pixels are for testing, all others for training.
 
+    Summaries of the dataset also say that both sides of a test image are at most 640. We follow the authors' code
+    (github.com/baidut/PaQ-2-PiQ, fastiqa/labels/FLIVE.py): the images of its class FLIVE, which networks train on, are
+    those with both sides at most 640, padded to 640 x 640; its class FLIVE_2k holds all others, for testing only.
+
     Args:
         images: Columns width and height, null where an image could not be decoded.
     """
