@@ -74,7 +74,9 @@ def unused_results(studies: Iterable[Path], results: Path = RESULTS) -> list[Pat
     for file in studies:
         study = check_study(_read(file))
         folders.add(results / "studies" / study.name)
-        for job in Plan(study).jobs.values():
+        plan = Plan(study)
+        headline = plan.headline.jobs if plan.has_headline else {}
+        for job in [*plan.jobs.values(), *headline.values()]:
             paths = [results / Path(path).relative_to("results") for path in (job.output, job.benchmark, job.log)]
             stems |= set(map(_stem, paths))
             if job.rule == "render_dataset":
