@@ -89,7 +89,7 @@ COUNTED = ("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", 
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
 # What the registry says about a dataset that does not decide what its index holds.
-_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation"}
+_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation", "typical_size"}
 
 
 def path_of(rule: str, suffix: str | None = None) -> str:
