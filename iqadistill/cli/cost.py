@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from iqadistill.config.jobs import Plan
     from iqadistill.pricing.rates import Rates
 
+BEGIN, END = "<!-- prices -->", "<!-- end of prices -->"
+
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to an argparse parser."""
@@ -46,6 +48,9 @@ def add_parser(commands: Any) -> None:
         metavar="STUDY",
         help="print a Markdown table of these studies on one card at 30 TFLOP/s with 8 cores, as README shows it",
     )
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="with --table: write it into FILE, between its marks of prices"
+    )
     parser.set_defaults(run=run)
 
 
@@ -59,7 +64,10 @@ def run(given: argparse.Namespace) -> int:
     if given.cores < 1 or given.gpus < 1:
         raise InputError("cost: --cores and --gpus are numbers of at least 1; give others.")
     if given.table:
-        print(studies_table(given.table))
+        table = studies_table(given.table)
+        print(table)
+        if given.readme:
+            _write_between_marks(given.readme, table)
         return 0
     plan = _plan(given.configfile)
     plan = plan.headline if given.headline else plan
@@ -82,6 +90,14 @@ def studies_table(files: list[Path]) -> str:
         if plan.has_headline:
             plans[f"{plan.study.name}, main tables"] = plan.headline
     return price_markdown((name, price_study(plan, card_rates(), cores=8)) for name, plan in plans.items())
+
+
+def _write_between_marks(file: Path, table: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise InputError(f"{file}: expected the lines {BEGIN} and {END} once each; write them where the table belongs.")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    file.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
 def _plan(file: Path) -> "Plan":

@@ -59,6 +59,7 @@ def calibrate(plan: Plan, device: str = "cpu") -> Rates:
             rendering=assumed.rendering / slowness,
             searching=assumed.searching / slowness,
             evaluating=assumed.evaluating / slowness,
+            drawing=assumed.drawing * slowness,
             decoding=_decoding(),
             cutting=_cutting(plan),
             card=device != "cpu",

@@ -21,6 +21,7 @@ ON_CARD = (
 """Rules whose networks run on a card where there is one; selection, whose systems are small, is priced as on a core."""
 
 WITH_TORCH = (*ON_CARD, "select_patches", "plot_selection")
+DRAWING = ("plot_metrics", "plot_selection", "render_report")
 LAUNCH = "start of jobs"  # the row of what Snakemake itself takes
 WEIGHTS_ROW = "pretrained weights"  # the row of what the hub of timm is asked for
 
@@ -124,6 +125,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
     start = rates.torch_imports if job.rule in WITH_TORCH else rates.imports
     if job.rule == "select_patches" and not work.selection_flops:
         start = rates.imports  # random ranks need no PyTorch
+    start += rates.drawing if job.rule in DRAWING else 0.0
     networks = (
         work.encoder_flops / rates.encoder
         + work.forward_flops / rates.forward

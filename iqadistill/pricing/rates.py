@@ -23,6 +23,7 @@ class Rates:
         launch: Seconds that Snakemake takes to start a job.
         imports: Seconds in which a job imports what it needs, without PyTorch.
         torch_imports: The same with PyTorch.
+        drawing: Seconds that a figure or the report takes.
         card: Whether networks run on a card, and their rates are a card's; all other rates are those of one core.
         source: Where the rates come from, for people.
     """
@@ -30,16 +31,17 @@ class Rates:
     encoder: float = 60e9
     forward: float = 25e9
     training: float = 30e9
-    mlp: float = 20e9
-    selection: float = 5e9
+    mlp: float = 50e9
+    selection: float = 10e9
     decoding: float = 40e6
     cutting: float = 30e6
     rendering: float = 8e6
     searching: float = 16e6
     evaluating: float = 30e6
-    launch: float = 2.5
+    launch: float = 3.0
     imports: float = 0.5
     torch_imports: float = 2.0
+    drawing: float = 1.0
     card: bool = False
     source: str = "rates of one core of a common server, assumed"
 
