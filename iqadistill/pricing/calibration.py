@@ -25,6 +25,7 @@ from iqadistill.patches.crops import extract_crops
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates
 from iqadistill.pricing.work import selection_flops
+from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
 T = TypeVar("T")
@@ -178,16 +179,9 @@ def _embeddings(plan: Plan, device: str) -> dict[str, float]:
     sampler, settings = study.samplers[table[0]], study.encoders[table[1]]
     counted = count_encoder(settings, sampler.size)
     rates = {"encoder": _encoding(settings, sampler.size, counted.flops, device)}
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(4, counted.width))
-    embeddings = [
-        (centres[rng.integers(0, 4, sampler.count)] + rng.normal(size=(sampler.count, counted.width))) for _ in range(4)
-    ]
     ranked = [name for _, name in plan.rankings if hasattr(study.selectors[name], "solver")]
     if ranked:
-        selector = study.selectors[_most_frequent(ranked)]
-        flops = len(embeddings) * selection_flops(selector, sampler.count, counted.width)
-        rates["selection"] = flops / _seconds(lambda: selector.create("cpu").fit_many(embeddings))
+        rates["selection"] = _selecting(study.selectors[_most_frequent(sorted(ranked))], sampler.count, counted.width)
     students = [student for job in plan.mlp_jobs if isinstance(student := study.students[job.student], MlpSettings)]
     if students:
         rates["mlp"] = _mlp(students[0], sampler.count, counted.width, device)
@@ -199,6 +193,15 @@ def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -
     batch = int(max(2, min(16 if device == "cpu" else 256, _BATCH_FLOPS[torch.device(device).type] / flops)))
     patches = torch.rand(batch, 3, size, size)
     return batch * flops / _seconds(lambda: encoder.embed(patches).cpu(), device)
+
+
+def _selecting(selector: SelectorSettings, count: int, width: int) -> float:
+    flops = selection_flops(selector, count, width)
+    images = int(np.clip(4e9 / flops, 4, 64))
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(4, width))
+    embeddings = [centres[rng.integers(0, 4, count)] + rng.normal(size=(count, width)) for _ in range(images)]
+    return images * flops / _seconds(lambda: selector.create("cpu").fit_many(embeddings))
 
 
 def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> float:

@@ -5,13 +5,14 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from iqadistill.config.experiments import ALL, Variant
+from iqadistill.config.experiments import RANDOM, Variant
 from iqadistill.config.jobs import EVERY_IMAGE, Job, MlpJob, Plan, StudentJob, TeacherJob
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.pricing.images import count_images
 from iqadistill.pricing.networks import NetworkCount, count_backbone, count_encoder, count_network
 from iqadistill.selection.base import keep_count
+from iqadistill.selection.settings import SelectorSettings
 
 STORE_BYTES = 2 * 2**30  # patches up to this size are decoded once, see `iqadistill.patches.store.PatchStore`
 CACHE_BYTES = 2**30  # outputs of teachers that are cached, see `TeacherOutputCache`
@@ -304,7 +305,7 @@ class StudyWork:
         )
 
 
-def selection_flops(selector: object, patches: int, width: int) -> float:
+def selection_flops(selector: SelectorSettings, patches: int, width: int) -> float:
     """Operations of a selector on one image, roughly: its n x n similarities, and a residual selector's iterations.
 
     Args:
@@ -312,7 +313,7 @@ def selection_flops(selector: object, patches: int, width: int) -> float:
         patches: Number n of patches of the image.
         width: Length of an embedding.
     """
-    if getattr(selector, "method", ALL) == "random":
+    if selector.method == RANDOM:
         return 0.0
     similarities = 2.0 * patches**2 * width
     solver = getattr(selector, "solver", None)
