@@ -34,7 +34,10 @@ SECONDS = 1.5  # of each measurement, the last repetition not counted
 _BATCH_FLOPS = {"cpu": 30e9, "cuda": 3e12}  # operations of a batch, so that one fits into the time
 _LAUNCH = "import snakemake.cli, iqadistill.config.jobs"
 _IMPORTS = "import pandas, pyarrow.parquet, iqadistill.tables"
-_TORCH_IMPORTS = "import torch, timm, pandas, pyarrow.parquet, iqadistill.training.deep.training"
+_TORCH_IMPORTS = "import torch, timm, pandas, pyarrow.parquet"
+_LAUNCHES = (
+    2.5  # a launch in starts of Snakemake: it also reads the study, asks for the job's files, and waits a little
+)
 
 
 def calibrate(plan: Plan, device: str = "cpu") -> Rates:
@@ -50,18 +53,18 @@ def calibrate(plan: Plan, device: str = "cpu") -> Rates:
     started = time.perf_counter()
     torch.set_num_threads(1)
     try:
-        imports, torch_imports = _run(_IMPORTS), _run(_TORCH_IMPORTS)
-        slowness = torch_imports / assumed.torch_imports
+        decoding = _decoding()
+        speed = decoding / assumed.decoding  # of this core, for what is not measured
         rates = replace(
             assumed,
-            launch=_run(_LAUNCH) * 1.3,  # it reads the study and asks for the job's files as well
-            imports=imports,
-            torch_imports=torch_imports,
-            rendering=assumed.rendering / slowness,
-            searching=assumed.searching / slowness,
-            evaluating=assumed.evaluating / slowness,
-            drawing=assumed.drawing * slowness,
-            decoding=_decoding(),
+            launch=_run(_LAUNCH) * _LAUNCHES,
+            imports=_run(_IMPORTS),
+            torch_imports=_run(_TORCH_IMPORTS),
+            rendering=assumed.rendering * speed,
+            searching=assumed.searching * speed,
+            evaluating=assumed.evaluating * speed,
+            drawing=assumed.drawing / speed,
+            decoding=decoding,
             cutting=_cutting(plan),
             card=device != "cpu",
             **_networks(plan, device),

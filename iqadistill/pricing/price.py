@@ -11,6 +11,7 @@ from iqadistill.pricing.work import StudyWork, Work
 
 ON_CARD = (
     "embed_patches",
+    "select_patches",
     "pretrain_teacher",
     "train_mlps",
     "predict_mlps",
@@ -18,9 +19,9 @@ ON_CARD = (
     "predict",
     "predict_cross",
 )
-"""Rules whose networks run on a card where there is one; selection, whose systems are small, is priced as on a core."""
+"""Rules that hold a card where there is one; the small systems of a selector are priced as on a core all the same."""
 
-WITH_TORCH = (*ON_CARD, "select_patches", "plot_selection")
+WITH_TORCH = (*ON_CARD, "plot_selection")
 DRAWING = ("plot_metrics", "plot_selection", "render_report")
 LAUNCH = "start of jobs"  # the row of what Snakemake itself takes
 WEIGHTS_ROW = "pretrained weights"  # the row of what the hub of timm is asked for

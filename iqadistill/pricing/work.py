@@ -83,7 +83,6 @@ class StudyWork:
         self.images = functools.cache(lambda dataset: count_images(plan, dataset))
         datasets = dict.fromkeys(job.names["dataset"] for job in plan.jobs.values() if job.rule == "index_dataset")
         self.missing = [note for name in datasets if (note := self.images(name).missing)]
-        self._predicted = 0.0
 
     def of(self, job: Job) -> Work:
         """The work of a job; nothing where its dataset could not be counted."""
@@ -243,7 +242,6 @@ class StudyWork:
         settings = self.study.deep_students[job.student]
         size = settings.size or sampler.size
         network, passes = count_network(settings, size), images.scored * keep_count(sampler.count, keep)
-        self._predicted += images.scored
         return Work(
             forward_passes=passes,
             forward_flops=passes * network.flops,
@@ -289,7 +287,6 @@ class StudyWork:
         mlps = MlpJob(**job.names)
         variants, splits, patches, parameters = self._mlp(mlps)
         images, models = self.images(mlps.dataset), splits * len(variants)
-        self._predicted += models * images.scored
         embeddings = 4 * images.total * patches * self._encoder(job.names).width
         return Work(
             mlp_flops=2 * parameters * models * images.scored * patches,
@@ -298,11 +295,14 @@ class StudyWork:
         )
 
     def _evaluate(self, job: Job) -> Work:
-        """Statistics of all predictions, which stand before it among the jobs."""
-        rows = self._predicted
-        return Work(
-            evaluated=rows * self.study.evaluation.bootstrap, disk=2 * SCORE_ROW * rows, memory=PROCESS + 400 * rows
-        )
+        """Statistics of all predictions."""
+        plan, rows = self.plan, 0.0
+        for mlps, variants in plan.mlp_jobs.items():
+            rows += len(plan.splits_of(mlps.dataset)) * len(variants) * self.images(mlps.dataset).scored
+        tested = [*(student.dataset for student in plan.student_jobs), *(test.tested for test in plan.cross_tests)]
+        rows += sum(self.images(dataset).scored for dataset in tested)
+        memory = PROCESS + 400 * rows
+        return Work(evaluated=rows * self.study.evaluation.bootstrap, disk=2 * SCORE_ROW * rows, memory=memory)
 
 
 def selection_flops(selector: SelectorSettings, patches: int, width: int) -> float:
