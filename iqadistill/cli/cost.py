@@ -56,19 +56,6 @@ def add_parser(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print the price."""
-
-        code = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "iqadistill.cli",
-                "cost",
-                "--configfile",
-                "/tmp/w/price_demo_old.yaml",
-                "--cores",
-                "2",
-                "--json",
-            ]
     # imported here since torch and timm take seconds, which no other command should wait for
     from iqadistill.pricing.price import price_study
     from iqadistill.pricing.rates import card_rates

@@ -65,6 +65,17 @@ def test_table_has_a_row_for_main_tables(study, capsys):
     assert rows == ["small", "small, main tables"]
 
 
+def test_table_is_written_between_its_marks(study, tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- prices -->\nold\n<!-- end of prices -->\nafter\n")
+    assert main(["cost", "--table", str(study), "--readme", str(readme)]) == 0
+    table = capsys.readouterr().out
+    assert readme.read_text() == f"before\n<!-- prices -->\n{table}<!-- end of prices -->\nafter\n"
+    readme.write_text("no marks\n")
+    assert main(["cost", "--table", str(study), "--readme", str(readme)]) == 2
+    assert "<!-- prices -->" in capsys.readouterr().err
+
+
 def test_wrong_arguments_are_refused(study, capsys):
     assert main(["cost", "--configfile", "nosuch.yaml"]) == 2
     assert "nosuch.yaml: no such study file" in capsys.readouterr().err
@@ -80,6 +91,8 @@ def test_wrong_arguments_are_refused(study, capsys):
 @pytest.mark.slow
 def test_cost_measures_this_machine(study, capsys, monkeypatch):
     monkeypatch.setattr("iqadistill.pricing.calibration.SECONDS", 0.01)
+    for name in ("_LAUNCH", "_IMPORTS", "_TORCH_IMPORTS"):
+        monkeypatch.setattr(f"iqadistill.pricing.calibration.{name}", "import json")
     assert main(["cost", "--configfile", str(study), "--json"]) == 0
     rates = json.loads(capsys.readouterr().out)["rates"]
     assert rates["source"].startswith("measured here")
