@@ -19,6 +19,7 @@ CACHE_BYTES = 2**30  # outputs of teachers that are cached, see `TeacherOutputCa
 CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 channels and 7 x 7 cells, and some means
 ITERATIONS = {"irls": 100, "published": 50}  # of a residual selector; it takes more or fewer as the data have it
 PROCESS, PROCESS_WITH_TORCH = 0.2e9, 0.7e9  # bytes of memory before any work
+WORKSPACE = 0.3e9  # bytes that convolutions take besides
 IMAGE_ROW, PATCH_ROW, RANK_ROW, SCORE_ROW = 100, 24, 26, 9  # bytes of a row in the tables of these, compressed
 
 
@@ -101,7 +102,9 @@ class StudyWork:
             "predict_cross": self._predict_cross,
             "evaluate": self._evaluate,
         }
-        return counted[job.rule](job) if job.rule in counted else Work()
+        if job.rule in counted:
+            return counted[job.rule](job)
+        return Work(memory=PROCESS_WITH_TORCH if job.rule == "plot_selection" else PROCESS)
 
     # Datasets and patches
 
@@ -138,7 +141,7 @@ class StudyWork:
             decoded=images.total * images.pixels,
             cut=patches * sampler.size**2,
             disk=stored,
-            memory=PROCESS_WITH_TORCH + 2 * stored + 4 * network.parameters + 24 * images.pixels,
+            memory=PROCESS_WITH_TORCH + WORKSPACE + 2 * stored + 4 * network.parameters + 24 * images.pixels,
         )
 
     def _select(self, job: Job) -> Work:
@@ -146,7 +149,7 @@ class StudyWork:
         patches, width = self.study.samplers[job.names["sampler"]].count, self._encoder(job.names).width
         flops = images.total * selection_flops(selector, patches, width)
         rows = images.total * patches
-        memory = PROCESS_WITH_TORCH + 12 * rows * width
+        memory = PROCESS_WITH_TORCH + 64 * rows * width  # eight numbers of double precision for each of an embedding
         return Work(selection_flops=flops, disk=2 * RANK_ROW * rows, memory=memory)
 
     # Deep networks
@@ -177,7 +180,7 @@ class StudyWork:
         stored = (train * kept + validated * patches) * 3 * size**2
         times = 1 if stored <= STORE_BYTES else settings.epochs
         piece = -(-settings.batch_size // settings.accumulation)
-        memory = PROCESS_WITH_TORCH + 16 * network.parameters + piece * settings.views * network.activations
+        memory = PROCESS_WITH_TORCH + WORKSPACE + 16 * network.parameters + piece * settings.views * network.activations
         return Work(
             trainings=1,
             training_passes=passes,
@@ -273,14 +276,14 @@ class StudyWork:
         models = splits * len(variants)
         seen = settings.epochs * splits * (3 * train * kept + validated * patches * len(variants))
         embeddings = 4 * self.images(mlps.dataset).total * patches * width
+        rates = {keep: [rate for _, rate in variants].count(keep) for _, keep in variants}
+        stacked = max(8 * count * train * keep_count(patches, keep) * width for keep, count in rates.items())
+        stacked = min(STORE_BYTES, stacked)
         return Work(
             trainings=models,
             mlp_flops=2 * parameters * seen,
             disk=4 * models * parameters,
-            memory=PROCESS_WITH_TORCH
-            + 2 * embeddings
-            + min(STORE_BYTES, models * embeddings)
-            + 4 * models * parameters,
+            memory=PROCESS_WITH_TORCH + 2 * embeddings + stacked + 4 * models * parameters,
         )
 
     def _predict_mlps(self, job: Job) -> Work:
