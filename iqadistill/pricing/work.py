@@ -19,7 +19,7 @@ CACHE_BYTES = 2**30  # outputs of teachers that are cached, see `TeacherOutputCa
 CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 channels and 7 x 7 cells, and some means
 ITERATIONS = {"irls": 100, "published": 50}  # of a residual selector; it takes more or fewer as the data have it
 PROCESS, PROCESS_WITH_TORCH = 0.2e9, 0.7e9  # bytes of memory before any work
-WORKSPACE = 0.3e9  # bytes that convolutions take besides
+WORKSPACE = 0.3e9  # bytes that convolutions and solvers take besides
 IMAGE_ROW, PATCH_ROW, RANK_ROW, SCORE_ROW = 100, 24, 26, 9  # bytes of a row in the tables of these, compressed
 
 
@@ -149,7 +149,7 @@ class StudyWork:
         patches, width = self.study.samplers[job.names["sampler"]].count, self._encoder(job.names).width
         flops = images.total * selection_flops(selector, patches, width)
         rows = images.total * patches
-        memory = PROCESS_WITH_TORCH + 64 * rows * width  # eight numbers of double precision for each of an embedding
+        memory = PROCESS_WITH_TORCH + WORKSPACE + 24 * rows * width  # the table, and in double precision with a copy
         return Work(selection_flops=flops, disk=2 * RANK_ROW * rows, memory=memory)
 
     # Deep networks
