@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +38,16 @@ _TORCH_IMPORTS = "import torch, timm, pandas, pyarrow.parquet"
 _LAUNCHES = (
     2.5  # a launch in starts of Snakemake: it also reads the study, asks for the job's files, and waits a little
 )
+
+
+class Measured(TypedDict, total=False):
+    """Rates of what a study has of networks and selectors."""
+
+    encoder: float
+    forward: float
+    training: float
+    mlp: float
+    selection: float
 
 
 def calibrate(plan: Plan, device: str = "cpu") -> Rates:
@@ -134,7 +144,7 @@ def _cutting(plan: Plan) -> float:
     return count * sampler.size**2 / seconds
 
 
-def _networks(plan: Plan, device: str) -> dict[str, float]:
+def _networks(plan: Plan, device: str) -> Measured:
     """Rates of the deep network with most work, without and with gradient."""
     study, kind = plan.study, torch.device(device).type
     trained: list[tuple[DeepStudentSettings | TeacherSettings, int]] = [
@@ -152,7 +162,8 @@ def _networks(plan: Plan, device: str) -> dict[str, float]:
 
     def step() -> None:
         optimiser.zero_grad()
-        sum(module.losses(patches, quality).values()).backward()  # type: ignore[operator]
+        losses = module.losses(patches, quality)  # type: ignore[operator]
+        torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
 
     training = batch * settings.views * counted.training_flops / _seconds(step, device)
@@ -172,7 +183,7 @@ def _training_module(settings: DeepStudentSettings | TeacherSettings, size: int)
     return settings.training_module(network, pool)
 
 
-def _embeddings(plan: Plan, device: str) -> dict[str, float]:
+def _embeddings(plan: Plan, device: str) -> Measured:
     """Rates of the encoder in most use, and of selection and MLPs on its embeddings."""
     study = plan.study
     tables = sorted(plan.embedded)
@@ -181,7 +192,7 @@ def _embeddings(plan: Plan, device: str) -> dict[str, float]:
     table = _most_frequent([(table.sampler, table.encoder) for table in tables])
     sampler, settings = study.samplers[table[0]], study.encoders[table[1]]
     counted = count_encoder(settings, sampler.size)
-    rates = {"encoder": _encoding(settings, sampler.size, counted.flops, device)}
+    rates: Measured = {"encoder": _encoding(settings, sampler.size, counted.flops, device)}
     ranked = [name for _, name in plan.rankings if hasattr(study.selectors[name], "solver")]
     if ranked:
         rates["selection"] = _selecting(study.selectors[_most_frequent(sorted(ranked))], sampler.count, counted.width)

@@ -14,6 +14,7 @@ ASSUMED = {"flat": (1024, 768), "sphere": (4096, 2048)}  # where no size is know
 # Bytes of a pixel where the size of an archive is not known: distorted images come without loss (KADID-10k: 1.5),
 # photographs as JPEG (KonIQ-10k: 0.2).
 LOSSLESS, JPEG = 1.5, 0.25
+JPEG_SPEED = 2.0  # of decoding a JPEG, compared with a PNG
 _LOOKED_AT = 5  # images of the user's whose size is read
 
 
@@ -25,6 +26,7 @@ class ImageCount:
         total: Number of all images, pristine references included.
         scored: Number of those with a score.
         pixels: Pixels of a typical image.
+        effort: Effort of decoding a typical image, in pixels of a PNG file.
         stored: Bytes of all image files.
         download: Bytes to download or to fetch by hand; 0 for images that are rendered or the user's own.
         missing: Why the dataset could not be counted; empty if it was.
@@ -33,6 +35,7 @@ class ImageCount:
     total: int = 0
     scored: int = 0
     pixels: float = 0.0
+    effort: float = 0.0
     stored: float = 0.0
     download: float = 0.0
     missing: str = ""
@@ -69,7 +72,7 @@ def _rendered(plan: Plan, dataset: str, record: DatasetRecord) -> ImageCount:
             return _missing(plan, dataset)
         distorted = references * len(DISTORTIONS) * len(LEVELS)
     total = references + distorted
-    return ImageCount(total, distorted if record.score else 0, pixels, total * pixels * LOSSLESS)
+    return ImageCount(total, distorted if record.score else 0, pixels, pixels, total * pixels * LOSSLESS)
 
 
 def _users_own(plan: Plan, dataset: str, record: DatasetRecord) -> ImageCount:
@@ -79,7 +82,9 @@ def _users_own(plan: Plan, dataset: str, record: DatasetRecord) -> ImageCount:
     sizes = [image_size(file) for file in files[:: max(1, len(files) // _LOOKED_AT)]]
     pixels = sum(width * height for width, height in sizes) / len(sizes)
     stored = float(sum(file.stat().st_size for file in files))
-    return ImageCount(len(files), len(files) if record.score else 0, pixels, stored)
+    jpegs = sum(file.suffix.lower() in (".jpg", ".jpeg") for file in files) / len(files)
+    effort = pixels * (1 - jpegs + jpegs / JPEG_SPEED)
+    return ImageCount(len(files), len(files) if record.score else 0, pixels, effort, stored)
 
 
 def _missing(plan: Plan, dataset: str) -> ImageCount:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.encoders.encoder import pool_last, pool_stages
 from iqadistill.encoders.settings import EncoderSettings
-from iqadistill.models.pretrained import create_pretrained
+from iqadistill.models.pretrained import TimmNetwork, create_pretrained
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.training.deep.cost import forward_cost
 
@@ -82,7 +82,8 @@ def count_encoder(settings: EncoderSettings, size: int) -> NetworkCount:
     """
     assert isinstance(settings, TimmSettings)  # the one backend so far
     with torch.device("meta"):
-        network = create_pretrained(settings.model, "none", where="encoder", num_classes=0).eval()
+        network = create_pretrained(settings.model, "none", where="encoder", num_classes=0)
+        network.eval()
         native = network.pretrained_cfg["input_size"][-1] if network.pretrained_cfg.get("fixed_input_size") else None
         side = native or settings.size or size
         pooled = Pooled(network, settings.pooling)
@@ -95,7 +96,7 @@ def count_encoder(settings: EncoderSettings, size: int) -> NetworkCount:
 class Pooled(nn.Module):
     """A network together with its pooling, from patches to vectors."""
 
-    def __init__(self, network: nn.Module, pooling: str):
+    def __init__(self, network: TimmNetwork, pooling: str):
         super().__init__()
         self.network, self._pool = network, pool_stages if pooling == "stages" else pool_last
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 from iqadistill.config.jobs import PATHS, Job, Plan
+from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates
 from iqadistill.pricing.work import StudyWork, Work
@@ -22,7 +23,8 @@ ON_CARD = (
 """Rules that hold a card where there is one; the small systems of a selector are priced as on a core all the same."""
 
 WITH_TORCH = (*ON_CARD, "plot_selection")
-DRAWING = ("plot_metrics", "plot_selection", "render_report")
+DRAWING = ("compare", "plot_metrics", "plot_selection", "render_report")
+DECODING_THREADS = 2  # of a job on a card
 LAUNCH = "start of jobs"  # the row of what Snakemake itself takes
 WEIGHTS_ROW = "pretrained weights"  # the row of what the hub of timm is asked for
 
@@ -121,7 +123,7 @@ def price_study(plan: Plan, rates: Rates, *, cores: int = 1, cards: int = 1) -> 
 def job_seconds(job: Job, work: Work, rates: Rates) -> float:
     """Seconds of a job on one core, or on a card and the core beside it; without its launch by Snakemake.
 
-    On a card images are decoded while the networks run, so that the slower of the two counts.
+    On a card images are decoded by two threads while the networks run, so that the slower of the two counts.
     """
     start = rates.torch_imports if job.rule in WITH_TORCH else rates.imports
     if job.rule == "select_patches" and not work.selection_flops:
@@ -140,7 +142,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
         + work.searched / rates.searching
         + work.evaluated / rates.evaluating
     )
-    return start + rest + (max(networks, reading) if rates.card else networks + reading)
+    return start + rest + (max(networks, reading / DECODING_THREADS) if rates.card else networks + reading)
 
 
 def wall_seconds(plan: Plan, durations: Mapping[str, float], rates: Rates, *, cores: int, cards: int) -> float:
@@ -212,7 +214,7 @@ def _weights_bytes(plan: Plan) -> float:
         encoder, size = study.encoders[table.encoder], study.samplers[table.sampler].size
         if getattr(encoder, "weights", "") == "hub":
             networks[getattr(encoder, "model", table.encoder)] = count_encoder(encoder, size).parameters
-    trained = [
+    trained: list[tuple[DeepStudentSettings | TeacherSettings, str]] = [
         *((study.deep_students[job.student], job.sampler) for job in plan.student_jobs),
         *((study.teachers[job.teacher], job.sampler) for job in plan.teacher_jobs),
     ]

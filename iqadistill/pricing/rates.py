@@ -15,7 +15,7 @@ class Rates:
         training: Operations a second of passes with gradient.
         mlp: Operations a second of stacked MLPs.
         selection: Operations a second of selectors.
-        decoding: Pixels a second that are decoded.
+        decoding: Pixels a second that are decoded, of PNG files.
         cutting: Pixels a second of patches that are cut.
         rendering: Pixels a second of images that are rendered.
         searching: Pixels a second of images that scanpaths are drawn on.
@@ -23,7 +23,7 @@ class Rates:
         launch: Seconds that Snakemake takes to start a job.
         imports: Seconds in which a job imports what it needs, without PyTorch.
         torch_imports: The same with PyTorch.
-        drawing: Seconds that a figure or the report takes.
+        drawing: Seconds that a figure, the comparisons or the report take.
         card: Whether networks run on a card, and their rates are a card's; all other rates are those of one core.
         source: Where the rates come from, for people.
     """
@@ -40,7 +40,7 @@ class Rates:
     evaluating: float = 30e6
     launch: float = 3.0
     imports: float = 0.5
-    torch_imports: float = 2.0
+    torch_imports: float = 3.0
     drawing: float = 1.0
     card: bool = False
     source: str = "rates of one core of a common server, assumed"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from iqadistill.pricing.price import Price, Stage
 
 COLUMNS = ("stage", "jobs", "trainings", "passes", "with gradient", "TFLOP", "download", "disk", "memory", "hours")
-MARKDOWN = ("study", "jobs", "trainings", "PFLOP", "hours on a card", "download", "disk", "memory")
+MARKDOWN = ("study", "jobs", "trainings", "operations", "hours on a card", "download", "disk", "memory")
 
 
 def price_text(price: Price) -> str:
@@ -73,6 +73,10 @@ def _count(number: float) -> str:
     if not number:
         return ""
     return f"{number / 1e6:,.2f} M" if number >= 1e6 else f"{number:,.0f}"
+
+
+def _operations(number: float) -> str:
+    return f"{_number(number / 1e15)} PFLOP" if number >= 1e15 else f"{_number(number / 1e12)} TFLOP"
 
 
 def _bytes(number: float) -> str:

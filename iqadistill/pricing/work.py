@@ -36,7 +36,7 @@ class Work:
         training_flops: Operations of passes with gradient.
         mlp_flops: Operations of MLPs.
         selection_flops: Operations of selectors.
-        decoded: Pixels of images that are decoded.
+        decoded: Pixels of images that are decoded, as of PNG files.
         cut: Pixels of patches that are cut.
         rendered: Pixels of images that are rendered.
         searched: Pixels of images that a sampler of scanpaths looks at.
@@ -118,13 +118,17 @@ class StudyWork:
 
     def _index(self, job: Job) -> Work:
         images = self.images(job.names["dataset"])
-        return Work(decoded=images.total * images.pixels, disk=IMAGE_ROW * images.total)
+        return Work(decoded=images.total * images.effort, disk=IMAGE_ROW * images.total)
 
     def _sample(self, job: Job) -> Work:
         images, sampler = self.images(job.names["dataset"]), self.study.samplers[job.names["sampler"]]
         looks = sampler.method == "sp" and not sampler.files()
-        pixels = images.total * images.pixels if looks else 0.0
-        return Work(decoded=pixels, searched=pixels, disk=PATCH_ROW * images.total * sampler.count)
+        seen = images.total if looks else 0
+        return Work(
+            decoded=seen * images.effort,
+            searched=seen * images.pixels,
+            disk=PATCH_ROW * images.total * sampler.count,
+        )
 
     # Embeddings and selection
 
@@ -138,7 +142,7 @@ class StudyWork:
         return Work(
             forward_passes=patches,
             encoder_flops=patches * network.flops,
-            decoded=images.total * images.pixels,
+            decoded=images.total * images.effort,
             cut=patches * sampler.size**2,
             disk=stored,
             memory=PROCESS_WITH_TORCH + WORKSPACE + 2 * stored + 4 * network.parameters + 24 * images.pixels,
@@ -187,7 +191,7 @@ class StudyWork:
             forward_passes=scored,
             training_flops=passes * network.training_flops,
             forward_flops=scored * network.flops,
-            decoded=times * (train + validated) * images.pixels,
+            decoded=times * (train + validated) * images.effort,
             cut=times * stored / 3,
             disk=4 * network.parameters,
             memory=memory + min(stored, STORE_BYTES, 2 * settings.mix_patches * 3 * size**2),
@@ -248,7 +252,7 @@ class StudyWork:
         return Work(
             forward_passes=passes,
             forward_flops=passes * network.flops,
-            decoded=images.scored * images.pixels,
+            decoded=images.scored * images.effort,
             cut=passes * size**2,
             disk=SCORE_ROW * images.scored,
             memory=PROCESS_WITH_TORCH + 4 * network.parameters + 16 * network.activations + 24 * images.pixels,
