@@ -100,9 +100,9 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
     selectors = selectors_of(study, experiment)
     if table.empty:
         raise BrokenPromise("the figure is empty")
-    if spec.needs:
-        columns = [name if name in table and name != "metric" else COLUMNS[name] for name in spec.needs]
-        if len(selectors) > 1 and len(table[columns].drop_duplicates()) < len(selectors):
+    if spec.needs and len(selectors) > 1:
+        columns = [COLUMNS[name] if COLUMNS.get(name) in table else name for name in spec.needs]
+        if set(columns) - set(table) or len(table[columns].drop_duplicates()) < len(selectors):
             raise BrokenPromise(f"selectors that agree in {' and '.join(spec.needs)}: {selectors}")
     if spec.reads == "selections":
         missing = set(selectors) - set(table.selector) if "selector" in table else set()

@@ -1,0 +1,198 @@
+"""A shipped study in miniature: its own experiments, with smaller numbers and test networks."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from miniatures import expect_miniatures, serve
+
+from iqadistill.config import Plan, check_study
+from iqadistill.config.load import GRID_SECTIONS, REGISTRIES, _is_list, _named_after
+from iqadistill.config.study import EvaluationSettings
+from iqadistill.settings import Settings
+
+LARGEST = {
+    "samplers": {"count": 4, "size": 48, "longer_side": 80},
+    "encoders": {"size": 48},
+    "selectors": {"n_components": 2},
+    "teachers": {"epochs": 1, "size": 96, "pristine_patches": 4}
+    | {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "image_depth": 1},
+    "students": {"epochs": 1, "size": 96, "splits": 1, "patches_per_epoch": 1, "blocks": 1}
+    | {"hidden": 8, "depth": 1, "decoder_heads": 2, "intermediate_width": 8},
+    "evaluation": {"splits": 2, "bootstrap": 100},
+}
+"""Numbers that the overlay shrinks, and to what; the second value of a grid is one more."""
+
+ADDED = {
+    *("n_components", "splits", "decoder_heads", "intermediate_width"),
+    *("pristine_patches", "cells", "width", "mixer_width", "difference_depth", "image_depth"),
+}
+"""Numbers that are shrunk also where the study leaves them at a larger default."""
+
+CNNS = ("test_resnet", "test_efficientnet")
+TRANSFORMERS = ("test_vit", "test_vit2")
+REDNETS = ("rednet26",)
+NETWORKS = {"encoders": ("model",), "teachers": ("backbone",), "students": ("backbone", "stem")}
+WEIGHTS = {"encoders": ("weights",), "teachers": ("weights",), "students": ("weights", "stem_weights")}
+GRID_LENGTH = 2
+
+
+class NotMerelySmaller(Exception):
+    """An overlay changes more of a study than sizes."""
+
+
+def overlay(shipped: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+    """A study in miniature.
+
+    Args:
+        shipped: The study file as YAML gives it.
+        urls: Address of each dataset's miniature archive.
+
+    Raises:
+        NotMerelySmaller: The overlay would change more than sizes.
+    """
+    small = copy.deepcopy(dict(shipped))
+    small["device"] = "cpu"
+    small["datasets"] = {name: {**(entry or {}), "url": urls[name]} for name, entry in small["datasets"].items()}
+    small["evaluation"] = _shrunk_entry("evaluation", small["evaluation"], EvaluationSettings)
+    small["keep"] = _two_rates(small["keep"])
+    for section in REGISTRIES.keys() & small.keys():
+        small[section] = {
+            name: _shrunk_entry(section, entry or {}, _settings(section, name, entry or {}))
+            for name, entry in small[section].items()
+        }
+    check_merely_smaller(shipped, small)
+    return small
+
+
+def write_miniature(workflow, mirror, folder: Path, name: str) -> tuple[list[str], Plan]:
+    """Serve miniatures of a study's official archives and write the overlay.
+
+    Args:
+        workflow: A copy of the workflow.
+        mirror: The web server.
+        folder: Empty folder for the unpacked archives.
+        name: Name of the study's file, without suffix.
+
+    Returns:
+        The arguments of a run, and the plan of the study as it is shipped.
+    """
+    shipped = yaml.safe_load((workflow.folder / f"studies/{name}.yaml").read_text())
+    expect_miniatures(workflow.folder / "iqadistill/datasets/registry.yaml", shipped["datasets"])
+    small = overlay(shipped, {dataset: serve(mirror, dataset, folder) for dataset in shipped["datasets"]})
+    (workflow.folder / "miniature.yaml").write_text(yaml.safe_dump(small, sort_keys=False))
+    return ["--cores", "2", "--configfile", "miniature.yaml"], Plan(check_study(shipped))
+
+
+def check_merely_smaller(shipped: Mapping[str, Any], small: Mapping[str, Any]) -> None:
+    """Check that an overlay only shrinks numbers, grids and networks, and names where the files are.
+
+    Args:
+        shipped: The study file as YAML gives it.
+        small: The overlaid study.
+
+    Raises:
+        NotMerelySmaller: Anything else differs; the message names it.
+    """
+    for path, before, after in _differences(shipped, small):
+        if not _may_change(path, before, after):
+            raise NotMerelySmaller(f"{'.'.join(path)}: {before!r} became {after!r}")
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT = _Absent()
+
+
+def _differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Path, old and new value of all that differs between two trees; lists are compared as a whole."""
+    if isinstance(after, Mapping) and (isinstance(before, Mapping) or before is None):
+        before = before or {}
+        for key in dict.fromkeys([*before, *after]):
+            yield from _differences(before.get(key, ABSENT), after.get(key, ABSENT), (*path, str(key)))
+    elif before is ABSENT or after is ABSENT or before != after:
+        yield path, before, after
+
+
+def _may_change(path: tuple[str, ...], before: Any, after: Any) -> bool:
+    section, key = path[0], path[-1]
+    if path == ("device",):
+        return after == "cpu"
+    if path == ("keep",):
+        return after == _two_rates(before)
+    if section == "datasets":
+        return key == "url" and len(path) == 3 and isinstance(after, str)
+    if after is ABSENT or len(path) != (2 if section == "evaluation" else 3):
+        return False
+    if key in WEIGHTS.get(section, ()):
+        return after == "none"
+    if key not in LARGEST.get(section, {}) and key not in NETWORKS.get(section, ()):
+        return isinstance(after, list) and section in GRID_SECTIONS and after == before[:GRID_LENGTH]
+    if isinstance(after, list):
+        same = min(len(before), GRID_LENGTH) if section in GRID_SECTIONS and key != "hidden" else len(before)
+        distinct = key == "hidden" or len(set(after)) == len(after)
+        pairs = zip(before, after, strict=False)
+        return len(after) == same and distinct and all(_is_smaller(section, key, *pair) for pair in pairs)
+    return _is_smaller(section, key, before, after)
+
+
+def _is_smaller(section: str, key: str, before: Any, after: Any) -> bool:
+    if key in NETWORKS.get(section, ()):
+        return after in _test_networks(before)
+    unset = before is ABSENT or before is None
+    return isinstance(after, int) and after >= 1 and (unset or (isinstance(before, int) and after <= before))
+
+
+def _shrunk_entry(section: str, entry: Mapping[str, Any], settings: type[Settings]) -> dict[str, Any]:
+    """An entry of a section with smaller numbers, shorter grids and test networks."""
+    small = {key: _shrunk(section, key, value, settings) for key, value in entry.items()}
+    for key, largest in LARGEST.get(section, {}).items():
+        field = settings.model_fields.get(key)
+        if key in ADDED and key not in entry and field and (field.default is None or field.default > largest):
+            small[key] = largest
+    for key in WEIGHTS.get(section, ()):
+        if key in settings.model_fields and (key != "stem_weights" or entry.get("stem")):
+            small[key] = "none"
+    return small
+
+
+def _shrunk(section: str, key: str, value: Any, settings: type[Settings]) -> Any:
+    own_list = _is_list(settings, key) and not any(isinstance(one, list) for one in value or ())
+    if not isinstance(value, list):
+        return _shrunk_value(section, key, value)
+    if own_list or section not in GRID_SECTIONS:
+        return [_shrunk_value(section, key, one) for one in value]
+    return [_shrunk_value(section, key, one, place) for place, one in enumerate(value[:GRID_LENGTH])]
+
+
+def _shrunk_value(section: str, key: str, value: Any, place: int = 0) -> Any:
+    """A value; `place` is its position in a grid, whose values stay distinct."""
+    if key in NETWORKS.get(section, ()) and value is not None:
+        networks = _test_networks(value)
+        return networks[min(place, len(networks) - 1)]
+    largest = LARGEST.get(section, {}).get(key)
+    return value if largest is None or value is None else min(value, largest + place)
+
+
+def _test_networks(network: str) -> tuple[str, ...]:
+    """Test networks that stand for a network: of its kind."""
+    if network.startswith("rednet"):
+        return REDNETS
+    return TRANSFORMERS if network.startswith(("vit", "deit")) else CNNS
+
+
+def _two_rates(rates: list[float]) -> list[float]:
+    """A rate below 1 and all patches, as far as a study has them."""
+    below = [rate for rate in rates if rate < 1]
+    return [*below[len(below) // 2 :][:1], *(rate for rate in rates if rate == 1)]
+
+
+def _settings(section: str, name: str, entry: Mapping[str, Any]) -> type[Settings]:
+    """The settings class of an entry."""
+    registry = REGISTRIES[section]
+    return registry[entry.get(registry.key) or _named_after(section, name, registry)]
