@@ -97,7 +97,7 @@ def check_merely_smaller(shipped: Mapping[str, Any], small: Mapping[str, Any]) -
         NotMerelySmaller: Anything else differs; the message names it.
     """
     for path, before, after in _differences(shipped, small):
-        if not _may_change(path, before, after):
+        if not _may_change(shipped, path, before, after):
             raise NotMerelySmaller(f"{'.'.join(path)}: {before!r} became {after!r}")
 
 
@@ -119,33 +119,46 @@ def _differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterato
         yield path, before, after
 
 
-def _may_change(path: tuple[str, ...], before: Any, after: Any) -> bool:
+def _may_change(shipped: Mapping[str, Any], path: tuple[str, ...], before: Any, after: Any) -> bool:
     section, key = path[0], path[-1]
     if path == ("device",):
         return after == "cpu"
     if path == ("keep",):
         return after == _two_rates(before)
     if section == "datasets":
-        return key == "url" and len(path) == 3 and isinstance(after, str)
-    if after is ABSENT or len(path) != (2 if section == "evaluation" else 3):
+        return len(path) == 3 and key == "url" and isinstance(after, str)
+    if section == "evaluation":
+        settings: type[Settings] = EvaluationSettings
+    elif section in REGISTRIES and len(path) == 3 and path[1] in shipped[section]:
+        settings = _settings(section, path[1], shipped[section][path[1]] or {})
+    else:
         return False
+    if after is ABSENT or key not in settings.model_fields:
+        return False
+    if before is ABSENT:
+        before = settings.model_fields[key].default
     if key in WEIGHTS.get(section, ()):
         return after == "none"
-    if key not in LARGEST.get(section, {}) and key not in NETWORKS.get(section, ()):
-        return isinstance(after, list) and section in GRID_SECTIONS and after == before[:GRID_LENGTH]
-    if isinstance(after, list):
-        same = min(len(before), GRID_LENGTH) if section in GRID_SECTIONS and key != "hidden" else len(before)
-        distinct = key == "hidden" or len(set(after)) == len(after)
-        pairs = zip(before, after, strict=False)
-        return len(after) == same and distinct and all(_is_smaller(section, key, *pair) for pair in pairs)
-    return _is_smaller(section, key, before, after)
+    if not _is_grid(section, key, before, settings):
+        return _is_smaller(section, key, before, after)
+    return (
+        isinstance(after, list)
+        and len(after) == min(len(before), GRID_LENGTH)
+        and all(after.count(value) == 1 for value in after)
+        and all(_is_smaller(section, key, *pair) for pair in zip(before, after, strict=False))
+    )
 
 
 def _is_smaller(section: str, key: str, before: Any, after: Any) -> bool:
+    if before == after:
+        return True
+    if isinstance(before, list):
+        same = isinstance(after, list) and len(after) == len(before)
+        return same and all(_is_smaller(section, key, *pair) for pair in zip(before, after, strict=True))
     if key in NETWORKS.get(section, ()):
         return after in _test_networks(before)
-    unset = before is ABSENT or before is None
-    return isinstance(after, int) and after >= 1 and (unset or (isinstance(before, int) and after <= before))
+    number = key in LARGEST.get(section, {}) and isinstance(after, int) and after >= 1
+    return number and (before is None or after <= before)
 
 
 def _shrunk_entry(section: str, entry: Mapping[str, Any], settings: type[Settings]) -> dict[str, Any]:
@@ -162,21 +175,27 @@ def _shrunk_entry(section: str, entry: Mapping[str, Any], settings: type[Setting
 
 
 def _shrunk(section: str, key: str, value: Any, settings: type[Settings]) -> Any:
-    own_list = _is_list(settings, key) and not any(isinstance(one, list) for one in value or ())
-    if not isinstance(value, list):
-        return _shrunk_value(section, key, value)
-    if own_list or section not in GRID_SECTIONS:
-        return [_shrunk_value(section, key, one) for one in value]
-    return [_shrunk_value(section, key, one, place) for place, one in enumerate(value[:GRID_LENGTH])]
+    if _is_grid(section, key, value, settings):
+        return [_shrunk_value(section, key, one, place) for place, one in enumerate(value[:GRID_LENGTH])]
+    return _shrunk_value(section, key, value)
 
 
 def _shrunk_value(section: str, key: str, value: Any, place: int = 0) -> Any:
     """A value; `place` is its position in a grid, whose values stay distinct."""
+    if isinstance(value, list):
+        return [_shrunk_value(section, key, one, place) for one in value]
     if key in NETWORKS.get(section, ()) and value is not None:
         networks = _test_networks(value)
         return networks[min(place, len(networks) - 1)]
     largest = LARGEST.get(section, {}).get(key)
     return value if largest is None or value is None else min(value, largest + place)
+
+
+def _is_grid(section: str, key: str, value: Any, settings: type[Settings]) -> bool:
+    """Whether a list stands for several entries, as the loader reads it."""
+    if section not in GRID_SECTIONS or not isinstance(value, list):
+        return False
+    return not _is_list(settings, key) or any(isinstance(one, list) for one in value)
 
 
 def _test_networks(network: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import runpy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,7 +45,7 @@ class Outcome:
 
     Attributes:
         broken: What is wrong with an experiment, by its name.
-        page: The report; empty where an experiment is broken or left out.
+        page: The report; empty where an experiment is broken.
     """
 
     broken: dict[str, str]
@@ -57,29 +57,25 @@ def shipped_study(file: Path) -> Study:
     return check_study(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
-def draw_study(
-    study: Study, folder: Path, only: Iterable[str] | None = None, tables: SyntheticTables | None = None
-) -> Outcome:
-    """Draw experiments and write the report, as the workflow's scripts do it, from synthetic tables.
+def draw_study(study: Study, folder: Path, tables: SyntheticTables | None = None) -> Outcome:
+    """Draw every experiment and write the report, as the workflow's scripts do it, from synthetic tables.
 
     Args:
         study: The study; it may be one that the parser's checks would refuse.
         folder: Empty folder to write to.
-        only: Names of the experiments; default: all, and the report.
         tables: Tables of the study; default: those that its jobs would write.
     """
     plan = Plan(study)
     tables = tables or SyntheticTables(plan)
     broken = {}
     with contextlib.chdir(folder), _saved_as_tables():
-        tables.write()
+        summary = tables.write()
         for experiment in study.experiments:
-            if only is None or experiment.name in only:
-                try:
-                    check_shown(study, experiment, tables.summary, _draw(plan, experiment.name))
-                except Exception as error:  # whatever breaks a figure breaks a run after all the work is done
-                    broken[experiment.name] = f"{type(error).__name__}: {error}"
-        page = "" if broken or only is not None else _report(plan)
+            try:
+                check_shown(study, experiment, summary, _draw(plan, experiment.name))
+            except Exception as error:  # whatever breaks a figure breaks a run after all the work is done
+                broken[experiment.name] = f"{type(error).__name__}: {error}"
+        page = "" if broken else _report(plan)
     return Outcome(broken, page)
 
 

@@ -57,7 +57,11 @@ class SyntheticTables:
         (job,) = (job for job in self.plan.jobs.values() if job.rule == "collect_costs")
         rows = [
             {"rule": fact["rule"], "wildcards": json.dumps(fact["names"]), "seconds": 2.0, "cpu_seconds": 1.5}
-            | {"max_rss": 1e9, "parameters": 1e6 if fact["sidecar"] else None, "flops": 1e9 if fact["sidecar"] else None}
+            | {
+                "max_rss": 1e9,
+                "parameters": 1e6 if fact["sidecar"] else None,
+                "flops": 1e9 if fact["sidecar"] else None,
+            }
             for fact in json.loads(job.params["jobs"])
         ]
         return pd.DataFrame(rows)
@@ -76,19 +80,24 @@ class SyntheticTables:
         splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
         return compare_variants(as_table(self.metrics, "metrics"), splits)
 
-    def write(self) -> None:
-        """Write every table that a figure or the report reads to where its job would, under the working directory."""
+    def write(self) -> pd.DataFrame:
+        """Write every table that a figure or the report reads to where its job would, under the working directory.
+
+        Returns:
+            Table "summary".
+        """
         for job in list(self.plan.jobs.values()):
             if job.rule == "index_dataset":
                 _write_images(self.plan, job)
             if job.rule == "plot_selection":
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
-        study = Path(f"results/studies/{self.plan.study.name}")
-        write_table(self.summary, study / "summary.parquet", "summary")
+        summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
+        write_table(summary, study / "summary.parquet", "summary")
         write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
         write_table(self.costs, study / "costs.parquet", "costs")
         write_table(self.histories, study / "histories.parquet", "history")
+        return summary
 
 
 def _trained(plan: Plan) -> pd.DataFrame:

@@ -2,6 +2,11 @@
 
 import pytest
 from contract import STUDIES, draw_study, shipped_study
+from synthetic_tables import SyntheticTables
+
+from iqadistill.config import Plan
+from iqadistill.config.experiments import reads_metrics
+from iqadistill.config.study import Study
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
@@ -11,3 +16,54 @@ def test_every_experiment_is_drawn_from_what_the_jobs_would_write(file, tmp_path
     assert outcome.broken == {}
     for experiment in study.experiments:
         assert f"figures/{experiment.name}.svg" in outcome.page
+
+
+def alone(study: Study, name: str, **changes: tuple) -> Study:
+    """A study of one of its experiments, changed in a way that the parser's checks would refuse."""
+    (experiment,) = (experiment for experiment in study.experiments if experiment.name == name)
+    return study.model_copy(update={"experiments": (experiment.model_copy(update=changes),)})
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """The embedded study with a second student on embeddings."""
+    study = shipped_study(STUDIES[0])
+    return study.model_copy(update={"students": {**study.students, "mlp_again": study.students["mlp"]}})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("rate_sweep", {"students": ("mlp", "mlp_again")}),
+        ("cost", {"students": ("mlp", "mlp_again")}),
+        ("controls", {"keep": (0.2, 0.4)}),
+        ("sampler_metric", {"selectors": ("residual_metric", "residual_scale_free")}),
+        ("sampler_metric", {"selectors": ("kcenter",)}),
+        ("dimension", {"selectors": ("residual_h", "residual_published")}),
+        ("sensitivity", {"selectors": ("residual_ab", "residual")}),
+        ("convergence", {"selectors": ("residual_h", "residual")}),
+        ("noise_failure", {"selectors": ("residual", "residual_scale_free")}),
+        ("kept_patches", {"datasets": ("gallery360", "gallery2d"), "samplers": ("lat", "random_crops")}),
+        ("deep_cost", {"students": ("mlp",)}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_spoilt_experiment_is_found(demo, name, changes, tmp_path):
+    assert draw_study(alone(demo, name), tmp_path).broken == {}
+    spoilt = draw_study(alone(demo, name, **changes), tmp_path)
+    assert set(spoilt.broken) == {name}
+
+
+ON_METRICS = [e.name for e in shipped_study(STUDIES[0]).experiments if reads_metrics(e)]
+
+
+@pytest.mark.parametrize("position", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", ON_METRICS)
+def test_variant_without_numbers_is_found(demo, name, position, tmp_path):
+    study = alone(demo, name)
+    tables = SyntheticTables(Plan(study))
+    variant = ["dataset", "sampler", "encoder", "selector", "keep", "student"]
+    variants = tables.metrics.loc[tables.metrics.student != "label_only", variant].drop_duplicates()
+    removed = variants.iloc[round(position * (len(variants) - 1))]
+    tables.metrics = tables.metrics[(tables.metrics[variant] != removed).any(axis=1)]
+    assert set(draw_study(study, tmp_path, tables).broken) == {name}
