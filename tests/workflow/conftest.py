@@ -43,7 +43,7 @@ class Workflow:
         return self._run("-m", "snakemake", *arguments, check=check)
 
     def run_forked(self, *arguments: str) -> None:
-        """Run a study of many small jobs: as `run`, but the jobs are forked from a process that has imported PyTorch."""
+        """Run a study of many small jobs: as `run`, but jobs are forked from a process that has imported PyTorch."""
         self._run(FORKED_JOBS, *arguments, check=True)
 
     def _run(self, *command: str | Path, check: bool) -> subprocess.CompletedProcess:

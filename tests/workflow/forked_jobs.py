@@ -1,7 +1,7 @@
 """Snakemake whose jobs are forked from a process that has imported PyTorch and the rest.
 
-A job of a miniature study computes for less than a second and imports for four. Everything else is as it is shipped: the
-Snakefile, the rules, the scripts with what Snakemake writes in front of them, a process a job.
+A job of a miniature study computes for less than a second and imports for four. Everything else is as it is shipped:
+the Snakefile, the rules, the scripts with what Snakemake writes in front of them, a process a job.
 """
 
 import multiprocessing
