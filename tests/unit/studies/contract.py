@@ -107,22 +107,16 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
         return
     asked = _asked_for(study, experiment)
     _check_rows(asked, summary, "without numbers")
-    shown = asked
-    if spec.needs:  # random and all patches are drawn as a band and a line
-        shown = asked[asked.selector.isin(selectors)]
-    _check_rows(shown, table, "not shown")
+    # a figure that tells selectors apart by their settings draws random and all patches as a band and a line
+    _check_rows(asked[asked.selector.isin(selectors)] if spec.needs else asked, table, "not shown")
 
 
 def _asked_for(study: Study, experiment: ExperimentSettings) -> pd.DataFrame:
     """Rows of the summary that an experiment on metrics asks for."""
-    resolved = resolve(study, experiment)
-    variants = sorted(variants_of(study, experiment))
-    tests = [
-        (table, tested)
-        for table in resolved.tables
-        for tested in (resolved.tested_on if experiment.figure == "cross_dataset" else [table.dataset])
-        if experiment.figure != "cross_dataset" or tested != table.dataset
-    ]
+    resolved, variants = resolve(study, experiment), sorted(variants_of(study, experiment))
+    tests = [(table, table.dataset) for table in resolved.tables]
+    if experiment.figure == "cross_dataset":
+        tests = [(table, name) for table in resolved.tables for name in resolved.tested_on if name != table.dataset]
     return pd.DataFrame(
         [
             {"dataset": tested, "train_dataset": table.dataset, "sampler": table.sampler, "encoder": table.encoder}
@@ -136,8 +130,8 @@ def _asked_for(study: Study, experiment: ExperimentSettings) -> pd.DataFrame:
 
 def _check_rows(asked: pd.DataFrame, table: pd.DataFrame, what: str) -> None:
     """Check that a table has a row of all that is asked for."""
-    for name in asked:
-        if name not in table and asked[name].nunique() > 1 and name != "train_dataset":
+    for name in asked.columns.drop("train_dataset"):  # the dataset itself, unless the table has both
+        if name not in table and asked[name].nunique() > 1:
             raise BrokenPromise(f"{name}s that are not told apart: {sorted(asked[name].unique())}")
     columns = [name for name in asked if name in table]
     found = asked[columns].drop_duplicates().merge(table[columns].drop_duplicates(), how="left", indicator="found")

@@ -93,6 +93,7 @@ class SyntheticTables:
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
         summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
+        write_table(self.metrics, study / "metrics.parquet", "metrics")
         write_table(summary, study / "summary.parquet", "summary")
         write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
         write_table(self.costs, study / "costs.parquet", "costs")
