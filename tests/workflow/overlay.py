@@ -11,10 +11,12 @@ from miniatures import expect_miniatures, serve
 from iqadistill.config import Plan, check_study
 from iqadistill.config.load import GRID_SECTIONS, REGISTRIES, _is_list, _named_after
 from iqadistill.config.study import EvaluationSettings
+from iqadistill.sampling.settings import SamplerSettings, SphereSamplerSettings
 from iqadistill.settings import Settings
 
 LARGEST = {
-    "samplers": {"count": 4, "size": 48, "longer_side": 80},
+    "flat samplers": {"count": 4, "size": 48, "longer_side": 80},
+    "sphere samplers": {"count": 10, "size": 48},  # of 10 draws, lat keeps 3 or more of every image
     "encoders": {"size": 48},
     "selectors": {"n_components": 2},
     "teachers": {"epochs": 1, "size": 96, "pristine_patches": 4}
@@ -119,6 +121,15 @@ def _differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterato
         yield path, before, after
 
 
+def _largest(section: str, settings: type[Settings]) -> Mapping[str, int]:
+    """Numbers that are shrunk in entries of a section."""
+    if issubclass(settings, SphereSamplerSettings):
+        section = "sphere samplers"
+    elif issubclass(settings, SamplerSettings):
+        section = "flat samplers"
+    return LARGEST.get(section, {})
+
+
 def _may_change(shipped: Mapping[str, Any], path: tuple[str, ...], before: Any, after: Any) -> bool:
     section, key = path[0], path[-1]
     if path == ("device",):
@@ -140,31 +151,31 @@ def _may_change(shipped: Mapping[str, Any], path: tuple[str, ...], before: Any, 
     if key in WEIGHTS.get(section, ()):
         return after == "none"
     if not _is_grid(section, key, before, settings):
-        return _is_smaller(section, key, before, after)
+        return _is_smaller(section, key, before, after, settings)
     return (
         isinstance(after, list)
         and len(after) == min(len(before), GRID_LENGTH)
         and all(after.count(value) == 1 for value in after)
-        and all(_is_smaller(section, key, *pair) for pair in zip(before, after, strict=False))
+        and all(_is_smaller(section, key, *pair, settings) for pair in zip(before, after, strict=False))
     )
 
 
-def _is_smaller(section: str, key: str, before: Any, after: Any) -> bool:
+def _is_smaller(section: str, key: str, before: Any, after: Any, settings: type[Settings]) -> bool:
     if before == after:
         return True
     if isinstance(before, list):
         same = isinstance(after, list) and len(after) == len(before)
-        return same and all(_is_smaller(section, key, *pair) for pair in zip(before, after, strict=True))
+        return same and all(_is_smaller(section, key, *pair, settings) for pair in zip(before, after, strict=True))
     if key in NETWORKS.get(section, ()):
         return after in _test_networks(before)
-    number = key in LARGEST.get(section, {}) and isinstance(after, int) and after >= 1
+    number = key in _largest(section, settings) and isinstance(after, int) and after >= 1
     return number and (before is None or after <= before)
 
 
 def _shrunk_entry(section: str, entry: Mapping[str, Any], settings: type[Settings]) -> dict[str, Any]:
     """An entry of a section with smaller numbers, shorter grids and test networks."""
     small = {key: _shrunk(section, key, value, settings) for key, value in entry.items()}
-    for key, largest in LARGEST.get(section, {}).items():
+    for key, largest in _largest(section, settings).items():
         field = settings.model_fields.get(key)
         if key in ADDED and key not in entry and field and (field.default is None or field.default > largest):
             small[key] = largest
@@ -176,18 +187,18 @@ def _shrunk_entry(section: str, entry: Mapping[str, Any], settings: type[Setting
 
 def _shrunk(section: str, key: str, value: Any, settings: type[Settings]) -> Any:
     if _is_grid(section, key, value, settings):
-        return [_shrunk_value(section, key, one, place) for place, one in enumerate(value[:GRID_LENGTH])]
-    return _shrunk_value(section, key, value)
+        return [_shrunk_value(section, key, one, settings, place) for place, one in enumerate(value[:GRID_LENGTH])]
+    return _shrunk_value(section, key, value, settings)
 
 
-def _shrunk_value(section: str, key: str, value: Any, place: int = 0) -> Any:
+def _shrunk_value(section: str, key: str, value: Any, settings: type[Settings], place: int = 0) -> Any:
     """A value; `place` is its position in a grid, whose values stay distinct."""
     if isinstance(value, list):
-        return [_shrunk_value(section, key, one, place) for one in value]
+        return [_shrunk_value(section, key, one, settings, place) for one in value]
     if key in NETWORKS.get(section, ()) and value is not None:
         networks = _test_networks(value)
         return networks[min(place, len(networks) - 1)]
-    largest = LARGEST.get(section, {}).get(key)
+    largest = _largest(section, settings).get(key)
     return value if largest is None or value is None else min(value, largest + place)
 
 
