@@ -55,12 +55,14 @@ class SyntheticTables:
 
     def _costs(self) -> pd.DataFrame:
         (job,) = (job for job in self.plan.jobs.values() if job.rule == "collect_costs")
+        measured = {"seconds": 2.0, "cpu_seconds": 1.5, "max_rss": 1e9}
+        network = {"parameters": 1e6, "flops": 1e9}
         rows = [
-            {"rule": fact["rule"], "wildcards": json.dumps(fact["names"]), "seconds": 2.0, "cpu_seconds": 1.5}
-            | {
-                "max_rss": 1e9,
-                "parameters": 1e6 if fact["sidecar"] else None,
-                "flops": 1e9 if fact["sidecar"] else None,
+            {
+                "rule": fact["rule"],
+                "wildcards": json.dumps(fact["names"]),
+                **measured,
+                **(network if fact["sidecar"] else {}),
             }
             for fact in json.loads(job.params["jobs"])
         ]
