@@ -15,13 +15,13 @@ from iqadistill.sampling.settings import SamplerSettings, SphereSamplerSettings
 from iqadistill.settings import Settings
 
 LARGEST = {
-    "flat samplers": {"count": 4, "size": 48, "longer_side": 80},
+    "flat samplers": {"count": 3, "size": 48, "longer_side": 80},
     "sphere samplers": {"count": 10, "size": 48},  # of 10 draws, lat keeps 3 or more of every image
     "encoders": {"size": 48},
     "selectors": {"n_components": 2},
-    "teachers": {"epochs": 1, "size": 96, "pristine_patches": 4}
+    "teachers": {"epochs": 1, "size": 80, "pristine_patches": 4}
     | {"cells": 2, "width": 4, "mixer_width": 8, "difference_depth": 1, "image_depth": 1},
-    "students": {"epochs": 1, "size": 96, "splits": 1, "patches_per_epoch": 1, "blocks": 1}
+    "students": {"epochs": 1, "size": 80, "splits": 1, "patches_per_epoch": 1, "blocks": 1}
     | {"hidden": 8, "depth": 1, "decoder_heads": 2, "intermediate_width": 8},
     "evaluation": {"splits": 2, "bootstrap": 100},
 }
