@@ -110,3 +110,7 @@ def test_anything_but_a_smaller_size_is_refused(rkiqt, where, change):
     change(small)
     with pytest.raises(NotMerelySmaller, match=rf"^{where}\b"):
         check_merely_smaller(shipped, small)
+
+
+def test_every_paper_study_is_run_in_miniature():
+    assert STUDIES and all(Path(__file__).with_name(f"test_{file.stem}.py").is_file() for file in STUDIES)
