@@ -5,8 +5,10 @@ the Snakefile, the rules, the scripts with what Snakemake writes in front of the
 """
 
 import multiprocessing
+import multiprocessing.process
 import runpy
 import sys
+import threading
 from subprocess import CalledProcessError
 
 from snakemake.benchmark import benchmarked
@@ -14,6 +16,9 @@ from snakemake.cli import main
 from snakemake.script import PythonScript
 
 PRELOADED = ["torch", "timm", "pandas", "pyarrow.dataset", "scipy.stats", "scipy.optimize", "matplotlib.pyplot"]
+
+
+STARTING = threading.Lock()
 
 
 def run_script(file: str) -> None:
@@ -25,7 +30,11 @@ def run_script(file: str) -> None:
 def execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
     """Run a job's script in a forked process, in place of a Python of its own."""
     process = multiprocessing.get_context("forkserver").Process(target=run_script, args=(fname,))
-    process.start()
+    # A start asks every process that multiprocessing has listed whether it has ended. The answer can be read once: the
+    # thread that waits for another job would miss it and take the job for a failed one (exit code 255).
+    with STARTING:
+        process.start()
+        multiprocessing.process._children.discard(process)
     with benchmarked(process.pid, script.bench_record):
         process.join()
     if process.exitcode:
