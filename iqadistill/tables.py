@@ -117,6 +117,18 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("splits", pa.int32()),
         ]
     ),
+    # one row a variant that was trained on the official split: a single training, and an interval over images
+    "official": pa.schema(
+        [
+            ("dataset", pa.string()),
+            *_VARIANT_OVER_SPLITS,
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("n", pa.int32()),
+        ]
+    ),
     "comparisons": pa.schema(
         [
             ("dataset", pa.string()),

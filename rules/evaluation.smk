@@ -7,6 +7,7 @@ rule evaluate:
         metrics=output("evaluate"),
         predictions="results/studies/{study}/predictions.parquet",
         summary="results/studies/{study}/summary.parquet",
+        official="results/studies/{study}/official.parquet",
     log:
         log_of("evaluate"),
     benchmark:
@@ -19,6 +20,7 @@ rule evaluate:
         runtime=120,
     params:
         datasets=given("evaluate", "datasets"),
+        official=given("evaluate", "official"),
         logistic=given("evaluate", "logistic"),
         draws=given("evaluate", "draws"),
         seed=given("evaluate", "seed"),
@@ -47,6 +49,7 @@ rule compare:
         runtime=30,
     params:
         datasets=given("compare", "datasets"),
+        official=given("compare", "official"),
         code=code("compare"),
     message:
         "Testing selectors, samplers, encoders and students in pairs."

@@ -28,6 +28,7 @@ rule plot_metrics:
         experiment=given("plot_metrics", "experiment"),
         looks=given("plot_metrics", "looks"),
         datasets=given("plot_metrics", "datasets"),
+        official=given("plot_metrics", "official"),
         code=code("plot_metrics"),
     message:
         "Drawing {wildcards.experiment}."
@@ -79,6 +80,8 @@ rule render_report:
         summary=reads("render_report", "summary"),
         comparisons=reads("render_report", "comparisons"),
         costs=reads("render_report", "costs"),
+        histories=reads("render_report", "histories"),
+        official=reads("render_report", "official"),
     output:
         page=output("render_report"),
     log:
@@ -95,6 +98,7 @@ rule render_report:
         study=given("render_report", "study"),
         experiments=given("render_report", "experiments"),
         datasets=given("render_report", "datasets"),
+        official=given("render_report", "official"),
         code=code("render_report"),
     message:
         "Writing the report {output.page}."

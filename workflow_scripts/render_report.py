@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.metrics import over_random_splits
+from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
-from iqadistill.report.published import published_for
 from iqadistill.tables import read_table
 
 with job_log(snakemake.log[0]):
@@ -34,6 +36,7 @@ with job_log(snakemake.log[0]):
         for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
     report = Report(
         title=study["title"] or study["name"],
         study=study,
@@ -42,7 +45,10 @@ with job_log(snakemake.log[0]):
         summary=read_table(snakemake.input.summary, "summary").to_pandas(),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
+        histories=over_random_splits(histories, json.loads(snakemake.params.official)),
+        official=read_table(snakemake.input.official, "official").to_pandas(),
         published=published_for(set(sources.values())),
+        published_cross=published_cross_for(sources),
         sources=sources,
         provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **package_versions()},
         warnings=tuple(warnings),

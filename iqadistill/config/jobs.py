@@ -265,7 +265,8 @@ class Plan:
             for tested in tested_datasets(self.study, experiment):
                 for table in tables_of(self.study, experiment):
                     for student in students_of(self.study, experiment) if table.dataset != tested else ():
-                        tests |= {CrossTest(job, tested) for job in self._student_jobs(table, student, {ALL_PATCHES})}
+                        jobs = self._student_jobs(table, student, {ALL_PATCHES})
+                        tests |= {CrossTest(job, tested) for job in jobs if not self._stands_apart(job)}
         return sorted(tests)
 
     @functools.cached_property
@@ -327,6 +328,16 @@ class Plan:
         drawn, kinds = self.study.evaluation.splits, self.study.datasets[dataset].splits
         return [*(range(drawn) if "random" in kinds else ()), *([drawn] if "official" in kinds else ())]
 
+    @functools.cached_property
+    def official_splits(self) -> dict[str, int]:
+        """Number of the official split of each dataset that students are trained on and that has one."""
+        number = self.study.evaluation.splits
+        return {name: number for name in self.trained_datasets if "official" in self.study.datasets[name].splits}
+
+    def _stands_apart(self, job: StudentJob) -> bool:
+        """Whether a training is that on an official split beside random ones, which no statistic over splits counts."""
+        return job.split == self.study.evaluation.splits and "random" in self.study.datasets[job.dataset].splits
+
     def _trainings(self) -> Iterator[tuple[EmbeddingTable, str, set[Variant]]]:
         """(embedding table, student, variants) of every experiment on metrics."""
         for experiment in filter(reads_metrics, self.study.experiments):
@@ -339,12 +350,12 @@ class Plan:
         settings = self.study.deep_students.get(student)
         if settings is None:
             return []
-        count = settings.splits or self.study.evaluation.splits
+        splits = self.splits_of(table.dataset)
+        fewer = settings.splits is not None and settings.splits < self.study.evaluation.splits
+        if fewer and "random" in self.study.datasets[table.dataset].splits:
+            splits = splits[: settings.splits]  # not the official one, which comes last
         return [
-            StudentJob(*table, selector, keep, student, split)
-            for selector, keep in variants
-            for split in self.splits_of(table.dataset)
-            if split == self.study.evaluation.splits or split < count
+            StudentJob(*table, selector, keep, student, split) for selector, keep in variants for split in splits
         ]
 
     # Identities: a name and a short digest of all that decides the content
@@ -782,6 +793,7 @@ class Plan:
         predictions = [job.output for rule in PREDICTIONS for job in work if job.rule == rule]
         params = {
             "datasets": text(self.trained_datasets),
+            "official": text(self.official_splits),
             "logistic": evaluation.logistic,
             "draws": evaluation.bootstrap,
             "seed": self.study.seed,
@@ -789,25 +801,28 @@ class Plan:
         evaluated = Job("evaluate", study, inputs={**trained, "predictions": predictions}, params=params)
         yield evaluated
         inputs = {"splits": trained["splits"], "metrics": evaluated.output}
-        compared = Job("compare", study, inputs=inputs, params={"datasets": text(self.trained_datasets)})
+        params = {"datasets": text(self.trained_datasets), "official": text(self.official_splits)}
+        compared = Job("compare", study, inputs=inputs, params=params)
         yield compared
         costs = self._costs_job(work)
         yield costs
-        shown = {
+        shown: dict[str, Any] = {
             "images": [self.images_file(name) for name in self.shown_datasets],
             "summary": f"results/studies/{self.study.name}/summary.parquet",
             "comparisons": compared.output,
             "costs": costs.output,
         }
-        shown_params = {"datasets": text(self.shown_datasets)}
+        shown_params = {"datasets": text(self.shown_datasets), "official": text(self.official_splits)}
         histories = [path_of("train_mlps", ".history.parquet").format(**study, **vars(job)) for job in self.mlp_jobs]
         histories += [
             path_of("train_student", ".history.parquet").format(**self._student_wildcards(job))
             for job in self.student_jobs
         ]
+        shown["histories"] = histories
         for experiment in self.study.experiments:
-            yield self._plot_job(experiment, {**shown, "histories": histories}, shown_params)
-        yield self._report_job(shown, shown_params)
+            yield self._plot_job(experiment, shown, shown_params)
+        official = f"results/studies/{self.study.name}/official.parquet"
+        yield self._report_job({**shown, "official": official}, shown_params)
 
     def _costs_job(self, work: Iterable[Job]) -> Job:
         jobs = [job for job in work if job.rule in COUNTED]
