@@ -13,7 +13,7 @@ rule evaluate:
     benchmark:
         benchmark_of("evaluate")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 2
     resources:
         mem_mb=4000,
@@ -42,7 +42,7 @@ rule compare:
     benchmark:
         benchmark_of("compare")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -67,7 +67,7 @@ rule collect_costs:
     benchmark:
         benchmark_of("collect_costs")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 1
     resources:
         mem_mb=1000,

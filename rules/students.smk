@@ -14,7 +14,7 @@ rule train_mlps:
     benchmark:
         benchmark_of("train_mlps")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -48,7 +48,7 @@ rule predict_mlps:
     benchmark:
         benchmark_of("predict_mlps")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -85,7 +85,7 @@ rule train_student:
     benchmark:
         benchmark_of("train_student")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -121,7 +121,7 @@ rule predict:
     benchmark:
         benchmark_of("predict")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -151,7 +151,7 @@ rule predict_cross:
     benchmark:
         benchmark_of("predict_cross")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,

@@ -1,4 +1,4 @@
-"""Measure every variant on its test images: predictions of the whole study, metrics a split, summary over random splits, the official split."""
+"""Measure every variant on its test images: metrics of each split, summary over random splits, the official split."""
 
 import json
 

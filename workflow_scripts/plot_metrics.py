@@ -29,6 +29,7 @@ with job_log(snakemake.log[0]):
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         notes={name: dataset_note(metadata) for name, metadata in facts.items()},
+        sources=json.loads(snakemake.params.sources),
         ceilings={
             name: float(metadata["noise_ceiling"]) for name, metadata in facts.items() if "noise_ceiling" in metadata
         },

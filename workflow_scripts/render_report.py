@@ -11,7 +11,6 @@ from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
-from iqadistill.figures.registry import FIGURES
 from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.tables import read_table
@@ -31,12 +30,14 @@ with job_log(snakemake.log[0]):
             figure_stem=folder / "figures" / experiment.name,
             table_stem=folder / "tables" / experiment.name,
             datasets=tuple(sorted(experiment.datasets)),
-            settings={"keep_rate": experiment.keep_rate} if FIGURES.spec(experiment.figure).rates == "one" else {},
+            settings=experiment.caption_settings,
         )
         for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
+    # this job may run without packages that the others had, PyTorch for one
+    versions = {package: version for package, version in package_versions().items() if version != "absent"}
     report = Report(
         title=study["title"] or study["name"],
         study=study,
@@ -50,7 +51,7 @@ with job_log(snakemake.log[0]):
         published=published_for(set(sources.values())),
         published_cross=published_cross_for(sources),
         sources=sources,
-        provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **package_versions()},
+        provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **versions},
         warnings=tuple(warnings),
     )
     render_report(report, Path(snakemake.output.page))

@@ -34,7 +34,8 @@ from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.labels.registry import format_module
 from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
-from iqadistill.figures.experiment import EmbeddingTable
+from iqadistill.figures.captions import render_text
+from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
 from iqadistill.sampling.registry import SAMPLERS
@@ -354,9 +355,7 @@ class Plan:
         fewer = settings.splits is not None and settings.splits < self.study.evaluation.splits
         if fewer and "random" in self.study.datasets[table.dataset].splits:
             splits = splits[: settings.splits]  # not the official one, which comes last
-        return [
-            StudentJob(*table, selector, keep, student, split) for selector, keep in variants for split in splits
-        ]
+        return [StudentJob(*table, selector, keep, student, split) for selector, keep in variants for split in splits]
 
     # Identities: a name and a short digest of all that decides the content
 
@@ -845,9 +844,11 @@ class Plan:
         ranking = methods if FIGURES.spec(experiment.figure).ranks else []
         modules = (FIGURES.module(experiment.figure), *(SELECTORS.module(method) for method in ranking))
         looks = [(SELECTORS[method].label, SELECTORS[method].colour, SELECTORS[method].marker) for method in methods]
-        drawn = {"experiment": resolve(self.study, experiment).model_dump_json(), "looks": text(looks)}
+        resolved = resolve(self.study, experiment)
+        drawn = {"experiment": resolved.model_dump_json(), "looks": text(looks), "caption": self._caption(resolved)}
         if reads_metrics(experiment):
-            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params}, modules)
+            sources = {name: self.study.datasets[name].source for name in self.shown_datasets}
+            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params, "sources": text(sources)}, modules)
         tables = tables_of(self.study, experiment)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
@@ -858,6 +859,16 @@ class Plan:
             "traces": [file.removesuffix(".parquet") + ".trace.parquet" for file in rankings],
         }
         return Job("plot_selection", wildcards, {}, inputs, drawn, modules)
+
+    def _caption(self, experiment: Experiment) -> str:
+        """Caption of a figure that is not drawn yet, for the archive of `snakemake --report`."""
+        return render_text(
+            experiment.figure,
+            "caption",
+            study=self.study.model_dump(mode="json"),
+            settings=experiment.caption_settings,
+            simulated=[name for name in sorted(experiment.datasets) if source_of(self.study, name).simulated],
+        )
 
     def _report_job(self, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         folder = f"results/studies/{self.study.name}"

@@ -18,9 +18,9 @@ FIGURE = FigureSpec(
     title="Convergence of residual selection",
     caption=(
         "Excess of the objective (Eq. 7) over the best value reached, and relative duality gap, against the "
-        "iteration: median and quartiles over {{ 'all' if table is none else table.images.max() }} images. Converged: "
-        "the gap is at most {{ 'the tolerance' if table is none else table.tolerance.max() }}; stagnated: the objective "
-        "no longer changes, but the gap is larger. An excess below 1e-7 is drawn at 1e-7."
+        "iteration: median and quartiles over {{ 'all' if table is none else table.images.max() }} images. "
+        "Converged: the gap is at most {{ 'the tolerance' if table is none else table.tolerance.max() }}; stagnated: "
+        "the objective no longer changes, but the gap is larger. An excess below 1e-7 is drawn at 1e-7."
     ),
     alt="Line charts of objective and duality gap against iteration for several h and both solvers.",
     reads="selections",

@@ -19,9 +19,9 @@ FIGURE = FigureSpec(
     title="Curves over epochs",
     caption=(
         "Training loss with its weighted parts, and SRCC on the validation images, over the epochs of every student "
-        "trained on all patches: mean over its splits, with the range from lowest to highest. Without validation images "
-        "(evaluation.val_fraction: 0) there is no SRCC. Signatures of failure (a loss that does not fall, an auxiliary "
-        "part that dominates, overfitting) are among the caveats of the report."
+        "trained on all patches: mean over its splits, with the range from lowest to highest. Without validation "
+        "images (evaluation.val_fraction: 0) there is no SRCC. Signatures of failure (a loss that does not fall, an "
+        "auxiliary part that dominates, overfitting) are among the caveats of the report."
     ),
     alt="Line charts of the training loss and its parts, and of the validation SRCC, against the epoch.",
     reads="metrics",
@@ -49,8 +49,8 @@ def plot_curves(
         notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and a table with one row per student, epoch and quantity (`loss`, `val_srcc`, or the name of a part):
-        mean, lowest and highest value over the splits.
+        The figure, and a table with one row per student, epoch and quantity (`loss`, `val_srcc`, or the name of a
+        part): mean, lowest and highest value over the splits.
 
     Raises:
         InputError: No student of the experiment was trained on all patches.
@@ -107,11 +107,11 @@ def _draw_loss(axes: Axes, curves: pd.DataFrame) -> None:
 
 
 def _draw_validation(axes: Axes, curve: pd.DataFrame) -> None:
-    axes.set_ylabel("validation SRCC")
     if curve.empty:
         axes.text(0.5, 0.5, "no validation images", transform=axes.transAxes, ha="center", va="center", color=GREY)
-        axes.set_yticks([])
+        axes.set_axis_off()
         return
+    axes.set_ylabel("validation SRCC")
     _draw_curve(axes, curve, COLORS[0], "o", "")
 
 
