@@ -8,6 +8,7 @@ rule evaluate:
         predictions="results/studies/{study}/predictions.parquet",
         summary="results/studies/{study}/summary.parquet",
         official="results/studies/{study}/official.parquet",
+        stability="results/studies/{study}/stability.parquet",
     log:
         log_of("evaluate"),
     benchmark:

@@ -91,6 +91,7 @@ rule render_report:
         costs=reads("render_report", "costs"),
         histories=reads("render_report", "histories"),
         official=reads("render_report", "official"),
+        stability=reads("render_report", "stability"),
     output:
         page=output("render_report"),
     log:

@@ -130,6 +130,7 @@ rule predict:
     params:
         pooling=given("predict", "pooling"),
         test_patches=given("predict", "test_patches"),
+        flip=given("predict", "flip"),
         code=code("predict"),
     message:
         "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
@@ -160,6 +161,7 @@ rule predict_cross:
     params:
         pooling=given("predict_cross", "pooling"),
         test_patches=given("predict_cross", "test_patches"),
+        flip=given("predict_cross", "flip"),
         code=code("predict_cross", "predict"),
     message:
         "Scoring {wildcards.tested} with {wildcards.student} of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."

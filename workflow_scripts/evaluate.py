@@ -8,6 +8,7 @@ from iqadistill.console import job_log
 from iqadistill.evaluation.label_only import predict_label_only
 from iqadistill.evaluation.metrics import evaluate_predictions, summarise
 from iqadistill.evaluation.official import evaluate_official
+from iqadistill.evaluation.stability import flip_stability
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
@@ -27,4 +28,5 @@ with job_log(snakemake.log[0]):
     write_table(predictions, snakemake.output.predictions, "predictions")
     write_table(metrics, snakemake.output.metrics, "metrics")
     write_table(summary, snakemake.output.summary, "summary")
+    write_table(flip_stability(predictions, splits, official), snakemake.output.stability, "stability")
     write_table(alone, snakemake.output.official, "official")

@@ -47,6 +47,7 @@ with job_log(snakemake.log[0]):
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         histories=over_random_splits(histories, json.loads(snakemake.params.official)),
+        stability=read_table(snakemake.input.stability, "stability").to_pandas(),
         official=read_table(snakemake.input.official, "official").to_pandas(),
         published=published_for(set(sources.values())),
         published_cross=published_cross_for(sources),

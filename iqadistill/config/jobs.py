@@ -677,6 +677,9 @@ class Plan:
         evaluation = self.study.evaluation
         return {"pooling": evaluation.pooling, "test_patches": evaluation.test_patches}
 
+    def _network_scoring(self) -> dict[str, Any]:
+        return {**self._scoring_params(), "flip": self.study.evaluation.flip}
+
     def _reference_files(self, dataset: str, sampler: str, split: str, teacher: str) -> list[str]:
         """Tables of the pristine images that a teacher, or a student of it, compares with."""
         references = self.references_of(dataset, sampler, teacher)
@@ -765,7 +768,7 @@ class Plan:
         trained = Job("train_student", wildcards, vars(job), inputs, params, (network, *sorted(taught_by)))
         yield trained
         weights = {"weights": trained.output, "sidecar": trained.file(".json")}
-        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._scoring_params(), (network,))
+        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._network_scoring(), (network,))
 
     def _cross_job(self, test: CrossTest) -> Job:
         wildcards = {**self._student_wildcards(test.job), "tested": test.tested}
@@ -779,7 +782,7 @@ class Plan:
         }
         modules = (STUDENTS.module(self.study.students[test.job.student].model),)
         names = {**vars(test.job), "tested": test.tested}
-        return Job("predict_cross", wildcards, names, inputs, self._scoring_params(), modules)
+        return Job("predict_cross", wildcards, names, inputs, self._network_scoring(), modules)
 
     # Jobs of the study as one
 
@@ -820,8 +823,8 @@ class Plan:
         shown["histories"] = histories
         for experiment in self.study.experiments:
             yield self._plot_job(experiment, shown, shown_params)
-        official = f"results/studies/{self.study.name}/official.parquet"
-        yield self._report_job({**shown, "official": official}, shown_params)
+        alone = {name: f"results/studies/{self.study.name}/{name}.parquet" for name in ("official", "stability")}
+        yield self._report_job({**shown, **alone}, shown_params)
 
     def _costs_job(self, work: Iterable[Job]) -> Job:
         jobs = [job for job in work if job.rule in COUNTED]

@@ -157,7 +157,7 @@ def summarise(
 
 def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: int) -> Iterator[HeldOut]:
     """Test images of every variant, dataset and split; the logistic is fitted on the training images of the split."""
-    frame = _with_roles(predictions.to_pandas(), splits)
+    frame = with_roles(predictions.to_pandas(), splits)
     prediction, score = frame.prediction.to_numpy(), frame.score.to_numpy()
     test, train = ((frame.role == role).to_numpy() for role in ("test", "train"))
     dataset, names = pd.factorize(frame.dataset)
@@ -176,7 +176,7 @@ def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: in
             yield HeldOut(names[code], variant, prediction[images], curve(prediction[images]), score[images], curve)
 
 
-def _with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:
+def with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:
     """Predictions with the role of each image; all images of a dataset other than the training dataset are for test."""
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:

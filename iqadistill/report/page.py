@@ -30,6 +30,7 @@ from iqadistill.report.tables import (
     findings_table,
     official_table,
     ranking_table,
+    stability_table,
 )
 from iqadistill.tables import read_metadata, write_atomically
 
@@ -105,6 +106,7 @@ class Report:
         costs: Table "costs".
         histories: Tables "history" of all students.
         official: Table "official".
+        stability: Table "stability".
         published: Published results on its datasets, from `published_for`.
         published_cross: Published results of cross-dataset tests, from `published_cross_for`.
         provenance: Seed, git commit and package versions.
@@ -121,6 +123,7 @@ class Report:
     costs: pd.DataFrame
     histories: pd.DataFrame
     official: pd.DataFrame
+    stability: pd.DataFrame
     published: pd.DataFrame
     published_cross: pd.DataFrame
     provenance: Mapping[str, str]
@@ -207,6 +210,7 @@ def render_report(report: Report, output: Path) -> None:
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
         accuracy=accuracy_tables(report.summary),
         official=official_table(report.official),
+        stability=stability_table(report.stability),
         spread=spread_table(report.summary),
         kinds=kinds_table(report.summary, kinds),
         comparisons=comparison_tables(report.comparisons),

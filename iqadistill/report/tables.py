@@ -165,6 +165,23 @@ def official_table(official: pd.DataFrame) -> PageTable:
     return page_table("Official split", [*columns, "SRCC", "PLCC", "PLCC (raw)"], lines, marks)
 
 
+def stability_table(stability: pd.DataFrame) -> PageTable:
+    """Change of the scores of deep students when all patches are flipped horizontally.
+
+    Args:
+        stability: Table "stability".
+    """
+    lines = []
+    for row in stability.itertuples():
+        selection = selector_styles([row.selector])[row.selector].label
+        deviation = MISSING if np.isnan(row.std) else f"{row.std:.4f}"
+        variant = [row.dataset, row.train_dataset, row.sampler, row.student, selection, f"{row.keep:g}"]
+        lines.append([*variant, f"{row.difference:.4f}", deviation, str(row.splits)])
+    columns = ["dataset", "trained on", "sampler", "student", "selector", "keep"]
+    columns += ["mean |q(I) - q(flipped I)|", "deviation over splits", "splits"]
+    return page_table("Stability under the horizontal flip", columns, lines)
+
+
 def ranking_table(
     costs: pd.DataFrame, selectors: Mapping[str, Mapping[str, object]], images: Mapping[str, int]
 ) -> PageTable:

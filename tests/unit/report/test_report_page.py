@@ -98,6 +98,7 @@ def report(tables, tmp_path):
         costs=costs,
         histories=pd.DataFrame([history(0.5), history(0.6)]),
         official=pd.DataFrame(columns=SCHEMAS["official"].names),
+        stability=pd.DataFrame(columns=SCHEMAS["stability"].names),
         published_cross=published_cross_for({}),
         published=published_for(["cviq"]),
         sources={"gallery360": "gallery360", "cviq": "cviq"},
@@ -196,6 +197,16 @@ def test_official_split_has_a_table_of_its_own(report, rendered, tmp_path):
     words = Page((tmp_path / "index.html").read_text()).words
     cells = "mlp all patches 1 40 0.800 [0.750, 0.850] 0.810 [0.760, 0.860] 0.790 [0.740, 0.840]"
     assert "Official split" in words and f"gallery360 erp lite0_stages {cells}" in words
+
+
+def test_stability_under_the_flip_is_listed_where_it_was_measured(report, rendered, tmp_path):
+    assert "flipped" not in Page(rendered.read_text()).words
+    variant = {"dataset": "gallery360", "train_dataset": "gallery360", "sampler": "erp", "encoder": "lite0_stages"}
+    variant |= {"selector": "all", "keep": 1.0, "teacher": "", "student": "adtrs"}
+    rows = pd.DataFrame([{**variant, "difference": 0.0123, "std": 0.002, "splits": 5}])
+    render_report(Report(**{**vars(report), "stability": rows}), tmp_path / "index.html")
+    words = Page((tmp_path / "index.html").read_text()).words
+    assert "gallery360 gallery360 erp adtrs all patches 1 0.0123 0.0020 5" in words
 
 
 def test_datasets_are_synthetic_where_images_share_contents():
