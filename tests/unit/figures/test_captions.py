@@ -25,3 +25,11 @@ def test_every_figure_has_a_caption_before_it_is_drawn(figure):
     caption = render_text(figure, "caption", study=STUDY, settings=settings, simulated=["gallery2d"])
     assert caption.endswith("The scores of gallery2d are simulated.")
     assert "{{" not in caption and "none" not in caption.lower().split()
+
+
+def test_caption_of_convergence_says_what_eight_iterations_reach():
+    table = pd.DataFrame({"solver": ["published", "published", "irls"], "iteration": [8, 9, 8], "images": 3})
+    table = table.assign(tolerance=1e-3, excess_median=[0.014, 0.01, 0.5])
+    caption = render_text("convergence", "caption", study=STUDY, settings={}, table=table)
+    assert "over 3 images" in caption and "1.4 % above" in caption
+    assert "%" not in render_text("convergence", "caption", study=STUDY, settings={}, table=table[2:])
