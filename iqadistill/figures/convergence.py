@@ -22,7 +22,7 @@ FIGURE = FigureSpec(
         "Converged: the gap is at most {{ 'the tolerance' if table is none else table.tolerance.max() }}; stagnated: "
         "the objective no longer changes, but the gap is larger. An excess below 1e-7 is drawn at 1e-7."
         "{% set eighth = none if table is none else table.query(\"solver == 'published' and iteration == 8\") %}"
-        "{% if eighth is not none and eighth.size %} The paper stops after 6 to 8 iterations: after 8, the published "
+        "{% if eighth is not none and eighth.size %} The paper reports 6 to 8 iterations: after 8, the published "
         "solver is {{ '%.1f' | format(100 * eighth.excess_median.max()) }} % above the best objective (median over "
         "images, largest over h).{% endif %}"
     ),
