@@ -12,6 +12,7 @@ from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
 from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.selection.registry import SELECTORS
+from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.similarity import similarity_matrix
 
 FIGURE = FigureSpec(
@@ -40,6 +41,7 @@ def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
         for name, settings in inputs.selectors.items():
             fitted = SELECTORS.create(settings).create().fit_many(list(embeddings.values()))
             for image, vectors, selector in zip(embeddings, embeddings.values(), fitted, strict=True):
+                assert isinstance(selector, ResidualSelector)  # no other selector has what `needs` names
                 errors = structure_errors(vectors, selector.coef_, selector.target_, settings)
                 rows.append({**table._asdict(), "selector": name, "image_id": image, **errors})
     return plot_structure(pd.DataFrame(rows))
