@@ -14,7 +14,7 @@ rule train_mlps:
     benchmark:
         benchmark_of("train_mlps")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -48,7 +48,7 @@ rule predict_mlps:
     benchmark:
         benchmark_of("predict_mlps")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -87,7 +87,7 @@ rule train_student:
     benchmark:
         benchmark_of("train_student")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -123,7 +123,7 @@ rule predict:
     benchmark:
         benchmark_of("predict")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -134,6 +134,7 @@ rule predict:
         test_patches=given("predict", "test_patches"),
         max_test_patches=given("predict", "max_test_patches"),
         seed=given("predict", "seed"),
+        flip=given("predict", "flip"),
         code=code("predict"),
     message:
         "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
@@ -155,7 +156,7 @@ rule predict_cross:
     benchmark:
         benchmark_of("predict_cross")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -166,6 +167,7 @@ rule predict_cross:
         test_patches=given("predict_cross", "test_patches"),
         max_test_patches=given("predict_cross", "max_test_patches"),
         seed=given("predict_cross", "seed"),
+        flip=given("predict_cross", "flip"),
         code=code("predict_cross", "predict"),
     message:
         "Scoring {wildcards.tested} with {wildcards.student} of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."

@@ -87,6 +87,11 @@ class EvaluationSettings(Settings):
         description="Largest number of patches that score an image, drawn from all sampled ones and the same for all"
         " students; default: no limit.",
     )
+    flip: bool = Field(
+        False,
+        description="Whether deep students also score horizontally flipped patches; the report then shows how stable"
+        " their scores are. Doubles the time of prediction.",
+    )
     logistic: Literal[4, 5] = Field(
         4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."
     )
