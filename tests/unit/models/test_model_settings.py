@@ -58,7 +58,7 @@ def test_student_names_its_teachers_by_role():
     rkiqt = STUDENTS["rkiqt"](nar="pristine", inv="inn")
     assert rkiqt.teachers() == {"nar": "pristine", "inv": "inn"}
     assert set(rkiqt.teacher_models) == {"nar", "conv", "inv"}
-    rkiqt.check_teachers("students.rkiqt")
+    rkiqt.check_teachers("students.rkiqt", {"nar": TEACHERS["nar_teacher"](), "inv": TEACHERS["regressor"]()})
     assert STUDENTS["adtrs"]().teachers() == {}
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from tiny_distillation import TEACHERS, distorted, tiny_distillation
+from tiny_distillation import TEACHERS, distorted, pristine, tiny_distillation
 
 from iqadistill.evaluation import srcc
+from iqadistill.models.rkiqt.reference_pool import ReferencePool
 
 STEPS = 45
 
@@ -16,7 +17,8 @@ STEPS = 45
 )
 def test_student_overfits_32_images_and_all_losses_decrease(settings):
     patches, quality = distorted(32)
-    model = tiny_distillation(*TEACHERS, **settings)
+    # of several references, the drawn one would be half of what the student learns, and it cannot foresee the draw
+    model = tiny_distillation(*TEACHERS, pool=ReferencePool((255 * pristine(1, seed=5)).byte()), **settings)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     history = []
     for _ in range(STEPS):
@@ -28,5 +30,4 @@ def test_student_overfits_32_images_and_all_losses_decrease(settings):
     with torch.no_grad():
         assert srcc(model.eval()(patches).numpy(), quality.numpy()) >= 0.9
     assert set(history[0]) == {"quality", "mcd", "conv", "inv"}
-    limits = {"mcd": 0.95}  # half of its target are the drawn references, which no student can foresee
-    assert all(history[-1][name] < limits.get(name, 0.85) * history[0][name] for name in history[0])
+    assert all(history[-1][name] < 0.85 * history[0][name] for name in history[0])
