@@ -72,8 +72,11 @@ def _filtered_viewports(panorama: Tensor, yaw: Tensor, pitch: Tensor, fov: Tenso
     samples = math.ceil(max(1.0, read / ONE_TO_ONE))
     padded = _pad_over_edges(panorama, yaw.dtype)
     # a finer grid takes fewer viewports at a time, so that it needs no more memory than a grid of one sample per pixel
-    chunks = zip(*(angles.split(max(1, len(yaw) // samples**2)) for angles in (yaw, pitch)), strict=True)
-    return torch.cat([_average(_sample(padded, *chunk, fov, size * samples), samples) for chunk in chunks])
+    few = max(1, len(yaw) // samples**2)
+    views = (
+        _sample(padded, *angles, fov, size * samples) for angles in zip(yaw.split(few), pitch.split(few), strict=True)
+    )
+    return torch.cat([_average(view, samples) for view in views])
 
 
 def _can_be_halved(panorama: Tensor) -> bool:
