@@ -20,7 +20,7 @@ EDITS = {
     "datasets/retrieval/downloading.py": {"retrieve_dataset"},
     "datasets/galleries/rooms.py": {"render_dataset"},
     "datasets/splits.py": {"split_dataset"},
-    "sampling/equirectangular.py": {"sample_patches[lat]", "sample_patches[erp]"},
+    "sampling/equirectangular.py": {"sample_patches[lat]", "sample_patches[erp]", "sample_patches[sp]"},
     "sampling/scanpath.py": {"sample_patches[sp]"},
     "selection/irls.py": RESIDUAL | {"plot_selection[duplicates]", "plot_selection[structure]"},
     "selection/selectors/kcenter.py": {"select_patches[kcenter]"},

@@ -2,6 +2,7 @@
 
 import contextlib
 import runpy
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def draw_study(study: Study, folder: Path, tables: SyntheticTables | None = None
     plan = Plan(study)
     tables = tables or SyntheticTables(plan)
     broken = {}
-    with contextlib.chdir(folder), _saved_as_tables():
+    with contextlib.chdir(folder), _saved_as_tables(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "solver published stopped")  # a figure may show that it does
         summary = tables.write()
         for experiment in study.experiments:
             try:
@@ -98,6 +100,8 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
         raise BrokenPromise("the figure is empty")
     if spec.needs and len(selectors) > 1:
         columns = [COLUMNS[name] if COLUMNS.get(name) in table else name for name in spec.needs]
+        if set(columns) - set(table) and "selector" in table:
+            columns = ["selector"]
         if set(columns) - set(table) or len(table[columns].drop_duplicates()) < len(selectors):
             raise BrokenPromise(f"selectors that agree in {' and '.join(spec.needs)}: {selectors}")
     if spec.reads == "selections":
@@ -145,23 +149,23 @@ def _draw(plan: Plan, experiment: str) -> pd.DataFrame:
     plots = [job for job in plan.jobs.values() if job.rule in ("plot_metrics", "plot_selection")]
     (job,) = (job for job in plots if job.wildcards["experiment"] == experiment)
     folder = f"results/studies/{plan.study.name}"
-    inputs = dict(job.inputs)
-    if job.rule == "plot_metrics":
-        inputs["histories"] = [f"{folder}/histories.parquet"]  # the rows of all of them in one file
     table = f"{folder}/tables/{experiment}"
-    _run(job, inputs, Named(svg=job.output, csv=f"{table}.csv"))
+    _run(job, Named(svg=job.output, csv=f"{table}.csv"))
     return pd.read_parquet(f"{table}.parquet")
 
 
 def _report(plan: Plan) -> str:
     """Run the script of the report's job; returns the page."""
     (job,) = (job for job in plan.jobs.values() if job.rule == "render_report")
-    _run(job, dict(job.inputs), Named(page=job.output))
+    _run(job, Named(page=job.output))
     return Path(job.output).read_text(encoding="utf-8")
 
 
-def _run(job: Job, inputs: dict[str, Any], output: Named) -> None:
+def _run(job: Job, output: Named) -> None:
     """Run the script of a job in this process."""
+    inputs = dict(job.inputs)
+    if "histories" in inputs:  # the rows of all of them are in one file
+        inputs["histories"] = [f"results/studies/{job.wildcards['study']}/histories.parquet"]
     snakemake = SimpleNamespace(input=Named(inputs), output=output, params=Named(job.params), log=[job.log])
     runpy.run_path(str(SCRIPTS / f"{job.rule}.py"), {"snakemake": snakemake})
 

@@ -13,6 +13,7 @@ from iqadistill.config.experiments import source_of
 from iqadistill.config.jobs import Job
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table, embeddings_table, write_table
 
 CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
@@ -72,6 +73,7 @@ class SyntheticTables:
     def summary(self) -> pd.DataFrame:
         """Table "summary": medians over the splits, with intervals of +-0.02."""
         by_metric = self.metrics.melt(["dataset", *VARIANT_COLUMNS], METRICS, var_name="metric")
+        by_metric = over_random_splits(by_metric, self.plan.official_splits)
         groups = by_metric.groupby(["dataset", *VARIANT_OVER_SPLITS, "metric"], sort=False).value
         rows = groups.agg(median="median", std="std", splits="count").reset_index()
         return rows.assign(low=rows["median"] - 0.02, high=rows["median"] + 0.02)
@@ -80,7 +82,23 @@ class SyntheticTables:
     def comparisons(self) -> pa.Table:
         """Table "comparisons" of the metrics."""
         splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
-        return compare_variants(as_table(self.metrics, "metrics"), splits)
+        return compare_variants(as_table(self.metrics, "metrics"), splits, self.plan.official_splits)
+
+    @property
+    def official(self) -> pd.DataFrame:
+        """Table "official": the metrics of the official splits, with intervals of +-0.02."""
+        number = self.metrics.train_dataset.map(self.plan.official_splits)
+        alone = self.metrics[self.metrics.split == number]
+        rows = alone.melt(["dataset", *VARIANT_OVER_SPLITS, "n"], METRICS, var_name="metric")
+        return rows.assign(low=rows["value"] - 0.02, high=rows["value"] + 0.02)
+
+    @property
+    def stability(self) -> pd.DataFrame:
+        """Table "stability": of the deep students of a study that scores flipped patches."""
+        deep = self.metrics[self.metrics.student.isin([job.student for job in self.plan.student_jobs])]
+        deep = deep if self.plan.study.evaluation.flip else deep.iloc[:0]
+        rows = deep.groupby(["dataset", *VARIANT_OVER_SPLITS], sort=False).agg(splits=("split", "nunique"))
+        return rows.reset_index().assign(difference=0.01, std=0.002)
 
     def write(self) -> pd.DataFrame:
         """Write every table that a figure or the report reads to where its job would, under the working directory.
@@ -99,6 +117,8 @@ class SyntheticTables:
         write_table(summary, study / "summary.parquet", "summary")
         write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
         write_table(self.costs, study / "costs.parquet", "costs")
+        write_table(self.official, study / "official.parquet", "official")
+        write_table(self.stability, study / "stability.parquet", "stability")
         write_table(self.histories, study / "histories.parquet", "history")
         return summary
 
@@ -180,7 +200,8 @@ def _write_patches(plan: Plan, job: Job) -> None:
         return
     generator = np.random.default_rng(0)
     sampler, names = plan.study.samplers[job.names["sampler"]], _images(plan, job.names["dataset"]).image_id
-    count = min(sampler.count, PATCHES)
+    ranked = [getattr(selector, "n_components", 0) for selector in plan.study.selectors.values()]
+    count = min(sampler.count, max(PATCHES, *ranked, 0))  # a figure may rank them again
     patches = pd.DataFrame({"image_id": np.repeat(names, count), "order": np.tile(np.arange(count), len(names))})
     patches.insert(0, "patch_id", np.arange(len(patches)))
     if job.rule == "embed_patches":

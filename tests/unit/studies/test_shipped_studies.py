@@ -42,7 +42,6 @@ def alone(study: Study, name: str, **changes: tuple) -> Study:
     [
         ("rate_sweep", {"students": ("mlp", "mlp_again")}, "give one student"),
         ("cost", {"students": ("mlp", "mlp_again")}, "students that are not told apart"),
-        ("controls", {"keep": (0.2, 0.4)}, "give exactly one rate"),
         ("sampler_metric", {"selectors": ("residual_metric", "residual_scale_free")}, "2 variants match"),
         ("sampler_metric", {"selectors": ("kcenter",)}, "no setting"),
         ("dimension", {"selectors": ("residual_h", "residual_published")}, "agree in n_components"),
