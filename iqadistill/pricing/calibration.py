@@ -129,7 +129,9 @@ def _decoding() -> float:
 
 def _cutting(plan: Plan) -> float:
     """Pixels of patches a second, of the study's first sampler in use; viewports take longer than crops."""
-    name = max((sampler for _, sampler in plan.sampled), key=lambda name: plan.study.samplers[name].kind == "sphere")
+    name = max(
+        sorted({sampler for _, sampler in plan.sampled}), key=lambda name: plan.study.samplers[name].kind == "sphere"
+    )
     sampler = plan.study.samplers[name]
     count = min(sampler.count, 16)
     image = torch.from_numpy(_example(max(1024, sampler.size))).permute(2, 0, 1)
