@@ -65,8 +65,7 @@ def calibrate(plan: Plan, device: str = "cpu") -> Rates:
     try:
         decoding = _decoding()
         speed = decoding / assumed.decoding  # of this core, for what is not measured
-        rates = replace(
-            assumed,
+        rates = Rates(
             launch=_run(_LAUNCH) * _LAUNCHES,
             imports=_run(_IMPORTS),
             torch_imports=_run(_TORCH_IMPORTS),
@@ -77,9 +76,8 @@ def calibrate(plan: Plan, device: str = "cpu") -> Rates:
             decoding=decoding,
             cutting=_cutting(plan),
             card=device != "cpu",
-            **_networks(plan, device),
-            **_embeddings(plan, device),
         )
+        rates = replace(replace(rates, **_networks(plan, device)), **_embeddings(plan, device))
     finally:
         torch.set_num_threads(threads)
     where = f"{device} and one core" if rates.card else "one core"
@@ -131,7 +129,9 @@ def _decoding() -> float:
 
 def _cutting(plan: Plan) -> float:
     """Pixels of patches a second, of the study's first sampler in use; viewports take longer than crops."""
-    name = max((sampler for _, sampler in plan.sampled), key=lambda name: plan.study.samplers[name].kind == "sphere")
+    name = max(
+        sorted({sampler for _, sampler in plan.sampled}), key=lambda name: plan.study.samplers[name].kind == "sphere"
+    )
     sampler = plan.study.samplers[name]
     count = min(sampler.count, 16)
     image = torch.from_numpy(_example(max(1024, sampler.size))).permute(2, 0, 1)

@@ -58,7 +58,9 @@ def count_images(plan: Plan, dataset: str) -> ImageCount:
     stored = total * width * height * (JPEG if record.reference == "itself" else LOSSLESS)
     known = [archive.bytes for archive in record.archives]
     download = float(sum(filter(None, known))) if known and all(known) else stored
-    return ImageCount(total, distorted if record.score else 0, float(width * height), max(stored, download), download)
+    pixels = float(width * height)
+    effort = pixels / (JPEG_SPEED if record.reference == "itself" else 1)
+    return ImageCount(total, distorted if record.score else 0, pixels, effort, max(stored, download), download)
 
 
 def _rendered(plan: Plan, dataset: str, record: DatasetRecord) -> ImageCount:

@@ -37,7 +37,7 @@ def price_markdown(prices: Iterable[tuple[str, Price]]) -> str:
     for name, price in prices:
         total = price.total
         costs = [
-            f"{total.flops / 1e15:,.1f}",
+            _operations(total.flops),
             _number(price.wall_seconds / 3600),
             *map(_bytes, (total.download, total.disk)),
         ]

@@ -220,7 +220,8 @@ def test_official_datasets_are_counted_by_the_registry():
     plan = plan_of(raw)
     kadid, koniq = count_images(plan, "kadid10k"), count_images(plan, "koniq10k")
     assert (kadid.total, kadid.scored, kadid.download) == (10206, 10125, 3067408471)
-    assert (koniq.total, koniq.pixels) == (10073, 1024 * 768)
+    assert (koniq.total, koniq.pixels, koniq.effort) == (10073, 1024 * 768, 1024 * 768 / 2)  # JPEG files
+    assert kadid.effort == kadid.pixels and kadid.stored >= kadid.download
     retrieved = next(stage for stage in price_study(plan, Rates()).stages if stage.name == "retrieve_dataset")
     assert retrieved.download == kadid.download + koniq.download < retrieved.disk
 
