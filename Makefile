@@ -1,11 +1,12 @@
-# make demo: the embedded study, from bundled images to its report.   make test: lint, types and every test.
-# make check: lint, types and the quick tests.
+# make demo: the embedded study, from bundled images to its report.
+# make check: lint, types and the quick tests.   make test: lint, types and all tests but those marked whole.
+# make test-all: those as well, the larger paper studies from miniature archives to their reports.
 PYTHON ?= python3
 BIN = .venv/bin
 CORES ?= all
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: demo check test lint types all-tests schema clean
+.PHONY: demo check test test-all lint types all-tests schema clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores $(CORES)
@@ -16,6 +17,10 @@ check: .venv/.test lint types
 	$(PYTEST) tests/unit tests/docs -m "not slow" --durations=5
 
 test: lint types all-tests
+
+# Adds every paper study whole; of the three, `make test` runs the smallest.
+test-all: lint types
+	$(PYTEST) --durations=15
 
 lint: .venv/.test
 	$(BIN)/ruff check .
@@ -28,7 +33,7 @@ types: .venv/.test
 	$(BIN)/mypy
 
 all-tests: .venv/.test
-	$(PYTEST) --durations=15
+	$(PYTEST) -m "not whole" --durations=15
 
 # Generated from the settings; tests compare them.
 schema: .venv/.test

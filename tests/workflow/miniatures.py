@@ -12,17 +12,20 @@ from PIL import Image
 sys.path.append(str(Path(__file__).parents[1] / "unit/datasets"))
 import official_archives
 
+from iqadistill.datasets.registry import dataset_record
+
+SIZES = {"flat": (96, 64), "sphere": (128, 64)}
 PICTURES = {".bmp", ".png", ".jpg"}
 
 
-def fill_pictures(folder: Path) -> None:
+def fill_pictures(folder: Path, size: tuple[int, int] = SIZES["flat"]) -> None:
     """Give every picture a content of its own: blocks of colour, some of them blurred."""
     for place, file in enumerate(sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)):
         generator = np.random.default_rng(place)
         blocks = Image.fromarray(generator.integers(0, 255, (8, 8, 3), dtype=np.uint8))
         file.unlink()  # a hard link to the one placeholder
         how = (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)[place % 2]
-        blocks.resize((96, 64), how).save(file, "bmp" if file.suffix.lower() == ".bmp" else "png")
+        blocks.resize(size, how).save(file, "bmp" if file.suffix.lower() == ".bmp" else "png")
 
 
 def expect_miniatures(registry: Path, datasets: Iterable[str]) -> None:
@@ -41,7 +44,7 @@ def serve(mirror, name: str, folder: Path) -> str:
     """Pack a miniature of an official archive and return its address."""
     labels, write = official_archives.DATASETS[name]
     write(folder / name, labels("miniature"))
-    fill_pictures(folder / name)
+    fill_pictures(folder / name, SIZES[dataset_record(name).kind])
     with zipfile.ZipFile(mirror.folder / f"{name}.zip", "w") as packed:
         for file in sorted((folder / name).rglob("*")):
             if file.is_file() and not file.name.startswith("."):

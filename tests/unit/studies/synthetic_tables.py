@@ -1,0 +1,211 @@
+"""Small seeded tables with exactly the rows that the jobs of a study would write."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from PIL import Image
+
+from iqadistill.config import Plan
+from iqadistill.config.experiments import source_of
+from iqadistill.config.jobs import Job
+from iqadistill.evaluation.comparisons import compare_variants
+from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
+from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table, embeddings_table, write_table
+
+CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
+PATCHES = 12  # of an image, unless the sampler places fewer
+WIDTH = 6  # of an embedding
+ITERATIONS = 7  # of a solver
+
+
+class SyntheticTables:
+    """Tables that the figures and the report of a study read.
+
+    Attributes:
+        metrics: Table "metrics": a row of every variant, dataset and split that a prediction is planned for.
+        histories: Rows of all tables "history".
+        costs: Table "costs".
+    """
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.trained, self.tested = _trained(plan), _tested(plan)
+        self.metrics = self._metrics()
+        self.histories = self.trained.drop(columns="dataset").assign(
+            epoch=1, step=1, loss=0.1, lr=0.001, num_patches=(100 * self.trained.keep).astype(int), seconds=2.0
+        )
+        self.costs = self._costs()
+
+    def _metrics(self) -> pd.DataFrame:
+        generator = np.random.default_rng(0)
+        labelled = [name for name in self.plan.trained_datasets if _names_references(self.plan, name)]
+        alone = [
+            {"dataset": name, "train_dataset": name, "selector": "", "keep": 1.0, "student": LABEL_ONLY, "split": split}
+            for name in labelled
+            for split in self.plan.splits_of(name)
+        ]
+        rows = pd.concat([self.tested, pd.DataFrame(alone)], ignore_index=True).fillna(
+            {"sampler": "", "encoder": "", "teacher": ""}
+        )
+        values = 0.8 + 0.02 * generator.normal(size=(len(rows), len(METRICS)))
+        return rows.assign(**dict(zip(METRICS, values.T, strict=True)), n=8)
+
+    def _costs(self) -> pd.DataFrame:
+        (job,) = (job for job in self.plan.jobs.values() if job.rule == "collect_costs")
+        measured = {"seconds": 2.0, "cpu_seconds": 1.5, "max_rss": 1e9}
+        network = {"parameters": 1e6, "flops": 1e9}
+        rows = [
+            {
+                "rule": fact["rule"],
+                "wildcards": json.dumps(fact["names"]),
+                **measured,
+                **(network if fact["sidecar"] else {}),
+            }
+            for fact in json.loads(job.params["jobs"])
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """Table "summary": medians over the splits, with intervals of +-0.02."""
+        by_metric = self.metrics.melt(["dataset", *VARIANT_COLUMNS], METRICS, var_name="metric")
+        groups = by_metric.groupby(["dataset", *VARIANT_OVER_SPLITS, "metric"], sort=False).value
+        rows = groups.agg(median="median", std="std", splits="count").reset_index()
+        return rows.assign(low=rows["median"] - 0.02, high=rows["median"] + 0.02)
+
+    @property
+    def comparisons(self) -> pa.Table:
+        """Table "comparisons" of the metrics."""
+        splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
+        return compare_variants(as_table(self.metrics, "metrics"), splits)
+
+    def write(self) -> pd.DataFrame:
+        """Write every table that a figure or the report reads to where its job would, under the working directory.
+
+        Returns:
+            Table "summary".
+        """
+        for job in list(self.plan.jobs.values()):
+            if job.rule == "index_dataset":
+                _write_images(self.plan, job)
+            if job.rule == "plot_selection":
+                for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
+                    _write_patches(self.plan, self.plan.jobs[file])
+        summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
+        write_table(self.metrics, study / "metrics.parquet", "metrics")
+        write_table(summary, study / "summary.parquet", "summary")
+        write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
+        write_table(self.costs, study / "costs.parquet", "costs")
+        write_table(self.histories, study / "histories.parquet", "history")
+        return summary
+
+
+def _trained(plan: Plan) -> pd.DataFrame:
+    """Variants and splits that a training is planned for, with the dataset."""
+    rows = []
+    for job in plan.jobs.values():
+        if job.rule not in ("train_mlps", "train_student"):
+            continue
+        names = json.loads(job.params["names"])
+        row = {"dataset": names["train_dataset"], **names}
+        if job.rule == "train_student":
+            rows.append(row)
+            continue
+        rows += [
+            {**row, "selector": selector, "keep": keep, "split": split}
+            for selector, keep in json.loads(job.params["variants"])
+            for split in plan.splits_of(names["train_dataset"])
+        ]
+    return pd.DataFrame(rows)
+
+
+def _tested(plan: Plan) -> pd.DataFrame:
+    """Variants, datasets and splits that a prediction is planned for."""
+    tested = []
+    for job in plan.jobs.values():
+        if job.rule == "predict_cross":
+            names = json.loads(plan.jobs[job.inputs["weights"]].params["names"])
+            tested.append({"dataset": job.names["tested"], **names})
+    return pd.concat([_trained(plan), pd.DataFrame(tested)], ignore_index=True)
+
+
+def _names_references(plan: Plan, dataset: str) -> bool:
+    return source_of(plan.study, dataset).reference == "named"
+
+
+def _images(plan: Plan, dataset: str) -> pd.DataFrame:
+    """Rows of table "images"."""
+    source = source_of(plan.study, dataset)
+    levels = range(LEVELS + 1) if _names_references(plan, dataset) else [0]
+    contents = CONTENTS if len(levels) > 1 else CONTENTS * LEVELS
+    rows = [
+        {"image_id": f"{content}_{level}.png", "reference_id": str(content), "level": level or None}
+        | {"is_reference": len(levels) > 1 and level == 0 and source.score is not None}
+        for content in range(contents)
+        for level in levels
+    ]
+    frame = pd.DataFrame(rows).assign(dataset=dataset, width=64, height=32, status="ok")
+    frame["path"] = "images/" + frame.image_id
+    frame["distortion"] = np.where(frame.level.notna(), "blur", None)
+    if source.score is not None:
+        frame["score"] = frame["quality"] = np.linspace(1, 0, len(frame))
+    return frame
+
+
+def _write_images(plan: Plan, job: Job) -> None:
+    dataset = job.names["dataset"]
+    images = _images(plan, dataset)
+    simulated = {"scores": "simulated from opinions", "noise_ceiling": "0.95"}
+    write_table(images, job.output, "images", simulated if source_of(plan.study, dataset).simulated else {})
+    Path("images").mkdir(exist_ok=True)
+    for path in images.path:
+        if not Path(path).exists():
+            Image.new("RGB", (64, 32), (90, 120, 150)).save(path)
+
+
+def _splits(plan: Plan, dataset: str) -> pa.Table:
+    """Table "splits": the last content of a split is tested on."""
+    images = _images(plan, dataset)
+    role = np.where(images.reference_id == images.reference_id.iloc[-1], "test", "train")
+    rows = [images[["image_id"]].assign(split=split, role=role) for split in plan.splits_of(dataset)]
+    return as_table(pd.concat(rows), "splits")
+
+
+def _write_patches(plan: Plan, job: Job) -> None:
+    """Write the patches, the embeddings, or the ranking with its trace that a job would."""
+    if Path(job.output).exists():
+        return
+    generator = np.random.default_rng(0)
+    sampler, names = plan.study.samplers[job.names["sampler"]], _images(plan, job.names["dataset"]).image_id
+    count = min(sampler.count, PATCHES)
+    patches = pd.DataFrame({"image_id": np.repeat(names, count), "order": np.tile(np.arange(count), len(names))})
+    patches.insert(0, "patch_id", np.arange(len(patches)))
+    if job.rule == "embed_patches":
+        vectors = generator.normal(size=(len(patches), WIDTH)).astype("float32")
+        table = embeddings_table(patches.patch_id.to_numpy(), patches.image_id.tolist(), vectors)
+        write_table(table, job.output, "embeddings")
+    elif job.rule == "sample_patches":
+        places = generator.uniform(-1, 1, (2, len(patches)))
+        if sampler.kind == "flat":
+            placed = patches.assign(x=(12 + 10 * places[0]).astype(int), y=(12 + 10 * places[1]).astype(int), size=8)
+        else:
+            placed = patches.assign(yaw=3 * places[0], pitch=1.5 * places[1], fov=1.0, size=8)
+        write_table(placed, job.output, "patches")
+    else:
+        ranking = patches[["patch_id", "image_id"]].assign(
+            residual=generator.uniform(0.5, 1.5, len(patches)),
+            rank=np.concatenate([generator.permutation(count) for _ in names]),
+        )
+        write_table(ranking, job.output, "selection")
+        trace = pd.DataFrame(
+            {
+                "image_id": np.repeat(names, ITERATIONS),
+                "iteration": np.tile(np.arange(1, ITERATIONS + 1), len(names)),
+                "objective": np.tile(1 + 0.5 ** np.arange(ITERATIONS), len(names)),
+                "gap": np.tile(0.1 ** np.arange(ITERATIONS), len(names)),
+            }
+        )
+        write_table(trace, job.file(".trace.parquet"), "selection_trace")
