@@ -98,6 +98,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             *VARIANT,
             ("score", pa.float64()),
             ("prediction", pa.float64()),
+            ("flipped", pa.float64()),  # prediction from horizontally flipped patches; null where it was not asked for
             ("num_patches", pa.int32()),
         ]
     ),
@@ -114,6 +115,28 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("std", pa.float64()),
             ("low", pa.float64()),
             ("high", pa.float64()),
+            ("splits", pa.int32()),
+        ]
+    ),
+    # one row a variant that was trained on the official split: a single training, and an interval over images
+    "official": pa.schema(
+        [
+            ("dataset", pa.string()),
+            *_VARIANT_OVER_SPLITS,
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("n", pa.int32()),
+        ]
+    ),
+    # one row a deep student whose predictions were made of flipped patches too
+    "stability": pa.schema(
+        [
+            ("dataset", pa.string()),
+            *_VARIANT_OVER_SPLITS,
+            ("difference", pa.float64()),
+            ("std", pa.float64()),
             ("splits", pa.int32()),
         ]
     ),

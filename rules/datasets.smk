@@ -6,7 +6,7 @@ rule retrieve_dataset:
     benchmark:
         benchmark_of("retrieve_dataset")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -33,7 +33,7 @@ rule render_dataset:
     benchmark:
         benchmark_of("render_dataset")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         mem_mb=2000,
@@ -60,7 +60,7 @@ rule index_dataset:
     benchmark:
         benchmark_of("index_dataset")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         mem_mb=2000,
@@ -92,7 +92,7 @@ rule split_dataset:
     benchmark:
         benchmark_of("split_dataset")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -10,7 +10,7 @@ rule embed_patches:
     benchmark:
         benchmark_of("embed_patches")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,

@@ -7,18 +7,21 @@ rule evaluate:
         metrics=output("evaluate"),
         predictions="results/studies/{study}/predictions.parquet",
         summary="results/studies/{study}/summary.parquet",
+        official="results/studies/{study}/official.parquet",
+        stability="results/studies/{study}/stability.parquet",
     log:
         log_of("evaluate"),
     benchmark:
         benchmark_of("evaluate")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime=120,
     params:
         datasets=given("evaluate", "datasets"),
+        official=given("evaluate", "official"),
         logistic=given("evaluate", "logistic"),
         draws=given("evaluate", "draws"),
         seed=given("evaluate", "seed"),
@@ -40,13 +43,14 @@ rule compare:
     benchmark:
         benchmark_of("compare")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
         datasets=given("compare", "datasets"),
+        official=given("compare", "official"),
         code=code("compare"),
     message:
         "Testing selectors, samplers, encoders and students in pairs."
@@ -64,7 +68,7 @@ rule collect_costs:
     benchmark:
         benchmark_of("collect_costs")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -9,7 +9,7 @@ rule sample_patches:
     benchmark:
         benchmark_of("sample_patches")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -6,12 +6,15 @@ rule plot_metrics:
         costs=reads("plot_metrics", "costs"),
         histories=reads("plot_metrics", "histories"),
     output:
-        multiext("results/studies/{study}/figures/{experiment}", svg=".svg", png=".png"),
-        multiext(
-            "results/studies/{study}/tables/{experiment}",
-            csv=".csv",
-            parquet=".parquet",
+        svg="results/studies/{study}/figures/{experiment}.svg",
+        png=report(
+            "results/studies/{study}/figures/{experiment}.png",
+            caption="captions/figure.rst",
+            category="{study}",
+            subcategory="{experiment}",
         ),
+        csv="results/studies/{study}/tables/{experiment}.csv",
+        parquet="results/studies/{study}/tables/{experiment}.parquet",
     log:
         log_of("plot_metrics"),
     benchmark:
@@ -19,7 +22,7 @@ rule plot_metrics:
     wildcard_constraints:
         experiment=experiments_read_by("plot_metrics"),
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -27,7 +30,10 @@ rule plot_metrics:
     params:
         experiment=given("plot_metrics", "experiment"),
         looks=given("plot_metrics", "looks"),
+        caption=given("plot_metrics", "caption"),
         datasets=given("plot_metrics", "datasets"),
+        sources=given("plot_metrics", "sources"),
+        official=given("plot_metrics", "official"),
         code=code("plot_metrics"),
     message:
         "Drawing {wildcards.experiment}."
@@ -43,12 +49,15 @@ rule plot_selection:
         selections=reads("plot_selection", "selections"),
         traces=reads("plot_selection", "traces"),
     output:
-        multiext("results/studies/{study}/figures/{experiment}", svg=".svg", png=".png"),
-        multiext(
-            "results/studies/{study}/tables/{experiment}",
-            csv=".csv",
-            parquet=".parquet",
+        svg="results/studies/{study}/figures/{experiment}.svg",
+        png=report(
+            "results/studies/{study}/figures/{experiment}.png",
+            caption="captions/figure.rst",
+            category="{study}",
+            subcategory="{experiment}",
         ),
+        csv="results/studies/{study}/tables/{experiment}.csv",
+        parquet="results/studies/{study}/tables/{experiment}.parquet",
     log:
         log_of("plot_selection"),
     benchmark:
@@ -56,7 +65,7 @@ rule plot_selection:
     wildcard_constraints:
         experiment=experiments_read_by("plot_selection"),
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -64,6 +73,7 @@ rule plot_selection:
     params:
         experiment=given("plot_selection", "experiment"),
         looks=given("plot_selection", "looks"),
+        caption=given("plot_selection", "caption"),
         code=code("plot_selection"),
     message:
         "Drawing {wildcards.experiment}."
@@ -79,6 +89,9 @@ rule render_report:
         summary=reads("render_report", "summary"),
         comparisons=reads("render_report", "comparisons"),
         costs=reads("render_report", "costs"),
+        histories=reads("render_report", "histories"),
+        official=reads("render_report", "official"),
+        stability=reads("render_report", "stability"),
     output:
         page=output("render_report"),
     log:
@@ -86,7 +99,7 @@ rule render_report:
     benchmark:
         benchmark_of("render_report")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/light.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -95,6 +108,7 @@ rule render_report:
         study=given("render_report", "study"),
         experiments=given("render_report", "experiments"),
         datasets=given("render_report", "datasets"),
+        official=given("render_report", "official"),
         code=code("render_report"),
     message:
         "Writing the report {output.page}."

@@ -9,7 +9,7 @@ rule select_patches:
     benchmark:
         benchmark_of("select_patches")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         gpu=GPU,

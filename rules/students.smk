@@ -14,7 +14,7 @@ rule train_mlps:
     benchmark:
         benchmark_of("train_mlps")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -48,7 +48,7 @@ rule predict_mlps:
     benchmark:
         benchmark_of("predict_mlps")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -85,7 +85,7 @@ rule train_student:
     benchmark:
         benchmark_of("train_student")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -121,7 +121,7 @@ rule predict:
     benchmark:
         benchmark_of("predict")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -130,6 +130,7 @@ rule predict:
     params:
         pooling=given("predict", "pooling"),
         test_patches=given("predict", "test_patches"),
+        flip=given("predict", "flip"),
         code=code("predict"),
     message:
         "Scoring {wildcards.dataset} with {wildcards.student} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."
@@ -151,7 +152,7 @@ rule predict_cross:
     benchmark:
         benchmark_of("predict_cross")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
@@ -160,6 +161,7 @@ rule predict_cross:
     params:
         pooling=given("predict_cross", "pooling"),
         test_patches=given("predict_cross", "test_patches"),
+        flip=given("predict_cross", "flip"),
         code=code("predict_cross", "predict"),
     message:
         "Scoring {wildcards.tested} with {wildcards.student} of {wildcards.dataset} ({wildcards.selector}, keep {wildcards.keep}, split {wildcards.split})."

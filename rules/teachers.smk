@@ -15,7 +15,7 @@ rule pretrain_teacher:
     benchmark:
         benchmark_of("pretrain_teacher")
     conda:
-        "../envs/iqadistill.yaml"
+        "../envs/torch.yaml"
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,

@@ -9,5 +9,6 @@ from iqadistill.tables import read_table, write_table
 with job_log(snakemake.log[0]):
     datasets = json.loads(snakemake.params.datasets)
     splits = {name: read_table(file, "splits") for name, file in zip(datasets, snakemake.input.splits, strict=True)}
-    comparisons = compare_variants(read_table(snakemake.input.metrics, "metrics"), splits)
+    metrics = read_table(snakemake.input.metrics, "metrics")
+    comparisons = compare_variants(metrics, splits, json.loads(snakemake.params.official))
     write_table(comparisons, snakemake.output.comparisons, "comparisons")

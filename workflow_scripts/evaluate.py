@@ -1,4 +1,4 @@
-"""Measure every variant on its test images: predictions of the whole study, metrics a split, summary over splits."""
+"""Measure every variant on its test images: metrics of each split, summary over random splits, the official split."""
 
 import json
 
@@ -7,6 +7,8 @@ import pyarrow as pa
 from iqadistill.console import job_log
 from iqadistill.evaluation.label_only import predict_label_only
 from iqadistill.evaluation.metrics import evaluate_predictions, summarise
+from iqadistill.evaluation.official import evaluate_official
+from iqadistill.evaluation.stability import flip_stability
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
@@ -20,7 +22,11 @@ with job_log(snakemake.log[0]):
     predictions = pa.concat_tables([t.replace_schema_metadata() for t in (*students, *controls)])
     metrics = evaluate_predictions(predictions, splits, logistic=snakemake.params.logistic)
     statistics = {"logistic": snakemake.params.logistic, "draws": snakemake.params.draws, "seed": snakemake.params.seed}
-    summary = summarise(metrics, predictions, splits, **statistics)
+    official = json.loads(snakemake.params.official)
+    summary = summarise(metrics, predictions, splits, official=official, **statistics)
+    alone = evaluate_official(predictions, splits, official, **statistics)
     write_table(predictions, snakemake.output.predictions, "predictions")
     write_table(metrics, snakemake.output.metrics, "metrics")
     write_table(summary, snakemake.output.summary, "summary")
+    write_table(flip_stability(predictions, splits, official), snakemake.output.stability, "stability")
+    write_table(alone, snakemake.output.official, "official")

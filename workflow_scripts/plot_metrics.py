@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.drawing.style import dataset_note
 from iqadistill.figures.experiment import Experiment
@@ -20,13 +21,15 @@ with job_log(snakemake.log[0]):
         name: read_metadata(read_table(file, "images"))
         for name, file in zip(datasets, snakemake.input.images, strict=True)
     }
+    histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
     inputs = MetricInputs.of(
         experiment,
         summary=read_table(snakemake.input.summary, "summary").to_pandas(),
-        histories=pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories]),
+        histories=over_random_splits(histories, json.loads(snakemake.params.official)),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         notes={name: dataset_note(metadata) for name, metadata in facts.items()},
+        sources=json.loads(snakemake.params.sources),
         ceilings={
             name: float(metadata["noise_ceiling"]) for name, metadata in facts.items() if "noise_ceiling" in metadata
         },

@@ -23,6 +23,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         patches,
         sidecar.variant,
         pooling=params.pooling,
+        flip=params.flip,
         size=sidecar.size,
         device=device,
         precision=sidecar.settings["precision"],

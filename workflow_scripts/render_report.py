@@ -3,15 +3,16 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.metrics import over_random_splits
+from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
-from iqadistill.figures.registry import FIGURES
 from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
-from iqadistill.report.published import published_for
 from iqadistill.tables import read_table
 
 with job_log(snakemake.log[0]):
@@ -29,11 +30,14 @@ with job_log(snakemake.log[0]):
             figure_stem=folder / "figures" / experiment.name,
             table_stem=folder / "tables" / experiment.name,
             datasets=tuple(sorted(experiment.datasets)),
-            settings={"keep_rate": experiment.keep_rate} if FIGURES.spec(experiment.figure).rates == "one" else {},
+            settings=experiment.caption_settings,
         )
         for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
+    # this job may run without packages that the others had, PyTorch for one
+    versions = {package: version for package, version in package_versions().items() if version != "absent"}
     report = Report(
         title=study["title"] or study["name"],
         study=study,
@@ -42,9 +46,13 @@ with job_log(snakemake.log[0]):
         summary=read_table(snakemake.input.summary, "summary").to_pandas(),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
+        histories=over_random_splits(histories, json.loads(snakemake.params.official)),
+        stability=read_table(snakemake.input.stability, "stability").to_pandas(),
+        official=read_table(snakemake.input.official, "official").to_pandas(),
         published=published_for(set(sources.values())),
+        published_cross=published_cross_for(sources),
         sources=sources,
-        provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **package_versions()},
+        provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **versions},
         warnings=tuple(warnings),
     )
     render_report(report, Path(snakemake.output.page))

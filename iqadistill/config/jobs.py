@@ -34,7 +34,8 @@ from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.labels.registry import format_module
 from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError
-from iqadistill.figures.experiment import EmbeddingTable
+from iqadistill.figures.captions import render_text
+from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
 from iqadistill.sampling.registry import SAMPLERS
@@ -265,7 +266,8 @@ class Plan:
             for tested in tested_datasets(self.study, experiment):
                 for table in tables_of(self.study, experiment):
                     for student in students_of(self.study, experiment) if table.dataset != tested else ():
-                        tests |= {CrossTest(job, tested) for job in self._student_jobs(table, student, {ALL_PATCHES})}
+                        jobs = self._student_jobs(table, student, {ALL_PATCHES})
+                        tests |= {CrossTest(job, tested) for job in jobs if not self._stands_apart(job)}
         return sorted(tests)
 
     @functools.cached_property
@@ -327,6 +329,16 @@ class Plan:
         drawn, kinds = self.study.evaluation.splits, self.study.datasets[dataset].splits
         return [*(range(drawn) if "random" in kinds else ()), *([drawn] if "official" in kinds else ())]
 
+    @functools.cached_property
+    def official_splits(self) -> dict[str, int]:
+        """Number of the official split of each dataset that students are trained on and that has one."""
+        number = self.study.evaluation.splits
+        return {name: number for name in self.trained_datasets if "official" in self.study.datasets[name].splits}
+
+    def _stands_apart(self, job: StudentJob) -> bool:
+        """Whether a training is that on an official split beside random ones, which no statistic over splits counts."""
+        return job.split == self.study.evaluation.splits and "random" in self.study.datasets[job.dataset].splits
+
     def _trainings(self) -> Iterator[tuple[EmbeddingTable, str, set[Variant]]]:
         """(embedding table, student, variants) of every experiment on metrics."""
         for experiment in filter(reads_metrics, self.study.experiments):
@@ -339,13 +351,11 @@ class Plan:
         settings = self.study.deep_students.get(student)
         if settings is None:
             return []
-        count = settings.splits or self.study.evaluation.splits
-        return [
-            StudentJob(*table, selector, keep, student, split)
-            for selector, keep in variants
-            for split in self.splits_of(table.dataset)
-            if split == self.study.evaluation.splits or split < count
-        ]
+        splits = self.splits_of(table.dataset)
+        fewer = settings.splits is not None and settings.splits < self.study.evaluation.splits
+        if fewer and "random" in self.study.datasets[table.dataset].splits:
+            splits = splits[: settings.splits]  # not the official one, which comes last
+        return [StudentJob(*table, selector, keep, student, split) for selector, keep in variants for split in splits]
 
     # Identities: a name and a short digest of all that decides the content
 
@@ -667,6 +677,9 @@ class Plan:
         evaluation = self.study.evaluation
         return {"pooling": evaluation.pooling, "test_patches": evaluation.test_patches}
 
+    def _network_scoring(self) -> dict[str, Any]:
+        return {**self._scoring_params(), "flip": self.study.evaluation.flip}
+
     def _reference_files(self, dataset: str, sampler: str, split: str, teacher: str) -> list[str]:
         """Tables of the pristine images that a teacher, or a student of it, compares with."""
         references = self.references_of(dataset, sampler, teacher)
@@ -755,7 +768,7 @@ class Plan:
         trained = Job("train_student", wildcards, vars(job), inputs, params, (network, *sorted(taught_by)))
         yield trained
         weights = {"weights": trained.output, "sidecar": trained.file(".json")}
-        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._scoring_params(), (network,))
+        yield Job("predict", wildcards, vars(job), {**shared, **weights}, self._network_scoring(), (network,))
 
     def _cross_job(self, test: CrossTest) -> Job:
         wildcards = {**self._student_wildcards(test.job), "tested": test.tested}
@@ -769,7 +782,7 @@ class Plan:
         }
         modules = (STUDENTS.module(self.study.students[test.job.student].model),)
         names = {**vars(test.job), "tested": test.tested}
-        return Job("predict_cross", wildcards, names, inputs, self._scoring_params(), modules)
+        return Job("predict_cross", wildcards, names, inputs, self._network_scoring(), modules)
 
     # Jobs of the study as one
 
@@ -782,6 +795,7 @@ class Plan:
         predictions = [job.output for rule in PREDICTIONS for job in work if job.rule == rule]
         params = {
             "datasets": text(self.trained_datasets),
+            "official": text(self.official_splits),
             "logistic": evaluation.logistic,
             "draws": evaluation.bootstrap,
             "seed": self.study.seed,
@@ -789,25 +803,28 @@ class Plan:
         evaluated = Job("evaluate", study, inputs={**trained, "predictions": predictions}, params=params)
         yield evaluated
         inputs = {"splits": trained["splits"], "metrics": evaluated.output}
-        compared = Job("compare", study, inputs=inputs, params={"datasets": text(self.trained_datasets)})
+        params = {"datasets": text(self.trained_datasets), "official": text(self.official_splits)}
+        compared = Job("compare", study, inputs=inputs, params=params)
         yield compared
         costs = self._costs_job(work)
         yield costs
-        shown = {
+        shown: dict[str, Any] = {
             "images": [self.images_file(name) for name in self.shown_datasets],
             "summary": f"results/studies/{self.study.name}/summary.parquet",
             "comparisons": compared.output,
             "costs": costs.output,
         }
-        shown_params = {"datasets": text(self.shown_datasets)}
+        shown_params = {"datasets": text(self.shown_datasets), "official": text(self.official_splits)}
         histories = [path_of("train_mlps", ".history.parquet").format(**study, **vars(job)) for job in self.mlp_jobs]
         histories += [
             path_of("train_student", ".history.parquet").format(**self._student_wildcards(job))
             for job in self.student_jobs
         ]
+        shown["histories"] = histories
         for experiment in self.study.experiments:
-            yield self._plot_job(experiment, {**shown, "histories": histories}, shown_params)
-        yield self._report_job(shown, shown_params)
+            yield self._plot_job(experiment, shown, shown_params)
+        alone = {name: f"results/studies/{self.study.name}/{name}.parquet" for name in ("official", "stability")}
+        yield self._report_job({**shown, **alone}, shown_params)
 
     def _costs_job(self, work: Iterable[Job]) -> Job:
         jobs = [job for job in work if job.rule in COUNTED]
@@ -830,9 +847,11 @@ class Plan:
         ranking = methods if FIGURES.spec(experiment.figure).ranks else []
         modules = (FIGURES.module(experiment.figure), *(SELECTORS.module(method) for method in ranking))
         looks = [(SELECTORS[method].label, SELECTORS[method].colour, SELECTORS[method].marker) for method in methods]
-        drawn = {"experiment": resolve(self.study, experiment).model_dump_json(), "looks": text(looks)}
+        resolved = resolve(self.study, experiment)
+        drawn = {"experiment": resolved.model_dump_json(), "looks": text(looks), "caption": self._caption(resolved)}
         if reads_metrics(experiment):
-            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params}, modules)
+            sources = {name: self.study.datasets[name].source for name in self.shown_datasets}
+            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params, "sources": text(sources)}, modules)
         tables = tables_of(self.study, experiment)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
@@ -843,6 +862,16 @@ class Plan:
             "traces": [file.removesuffix(".parquet") + ".trace.parquet" for file in rankings],
         }
         return Job("plot_selection", wildcards, {}, inputs, drawn, modules)
+
+    def _caption(self, experiment: Experiment) -> str:
+        """Caption of a figure that is not drawn yet, for the archive of `snakemake --report`."""
+        return render_text(
+            experiment.figure,
+            "caption",
+            study=self.study.model_dump(mode="json"),
+            settings=experiment.caption_settings,
+            simulated=[name for name in sorted(experiment.datasets) if source_of(self.study, name).simulated],
+        )
 
     def _report_job(self, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         folder = f"results/studies/{self.study.name}"

@@ -74,6 +74,11 @@ class EvaluationSettings(Settings):
     test_patches: Literal["all", "kept"] = Field(
         "all", description="Patches that score a test image: all sampled ones, or those the selector keeps."
     )
+    flip: bool = Field(
+        False,
+        description="Whether deep students also score horizontally flipped patches; the report then shows how stable"
+        " their scores are. Doubles the time of prediction.",
+    )
     logistic: Literal[4, 5] = Field(
         4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."
     )

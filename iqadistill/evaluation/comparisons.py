@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
+from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.evaluation.paired import holm, paired_test
 from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
@@ -21,8 +22,9 @@ _BETWEEN_STUDENTS = ("students", "against_label_only")
 def compare_variants(
     metrics: pa.Table,
     splits: Mapping[str, pa.Table],
+    official: Mapping[str, int] | None = None,
 ) -> pa.Table:
-    """Test variants against each other on the same splits, with Holm's correction within each family.
+    """Test variants against each other on the same random splits, with Holm's correction within each family.
 
     The families, each within one dataset and metric:
 
@@ -38,6 +40,7 @@ def compare_variants(
     Args:
         metrics: Table "metrics".
         splits: Table "splits" of each training dataset by its name.
+        official: Number of the official split of each training dataset that has one; see `over_random_splits`.
 
     Returns:
         Table "comparisons".
@@ -45,12 +48,16 @@ def compare_variants(
     Raises:
         InputError: Two variants were not evaluated on the same splits, or the splits of a training dataset are missing.
     """
-    frame = metrics.to_pandas()
+    official = official or {}
+    frame = over_random_splits(metrics.to_pandas(), official)
     by_variant = {key: rows.set_index("split") for key, rows in frame.groupby(VARIANT, sort=False)}
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:
         raise InputError(f"splits: no table for the training dataset {missing[0]!r}; give it.")
-    sizes = {name: _sizes(table) for name, table in splits.items()}
+    sizes = {
+        name: _sizes(over_random_splits(table.to_pandas().assign(train_dataset=name), official))
+        for name, table in splits.items()
+    }
     pairs = _families(frame[VARIANT].drop_duplicates(ignore_index=True))
     results = []
     for _, pair in pairs.iterrows():
@@ -113,8 +120,8 @@ def _once(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
     return pairs[pairs[name] < pairs[f"other_{name}"]]
 
 
-def _sizes(splits: pa.Table) -> tuple[float, float]:
+def _sizes(splits: pd.DataFrame) -> tuple[float, float]:
     """Mean numbers of training and test images per split."""
-    images = splits.to_pandas().role.value_counts()
-    count = len(splits["split"].unique())
+    images = splits.role.value_counts()
+    count = splits.split.nunique()
     return images.get("train", 0) / count, images.get("test", 0) / count

@@ -62,11 +62,7 @@ def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], 
             {
                 "dataset": test.dataset,
                 **test.variant,
-                "srcc": srcc(test.raw, test.scores),
-                "plcc": plcc(test.mapped, test.scores),
-                "plcc_raw": plcc(test.raw, test.scores),
-                "krcc": krcc(test.raw, test.scores),
-                "rmse": rmse(test.mapped, test.scores),
+                **metric_values(test),
                 "n": len(test.scores),
             }
         )
@@ -77,21 +73,49 @@ def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], 
     return as_table(pd.DataFrame(rows), "metrics")
 
 
+def metric_values(test: HeldOut) -> dict[str, float]:
+    """Every metric on the test images of one variant and split."""
+    return {
+        "srcc": srcc(test.raw, test.scores),
+        "plcc": plcc(test.mapped, test.scores),
+        "plcc_raw": plcc(test.raw, test.scores),
+        "krcc": krcc(test.raw, test.scores),
+        "rmse": rmse(test.mapped, test.scores),
+    }
+
+
+def over_random_splits(rows: pd.DataFrame, official: Mapping[str, int]) -> pd.DataFrame:
+    """Rows of trainings on random splits.
+
+    The official split differs from the random ones in its sizes and was not drawn, so no median, interval or test over
+    splits may include it. Where a training dataset has no other split, its rows are kept: nothing is pooled there.
+
+    Args:
+        rows: A table with the columns `train_dataset` and `split`.
+        official: Number of the official split of each training dataset that has one.
+    """
+    apart = rows.split == rows.train_dataset.map(official)
+    alone = ~rows.train_dataset.isin(set(rows.train_dataset[~apart]))
+    return rows[~apart | alone]
+
+
 def summarise(
     metrics: pa.Table,
     predictions: pa.Table,
     splits: Mapping[str, pa.Table],
     *,
+    official: Mapping[str, int] | None = None,
     logistic: int = 4,
     draws: int = 1000,
     seed: int = 0,
 ) -> pa.Table:
-    """Median, standard deviation and bootstrap interval of each metric over the splits.
+    """Median, standard deviation and bootstrap interval of each metric over the random splits.
 
     Args:
         metrics: Table "metrics" that `evaluate_predictions` returns for the same predictions.
         predictions: Table "predictions".
         splits: Table "splits" of each training dataset by its name.
+        official: Number of the official split of each training dataset that has one; see `over_random_splits`.
         logistic: Number of parameters of the logistic, as for the metrics.
         draws: Number of bootstrap draws over splits and images.
         seed: Seed of the draws.
@@ -100,11 +124,15 @@ def summarise(
         Table "summary", one row for each dataset, variant and metric.
     """
     key = ["dataset", *VARIANT_OVER_SPLITS]
+    frame = over_random_splits(metrics.to_pandas(), official or {})
+    pooled = set(zip(frame.train_dataset, frame.split, strict=True))
     groups: dict[tuple, list[HeldOut]] = {}
     for test in held_out(predictions, splits, logistic):
+        if (test.variant["train_dataset"], test.variant["split"]) not in pooled:
+            continue
         groups.setdefault((test.dataset, *(test.variant[name] for name in VARIANT_OVER_SPLITS)), []).append(test)
     rows = []
-    for values, over_splits in metrics.to_pandas().groupby(key, sort=False):
+    for values, over_splits in frame.groupby(key, sort=False):
         tests = groups[values]
         scores = [test.scores for test in tests]
         cross_dataset = over_splits.dataset.iloc[0] != over_splits.train_dataset.iloc[0]
@@ -129,7 +157,7 @@ def summarise(
 
 def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: int) -> Iterator[HeldOut]:
     """Test images of every variant, dataset and split; the logistic is fitted on the training images of the split."""
-    frame = _with_roles(predictions.to_pandas(), splits)
+    frame = with_roles(predictions.to_pandas(), splits)
     prediction, score = frame.prediction.to_numpy(), frame.score.to_numpy()
     test, train = ((frame.role == role).to_numpy() for role in ("test", "train"))
     dataset, names = pd.factorize(frame.dataset)
@@ -148,7 +176,7 @@ def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: in
             yield HeldOut(names[code], variant, prediction[images], curve(prediction[images]), score[images], curve)
 
 
-def _with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:
+def with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:
     """Predictions with the role of each image; all images of a dataset other than the training dataset are for test."""
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:

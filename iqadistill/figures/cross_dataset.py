@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from iqadistill.evaluation.published import published_cross_for
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.figures.students import plot_students
@@ -14,7 +15,7 @@ FIGURE = FigureSpec(
         "median over the training splits and 95 % bootstrap interval over splits and images; on the right, the "
         "paired difference to the first student with its p, Holm-corrected over the differences shown. The test "
         "is conditional on these test images. PLCC is computed after the logistic fitted on the training images "
-        "of the training dataset."
+        "of the training dataset. Grey: published numbers, from other splits than ours."
     ),
     alt="Dot chart of SRCC and PLCC of each student on datasets other than its training dataset.",
     reads="metrics",
@@ -27,5 +28,10 @@ def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure of an experiment."""
     experiment = inputs.experiment
     return plot_students(
-        inputs.cross_dataset, inputs.comparisons, experiment.students, inputs.notes, tested_on=experiment.tested_on
+        inputs.cross_dataset,
+        inputs.comparisons,
+        experiment.students,
+        inputs.notes,
+        tested_on=experiment.tested_on,
+        published=published_cross_for(inputs.sources),
     )

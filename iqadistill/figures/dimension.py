@@ -34,7 +34,7 @@ FIGURE = FigureSpec(
     title="Target size h",
     caption=(
         "SRCC at keep rate {{ settings.keep_rate }} against the number h of eigenvectors in the target of "
-        "residual selection, with 95 % intervals over {{ study.evaluation.splits }} splits. Grey: random at "
+        "residual selection, with 95 % intervals over {{ splits }} splits. Grey: random at "
         "the same rate; dashed: all patches."
     ),
     alt="Line chart of SRCC against h with intervals, random as a grey band and all patches as a dashed line.",

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from iqadistill.errors import InputError
+from iqadistill.figures.registry import FIGURES
 from iqadistill.settings import Settings
 
 
@@ -43,3 +44,8 @@ class Experiment(Settings):
         if len(rates) != 1:
             raise InputError(f"experiment {self.name}: keep is {list(self.keep)}; give exactly one rate below 1.")
         return rates[0]
+
+    @property
+    def caption_settings(self) -> dict[str, float]:
+        """Values for the caption: the keep rate of a figure that shows one."""
+        return {"keep_rate": self.keep_rate} if FIGURES.spec(self.figure).rates == "one" else {}

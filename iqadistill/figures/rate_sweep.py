@@ -30,7 +30,7 @@ FIGURE = FigureSpec(
     title="Accuracy against keep rate",
     caption=(
         "SRCC and PLCC of the student against the fraction of patches it was trained on: median over {{ "
-        "study.evaluation.splits }} content-disjoint splits; error bars are 95 % bootstrap intervals over images "
+        "splits }} content-disjoint splits; error bars are 95 % bootstrap intervals over images "
         "and splits. Grey band: random patches at the same rate; dashed line: all patches."
     ),
     alt=(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from iqadistill.evaluation.paired import holm
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
-from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, styled, with_note
+from iqadistill.figures.drawing.style import GREY, METRIC_LABELS, new_figure, p_text, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
@@ -41,6 +41,7 @@ def plot_students(
     students: Sequence[str],
     notes: Mapping[str, str] | None = None,
     tested_on: Sequence[str] = (),
+    published: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC of every student on all patches, with its paired difference to the first.
 
@@ -52,9 +53,12 @@ def plot_students(
         students: Names of the students from top to bottom; the others are compared with the first.
         notes: Note of a dataset by its name.
         tested_on: Test datasets other than the training dataset; if empty, the test images of the training dataset.
+        published: Published results of cross-dataset tests, from `published_cross_for`; drawn in grey below the
+            students of their block.
 
     Returns:
-        The figure, and a table with one row per block, student and metric with the difference to the first student.
+        The figure, and a table with one row per block, student and metric with the difference to the first student;
+        published results follow, with the method as student and without interval and splits.
 
     Raises:
         InputError: There are no rows of a student tested on its training dataset.
@@ -66,6 +70,8 @@ def plot_students(
     table["p_holm"] = table.groupby([*BLOCK, "metric"]).p.transform(_holm)
     order = {name: position for position, name in enumerate(students)}
     table = table.assign(order=table.student.map(order)).sort_values([*BLOCK, "order"], kind="stable")
+    if published is not None:
+        table = pd.concat([table, _published_rows(published, table)], ignore_index=True)
     blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
     heights = [table[(table[BLOCK] == list(block)).all(axis=1)].student.nunique() + 1.0 for block in blocks]
     figure = new_figure(9.6, 0.6 + sum(0.27 * height + 0.42 for height in heights))
@@ -76,7 +82,11 @@ def plot_students(
         for axes, metric in zip(axes_row, ["srcc", "plcc"], strict=True):
             axes.grid(axis="x")
             for _, row in in_block[in_block.metric == metric].iterrows():
-                y, index = names.index(row.student), order[row.student]
+                y = names.index(row.student)
+                if row.student not in order:
+                    axes.plot(row["median"], y, color=GREY, marker="d", fillstyle="none", linestyle="none")
+                    continue
+                index = order[row.student]
                 dot(axes, y, row, COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)], upright=False)
                 if np.isfinite(row.delta_first):
                     axes.annotate(
@@ -95,6 +105,13 @@ def plot_students(
     return figure, table.drop(columns="order").reset_index(drop=True)
 
 
+def _published_rows(published: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Published results as rows of the table, once for each block with their training and test dataset."""
+    named = published.assign(student=published.method + " (published)", median=published.value)
+    columns = ["train_dataset", "dataset", "student", "metric", "median"]
+    return named[columns].merge(table[BLOCK].drop_duplicates(), on=["train_dataset", "dataset"])
+
+
 def _holm(p: pd.Series) -> pd.Series:
     """p values corrected over the differences in the figure; that of the first student is NaN."""
     return pd.Series(holm(p.dropna()), index=p.dropna().index).reindex(p.index)
@@ -102,7 +119,10 @@ def _holm(p: pd.Series) -> pd.Series:
 
 def _label(student: str, rows: pd.DataFrame) -> str:
     """Tick label of a student, with its number of splits if others in the block have more."""
-    splits = int(rows[rows.student == student].splits.max())
+    splits = rows[rows.student == student].splits.max()
+    if pd.isna(splits):
+        return student
+    splits = int(splits)
     if splits < MIN_SPLITS:
         return f"{student}\n(illustration: {splits} splits)"
     return student if splits == rows.splits.max() else f"{student}\n({splits} splits)"

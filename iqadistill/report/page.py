@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import pandas as pd
@@ -16,15 +16,21 @@ import yaml
 from PIL import Image
 
 from iqadistill.errors import InputError
+from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.registry import FIGURES
 from iqadistill.report.findings import caveats, random_headlines
+from iqadistill.report.published_tables import published_cross_table, published_table
+from iqadistill.report.signatures import disagreement_warnings, training_warnings
+from iqadistill.report.spread import kinds_table, kinds_warnings, spread_table
 from iqadistill.report.tables import (
     accuracy_tables,
     comparison_tables,
     cost_table,
     findings_table,
-    published_table,
+    official_table,
+    ranking_table,
+    stability_table,
 )
 from iqadistill.tables import read_metadata, write_atomically
 
@@ -58,6 +64,11 @@ class DatasetFacts:
     def simulated(self) -> bool:
         """Whether the scores are simulated, not given by people."""
         return self.scores.startswith("simulated")
+
+    @property
+    def kind(self) -> str:
+        """Kind of distortions: synthetic ones make several images of one content, authentic ones do not."""
+        return "synthetic" if self.contents < self.images else "authentic"
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,11 @@ class Report:
         summary: Table "summary".
         comparisons: Table "comparisons".
         costs: Table "costs".
+        histories: Tables "history" of all students.
+        official: Table "official".
+        stability: Table "stability".
         published: Published results on its datasets, from `published_for`.
+        published_cross: Published results of cross-dataset tests, from `published_cross_for`.
         provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
         warnings: Sentences for the list of caveats, besides those about splits and controls.
@@ -106,7 +121,11 @@ class Report:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     costs: pd.DataFrame
+    histories: pd.DataFrame
+    official: pd.DataFrame
+    stability: pd.DataFrame
     published: pd.DataFrame
+    published_cross: pd.DataFrame
     provenance: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -172,16 +191,33 @@ def render_report(report: Report, output: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    kinds = {facts.name: facts.kind for facts in report.datasets}
+    images = {facts.name: facts.images + facts.unscored for facts in report.datasets}
+    models = {name: entry["model"] for name, entry in report.study["students"].items()}
+    warnings = [
+        *report.warnings,
+        *training_warnings(report.histories),
+        *disagreement_warnings(report.summary),
+        *kinds_warnings(report.summary, kinds),
+        *caveats(report.summary),
+    ]
     page = environment.get_template(TEMPLATE).render(
         report=report,
+        splits=splits_in_words(report.summary),
         headlines=random_headlines(report.comparisons),
         findings=findings_table(report.comparisons),
-        warnings=[*report.warnings, *caveats(report.summary)],
+        warnings=warnings,
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
         accuracy=accuracy_tables(report.summary),
+        official=official_table(report.official),
+        stability=stability_table(report.stability),
+        spread=spread_table(report.summary),
+        kinds=kinds_table(report.summary, kinds),
         comparisons=comparison_tables(report.comparisons),
-        published=published_table(report.published, report.summary, report.sources),
+        published=published_table(report.published, report.summary, report.sources, models),
+        published_cross=published_cross_table(report.published_cross, report.summary),
         costs=cost_table(report.costs),
+        rankings=ranking_table(report.costs, report.study["selectors"], images),
         study=yaml.safe_dump(dict(report.study), sort_keys=False, allow_unicode=True, width=110),
     )
 
@@ -197,17 +233,18 @@ def _package_text(name: str) -> str:
 
 def _page_figure(figure: ReportFigure, report: Report, folder: Path) -> PageFigure:
     spec = FIGURES.spec(figure.kind)
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     image, numbers = with_suffix(figure.figure_stem, "png"), with_suffix(figure.table_stem, "parquet")
     for path in (image, numbers):
         if not path.is_file():
             raise InputError(f"{path}: file not found; run the plot stage of the experiment {figure.name}.")
     table = pd.read_parquet(numbers)
-    context = {"study": report.study, "settings": figure.settings, "table": table}
-    caption, alt = (environment.from_string(text).render(context).strip() for text in (spec.caption, spec.alt))
     simulated = [facts.name for facts in report.datasets if facts.simulated and facts.name in figure.datasets]
-    if simulated:
-        caption += f" The scores of {' and '.join(simulated)} are simulated."
+
+    def text(name: Literal["caption", "alt"]) -> str:
+        return render_text(
+            figure.kind, name, study=report.study, settings=figure.settings, table=table, simulated=simulated
+        )
+
     files_by_format = {
         "SVG": with_suffix(figure.figure_stem, "svg"),
         "PNG": image,
@@ -217,8 +254,8 @@ def _page_figure(figure: ReportFigure, report: Report, folder: Path) -> PageFigu
     return PageFigure(
         name=figure.name,
         title=spec.title if figure.name == figure.kind else f"{spec.title} ({figure.name})",
-        caption=caption,
-        alt=alt,
+        caption=text("caption"),
+        alt=text("alt"),
         width=round(Image.open(image).width * SCALE),
         png=base64.b64encode(image.read_bytes()).decode("ascii"),
         links={label: Path(os.path.relpath(path, folder)).as_posix() for label, path in files_by_format.items()},

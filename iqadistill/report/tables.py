@@ -1,5 +1,6 @@
 """Tables of the report as text, ready for the template."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -89,14 +90,14 @@ def accuracy_tables(summary: pd.DataFrame) -> list[PageTable]:
             lines, marks = [], []
             styles = selector_styles(of_dataset.selector)
             for names, variants in of_dataset.groupby(["sampler", "encoder", "student", "selector"], sort=False):
-                values = {row.keep: _interval(row.median, row.low, row.high) for row in variants.itertuples()}
+                values = {row.keep: interval_text(row.median, row.low, row.high) for row in variants.itertuples()}
                 lines.append([*names[:3], styles[names[3]].label, *(values.get(rate, MISSING) for rate in rates)])
                 marks.append("strong" if names[3] == ALL else "")
             control = summary[
                 (summary.dataset == dataset) & (summary.metric == metric) & (summary.student == LABEL_ONLY)
             ]
             for row in control.itertuples():
-                interval = _interval(row.median, row.low, row.high)
+                interval = interval_text(row.median, row.low, row.high)
                 lines.append(["", "", "", "distortion label alone", *[MISSING] * (len(rates) - 1), interval])
                 marks.append("quiet")
             columns = ["sampler", "encoder", "student", "selector", *(f"keep {rate:g}" for rate in rates)]
@@ -141,25 +142,71 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
     return tables
 
 
-def published_table(published: pd.DataFrame, summary: pd.DataFrame, sources: Mapping[str, str]) -> PageTable:
-    """Published results with source and protocol, and those of the study's best student on the same dataset.
+def official_table(official: pd.DataFrame) -> PageTable:
+    """SRCC and PLCC on the official splits.
 
     Args:
-        published: Published results, from `published_for`.
-        summary: Table "summary".
-        sources: Registry name of each dataset entry of the study.
+        official: Table "official".
+
+    Returns:
+        One row per variant and dataset, with the number of test images and intervals over them.
     """
-    ours = trained(summary)
-    ours = ours[ours.selector == ALL]
+    key = ["dataset", "sampler", "encoder", "student", "selector", "keep"]
+    lines, marks = [], []
+    for names, rows in official.groupby(key, sort=False):
+        dataset, sampler, encoder, student, selector, keep = names
+        values = {row.metric: interval_text(row.value, row.low, row.high) for row in rows.itertuples()}
+        selection = "distortion label alone" if student == LABEL_ONLY else selector_styles([selector])[selector].label
+        cells = [values.get(metric, MISSING) for metric in ("srcc", "plcc", "plcc_raw")]
+        name = MISSING if student == LABEL_ONLY else student
+        lines.append([dataset, sampler, encoder, name, selection, f"{keep:g}", str(rows.n.iloc[0]), *cells])
+        marks.append("strong" if selector == ALL else "quiet" if student == LABEL_ONLY else "")
+    columns = ["dataset", "sampler", "encoder", "student", "selector", "keep", "test images"]
+    return page_table("Official split", [*columns, "SRCC", "PLCC", "PLCC (raw)"], lines, marks)
+
+
+def stability_table(stability: pd.DataFrame) -> PageTable:
+    """Change of the scores of deep students when all patches are flipped horizontally.
+
+    Args:
+        stability: Table "stability".
+    """
     lines = []
-    for key, rows in published.groupby(["dataset", "method", "source", "protocol"], sort=False):
-        dataset, method, source, protocol = key
-        values = dict(zip(rows.metric, rows.value, strict=True))
-        cells = [f"{values[metric]:g}" if metric in values else MISSING for metric in ("srcc", "plcc")]
-        for name in [name for name, registered in sources.items() if registered == dataset]:
-            lines.append([name, method, *cells, *_ours(ours[ours.dataset == name], list(values)), source, protocol])
-    columns = ["dataset", "method", "SRCC", "PLCC", "ours, all patches", "comparable", "source", "protocol"]
-    return page_table("Published results", columns, lines)
+    for row in stability.itertuples():
+        selection = selector_styles([row.selector])[row.selector].label
+        deviation = MISSING if np.isnan(row.std) else f"{row.std:.4f}"
+        variant = [row.dataset, row.train_dataset, row.sampler, row.student, selection, f"{row.keep:g}"]
+        lines.append([*variant, f"{row.difference:.4f}", deviation, str(row.splits)])
+    columns = ["dataset", "trained on", "sampler", "student", "selector", "keep"]
+    columns += ["mean |q(I) - q(flipped I)|", "deviation over splits", "splits"]
+    return page_table("Stability under the horizontal flip", columns, lines)
+
+
+def ranking_table(
+    costs: pd.DataFrame, selectors: Mapping[str, Mapping[str, object]], images: Mapping[str, int]
+) -> PageTable:
+    """Time that each selector takes to rank the patches of an image.
+
+    Args:
+        costs: Table "costs".
+        selectors: Settings of each selector by its name.
+        images: Number of images of each dataset by its name.
+
+    Returns:
+        One row per selector, dataset, sampler and encoder. Times are those of whole jobs, which also start, read
+        embeddings and write rankings.
+    """
+    lines = []
+    jobs = costs[costs["rule"] == "select_patches"]
+    named = pd.DataFrame([json.loads(text) for text in jobs.wildcards], index=jobs.index)
+    for names, seconds in zip(named.to_dict("records"), jobs.seconds, strict=True):
+        settings = selectors[names["selector"]]
+        count = images.get(names["dataset"], 0)
+        each = f"{1000 * seconds / count:,.0f}" if count else MISSING
+        options = [str(settings.get(key, MISSING)) for key in ("method", "metric", "n_components", "solver")]
+        lines.append([names["selector"], *options, *(names[key] for key in PANEL), f"{seconds:,.1f}", each])
+    columns = ["selector", "method", "metric", "h", "solver", *PANEL, "seconds", "milliseconds per image"]
+    return page_table("Time to rank patches", columns, sorted(lines, key=lambda line: line[5:8]))
 
 
 def cost_table(costs: pd.DataFrame) -> PageTable:
@@ -176,24 +223,8 @@ def cost_table(costs: pd.DataFrame) -> PageTable:
     return page_table("Costs", columns, lines, [""] * (len(lines) - 1) + ["strong"])
 
 
-def _ours(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Result of the best student on a dataset, and whether it is comparable with a published one."""
-    if rows.empty:
-        return [MISSING, "no: no student was trained on it"]
-    best = rows[rows.metric == "srcc"].sort_values("median").iloc[-1]
-    same = rows[(rows.sampler == best.sampler) & (rows.encoder == best.encoder) & (rows.student == best.student)]
-    values = [
-        f"{METRIC_LABELS[row.metric]} {_interval(row.median, row.low, row.high)}"
-        for row in same.itertuples()
-        if row.metric in metrics
-    ]
-    return [
-        f"{', '.join(values)} (highest of our students: {best.student}, {best.sampler}, {best.encoder})",
-        "same dataset, different protocol",
-    ]
-
-
-def _interval(median: float, low: float, high: float) -> str:
+def interval_text(median: float, low: float, high: float) -> str:
+    """A number with its interval, where that is known."""
     return f"{median:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(low) else f"{median:.3f}"
 
 

@@ -1,10 +1,16 @@
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import yaml
 
+from iqadistill.figures.registry import FIGURES
+from iqadistill.provenance import code_modules
+
 REPOSITORY = Path(__file__).parents[2]
+IMPORT_NAMES = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
@@ -14,13 +20,47 @@ def requirements(lines):
     return {m[1].lower().replace("_", "-"): m[2] for m in matches}
 
 
+def environment(name):
+    """Conda packages of an environment, and version requirements of its pip packages."""
+    *conda, last = yaml.safe_load((REPOSITORY / "envs" / name).read_text())["dependencies"]
+    return conda, requirements(last["pip"])
+
+
 def test_environments_match_project_dependencies():
-    files = sorted((REPOSITORY / "envs").glob("*.yaml"))
-    assert files
-    for file in files:
-        *conda, last = yaml.safe_load(file.read_text())["dependencies"]
-        assert f"python{PROJECT['requires-python']}" in conda
-        assert requirements(last["pip"]) == requirements(PROJECT["dependencies"])
+    project = requirements(PROJECT["dependencies"])
+    assert environment("torch.yaml")[1] == project
+    assert environment("light.yaml")[1].items() <= project.items()
+    for name in ("torch.yaml", "light.yaml"):
+        assert f"python{PROJECT['requires-python']}" in environment(name)[0]
+
+
+def test_light_environment_has_what_its_rules_import():
+    rules = "".join(file.read_text() for file in (REPOSITORY / "rules").glob("*.smk"))
+    of_rule = re.findall(
+        r'^rule \w+:.*?"\.\./envs/(\w+)\.yaml".*?"\.\./workflow_scripts/(\w+)\.py"', rules, re.M | re.S
+    )
+    light = [script for environment, script in of_rule if environment == "light"]
+    assert {"evaluate", "compare", "plot_metrics", "render_report"} <= set(light)
+    figures = [FIGURES.module(name) for name, spec in FIGURES.items() if spec.reads == "metrics"]
+    modules = {
+        module for script in light for module in code_modules(REPOSITORY / f"workflow_scripts/{script}.py", figures)
+    }
+    heavy = set(requirements(PROJECT["dependencies"])) - set(environment("light.yaml")[1])
+    assert {"torch", "timm", "accelerate"} <= heavy
+    absent = [IMPORT_NAMES.get(name, name) for name in heavy]
+    code = f"""
+import importlib, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {absent}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+for name in {sorted(modules)}:
+    importlib.import_module(name)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
 
 
 def test_constraints_pin_every_dependency():

@@ -67,6 +67,7 @@ def predict_network(
     variant: Mapping[str, Any],
     *,
     pooling: str = "mean",
+    flip: bool = False,
     **settings: Any,
 ) -> pa.Table:
     """Score every scored image, whatever its role in a split, by pooling the scores of its patches.
@@ -77,6 +78,7 @@ def predict_network(
         patches: Table "patches"; the same for all variants that are compared.
         variant: Variant columns of the network.
         pooling: "mean" or "median" of an image's patch scores.
+        flip: Whether to predict from horizontally flipped patches as well (column `flipped`).
         **settings: Further settings of `score_patches`.
 
     Returns:
@@ -95,14 +97,30 @@ def predict_network(
     wanted = patches.filter(pa.array(names.isin(frame.image_id).to_numpy()))
     groups = score_patches(network, images, wanted, **settings).groupby("image_id").score
     pooled = groups.agg([pooling, "size"]).loc[frame.image_id]
+    flipped = None
+    if flip:
+        scores = score_patches(_Flipped(network), images, wanted, **settings)
+        flipped = scores.groupby("image_id").score.agg(pooling).loc[frame.image_id].to_numpy()
     rows = {
         "dataset": frame.dataset.to_numpy(),
         "image_id": frame.image_id.to_numpy(),
         "score": frame.quality.to_numpy(),
         "prediction": pooled[pooling].to_numpy(),
+        "flipped": flipped,
         "num_patches": pooled["size"].to_numpy(),
     }
     return as_table(pd.DataFrame(rows).assign(**variant), "predictions")
+
+
+class _Flipped(nn.Module):
+    """A network that sees its patches flipped horizontally."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return self.network(patches.flip(-1))
 
 
 @torch.inference_mode()

@@ -147,3 +147,50 @@ def test_results_of_older_layout_are_refused(tmp_path):
     (tmp_path / "results/index_dataset/own.parquet").touch()
     with pytest.raises(InputError, match=r"index_dataset/own\.parquet"):
         check_layout(tmp_path / "results")
+
+
+@pytest.fixture
+def official(raw):
+    """Function from the kinds of splits of koniq10k and the splits of a student to the plan of a study of 3 splits."""
+
+    def build(kinds, splits=None):
+        raw["evaluation"] = {"splits": 3}
+        raw["datasets"] = {"koniq10k": {"splits": kinds}, "livec": {}}
+        raw["students"]["rkiqt"]["splits"] = splits
+        raw["experiments"] = [
+            {"figure": "students", "datasets": ["koniq10k"], "students": ["mlp", "rkiqt"]},
+            {"figure": "cross_dataset", "datasets": ["koniq10k"], "tested_on": ["livec"], "students": ["rkiqt"]},
+        ]
+        return plan(raw)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("kinds", "splits", "trained", "tested"),
+    [
+        (["random", "official"], None, {0, 1, 2, 3}, {0, 1, 2}),
+        (["random", "official"], 2, {0, 1}, {0, 1}),
+        (["official"], 2, {3}, {3}),
+        (["random"], None, {0, 1, 2}, {0, 1, 2}),
+    ],
+)
+def test_official_split_is_one_more_training_of_students_on_all_splits(official, kinds, splits, trained, tested):
+    planned = official(kinds, splits)
+    assert {job.split for job in planned.student_jobs} == trained
+    assert {test.job.split for test in planned.cross_tests} == tested
+
+
+def test_jobs_of_statistics_are_told_the_official_split(official):
+    jobs = official(["random", "official"]).jobs.values()
+    given = {job.rule: job.params["official"] for job in jobs if "official" in job.params}
+    assert given == dict.fromkeys(["evaluate", "compare", "plot_metrics", "render_report"], '{"koniq10k": 3}')
+
+
+def test_every_figure_is_flagged_for_the_archive_and_has_a_caption():
+    rules = (REPOSITORY / "rules/report.smk").read_text()
+    assert rules.count("png=report(") == rules.count('caption="captions/figure.rst"') == 2
+    for file in SHIPPED:
+        for job in plan(yaml.safe_load(file.read_text())).jobs.values():
+            if job.rule in ("plot_metrics", "plot_selection"):
+                assert len(job.params["caption"]) > 40, job.output

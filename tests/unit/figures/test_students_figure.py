@@ -72,3 +72,18 @@ def test_cross_dataset_results_are_grouped_by_training_dataset(results):
     assert all(name in title for name in ("rooms", "random_crops", "photos (simulated scores)"))
     _, same_dataset = plot_students(*both, ["a", "b"])
     assert set(same_dataset.dataset) == {"photos"}
+
+
+def test_published_cross_dataset_results_are_drawn_below_the_students(results):
+    summary, comparisons = (table.assign(dataset="rooms") for table in results)
+    published = pd.DataFrame(
+        [
+            {"train_dataset": "photos", "dataset": "rooms", "method": "DEIQT", "metric": "srcc", "value": 0.74},
+            {"train_dataset": "rooms", "dataset": "photos", "method": "LoDa", "metric": "srcc", "value": 0.75},
+        ]
+    )
+    figure, table = plot_students(summary, comparisons, ["a", "b"], tested_on=["rooms"], published=published)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][2] == "DEIQT (published)"
+    (row,) = table[table.student == "DEIQT (published)"].to_dict("records")
+    assert (row["train_dataset"], row["dataset"], row["median"]) == ("photos", "rooms", 0.74)
+    assert np.isnan(row["splits"])

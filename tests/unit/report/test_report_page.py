@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from iqadistill.errors import InputError
+from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.rate_sweep import plot_rate_sweep
 from iqadistill.report.page import DatasetFacts, Report, ReportFigure, dataset_facts, render_report
-from iqadistill.report.published import published_for
-from iqadistill.tables import as_table
+from iqadistill.tables import SCHEMAS, as_table
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -43,6 +43,13 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.text).split())
 
 
+def history(loss):
+    """Row of table "history"; the epoch is 10 times the loss."""
+    variant = {"train_dataset": "gallery360", "sampler": "erp", "encoder": "lite0_stages", "selector": "all"}
+    variant |= {"keep": 1.0, "teacher": "", "student": "mlp", "split": 0}
+    return {**variant, "epoch": round(10 * loss), "loss": loss, "parts": None, "val_srcc": np.nan}
+
+
 @pytest.fixture
 def report(tables, tmp_path):
     save_figure(
@@ -57,14 +64,15 @@ def report(tables, tmp_path):
         ),
         "images",
     ).replace_schema_metadata({"scores": "simulated: KADID-10k means & spread", "noise_ceiling": "0.931"})
+    names = '{"dataset": "gallery360", "sampler": "erp", "encoder": "lite0_stages", "selector": "residual"}'
     costs = pd.DataFrame(
         {
-            "rule": ["embed_patches", "embed_patches"],
-            "wildcards": ["x", "y"],
-            "seconds": [1.0, 2.5],
-            "cpu_seconds": [1.0, 2.0],
+            "rule": ["embed_patches", "embed_patches", "select_patches"],
+            "wildcards": ["x", "y", names],
+            "seconds": [1.0, 2.5, 6.0],
+            "cpu_seconds": [1.0, 2.0, 6.0],
         }
-        | {"max_rss": [100.0, 900.0], "max_vram": np.nan, "flops": np.nan}
+        | {"max_rss": [100.0, 900.0, 90.0], "max_vram": np.nan, "flops": np.nan}
     )
     figure = ReportFigure(
         "sweep",
@@ -76,12 +84,22 @@ def report(tables, tmp_path):
     )
     return Report(
         title="Demo <study>",
-        study={"name": "demo", "seed": 3, "evaluation": {"splits": 10}},
+        study={
+            "name": "demo",
+            "seed": 3,
+            "evaluation": {"splits": 11},
+            "students": {"mlp": {"model": "mlp"}},
+            "selectors": {"residual": {"method": "residual", "metric": "manhattan", "n_components": 5}},
+        },
         datasets=(dataset_facts(images),),
         figures=(figure,),
         summary=tables.summary,
         comparisons=tables.comparisons,
         costs=costs,
+        histories=pd.DataFrame([history(0.5), history(0.6)]),
+        official=pd.DataFrame(columns=SCHEMAS["official"].names),
+        stability=pd.DataFrame(columns=SCHEMAS["stability"].names),
+        published_cross=published_cross_for({}),
         published=published_for(["cviq"]),
         sources={"gallery360": "gallery360", "cviq": "cviq"},
         provenance={"git commit": "abc123", "torch": "2.9"},
@@ -121,6 +139,10 @@ def test_page_has_scores_findings_results_and_provenance(rendered):
         "SRCC to about 0.93",
         "median over 10 content-disjoint splits",
         "Selection stagnated.",
+        "gallery360, mlp: the training loss did not fall from the first epoch to the last in 1 of 1 trainings.",
+        "seed 3, 10 content-disjoint splits.",
+        "residual residual manhattan 5 – gallery360 erp lite0_stages 6.0 2,000",
+        "gallery360 erp lite0_stages mlp 0.870 ± 0.010 0.880 ± 0.010 – – – 10",
         "at keep 0.4 residual minus random = +0.002",
         "no difference detected",
         "distortion label alone",
@@ -161,5 +183,32 @@ def test_published_results_are_compared_with_ours_on_the_same_dataset(report, tm
     ours = report.summary.replace({"dataset": {"gallery360": "cviq"}, "train_dataset": {"gallery360": "cviq"}})
     render_report(Report(**{**vars(report), "summary": ours}), tmp_path / "index.html")
     words = Page((tmp_path / "index.html").read_text()).words
-    assert "0.9801 0.9836 SRCC 0.870 [0.850, 0.890], PLCC 0.880 [0.860, 0.900]" in words
-    assert "mlp, erp, lite0_stages" in words
+    assert "cviq Assessor360 0.9801 0.9836 –" in words
+    assert "cviq mlp 0.870 [0.850, 0.890] – 10 this study" in words
+
+
+def test_official_split_has_a_table_of_its_own(report, rendered, tmp_path):
+    assert "Official split" not in Page(rendered.read_text()).words
+    variant = {"dataset": "gallery360", "train_dataset": "gallery360", "sampler": "erp", "encoder": "lite0_stages"}
+    variant |= {"selector": "all", "keep": 1.0, "teacher": "", "student": "mlp"}
+    values = {"srcc": 0.8, "plcc": 0.81, "plcc_raw": 0.79, "krcc": 0.6, "rmse": 0.1}
+    rows = [{**variant, "metric": m, "value": v, "low": v - 0.05, "high": v + 0.05, "n": 40} for m, v in values.items()]
+    render_report(Report(**{**vars(report), "official": pd.DataFrame(rows)}), tmp_path / "index.html")
+    words = Page((tmp_path / "index.html").read_text()).words
+    cells = "mlp all patches 1 40 0.800 [0.750, 0.850] 0.810 [0.760, 0.860] 0.790 [0.740, 0.840]"
+    assert "Official split" in words and f"gallery360 erp lite0_stages {cells}" in words
+
+
+def test_stability_under_the_flip_is_listed_where_it_was_measured(report, rendered, tmp_path):
+    assert "flipped" not in Page(rendered.read_text()).words
+    variant = {"dataset": "gallery360", "train_dataset": "gallery360", "sampler": "erp", "encoder": "lite0_stages"}
+    variant |= {"selector": "all", "keep": 1.0, "teacher": "", "student": "adtrs"}
+    rows = pd.DataFrame([{**variant, "difference": 0.0123, "std": 0.002, "splits": 5}])
+    render_report(Report(**{**vars(report), "stability": rows}), tmp_path / "index.html")
+    words = Page((tmp_path / "index.html").read_text()).words
+    assert "gallery360 gallery360 erp adtrs all patches 1 0.0123 0.0020 5" in words
+
+
+def test_datasets_are_synthetic_where_images_share_contents():
+    assert DatasetFacts("live", images=779, contents=29, unscored=0, quarantined=0).kind == "synthetic"
+    assert DatasetFacts("livec", images=1162, contents=1162, unscored=0, quarantined=0).kind == "authentic"

@@ -78,3 +78,17 @@ def test_images_that_cannot_be_scored_are_refused(study, network):
     torch.nn.init.constant_(network.head[1].bias, float("inf"))
     with pytest.raises(InputError, match=r"set/image00: .*NaN"):
         score_patches(network, study.images, study.patches)
+
+
+def test_flipped_prediction_is_that_of_flipped_patches(study, network):
+    plain = predict_network(network, study.images, study.patches, VARIANT).to_pandas()
+    assert plain.flipped.isna().all()
+    both = predict_network(network, study.images, study.patches, VARIANT, flip=True).to_pandas()
+    assert both.prediction.tolist() == plain.prediction.tolist()
+    name = study.images["image_id"][0].as_py()
+    image, places = read_image(study.images["path"][0].as_py()), study.patches.to_pandas()
+    rows = places[places.image_id == name]
+    crops = np.stack([image[y : y + 16, x : x + 16][:, ::-1] for x, y in zip(rows.x, rows.y, strict=True)])
+    with torch.no_grad():
+        expected = network.eval()(torch.from_numpy(crops).permute(0, 3, 1, 2) / 255).mean().item()
+    assert both.flipped[both.image_id == name].item() == pytest.approx(expected, abs=1e-5)

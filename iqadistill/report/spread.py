@@ -1,0 +1,81 @@
+"""Spread of every metric over splits, and accuracy over datasets of synthetic and of authentic distortions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from iqadistill.figures.drawing.style import METRIC_LABELS
+from iqadistill.figures.drawing.variants import ALL, trained
+from iqadistill.report.tables import MISSING, PageTable, page_table
+from iqadistill.tables import METRICS
+
+KINDS = ("synthetic", "authentic")
+GAP = 0.15  # difference of mean SRCC between kinds of datasets from which on the report warns
+_STUDENT = ["sampler", "encoder", "student"]
+
+
+def spread_table(summary: pd.DataFrame) -> PageTable:
+    """Median and standard deviation over splits of every metric, students on all patches.
+
+    Args:
+        summary: Table "summary".
+    """
+    rows = trained(summary)
+    lines = []
+    for names, of_student in rows[rows.selector == ALL].groupby(["dataset", *_STUDENT], sort=False):
+        values = {row.metric: _with_deviation(row.median, row.std) for row in of_student.itertuples()}
+        lines.append([*names, *(values.get(metric, MISSING) for metric in METRICS), str(of_student.splits.max())])
+    columns = ["dataset", *_STUDENT, *(METRIC_LABELS[metric] for metric in METRICS), "splits"]
+    return page_table("All metrics, all patches: median ± standard deviation over splits", columns, lines)
+
+
+def kinds_table(summary: pd.DataFrame, kinds: Mapping[str, str]) -> PageTable:
+    """Accuracy of students over datasets of synthetic and of authentic distortions.
+
+    Args:
+        summary: Table "summary".
+        kinds: Kind of each dataset's distortions, "synthetic" or "authentic".
+
+    Returns:
+        One row per sampler, encoder and student that was trained on several datasets: mean and standard deviation over
+        datasets of the median SRCC.
+    """
+    lines = []
+    for names, medians in _medians(summary):
+        if len(medians) > 1:
+            by_kind = [medians[medians.index.map(kinds) == kind] for kind in KINDS]
+            cells = [f"{part.mean():.3f} ({', '.join(part.index)})" if len(part) else MISSING for part in by_kind]
+            lines.append([*names, *cells, f"{medians.mean():.3f}", f"{medians.std():.3f}"])
+    columns = [*_STUDENT, *(f"{kind} distortions" for kind in KINDS), "all datasets", "deviation over datasets"]
+    return page_table("Mean of the median SRCC over datasets, all patches", columns, lines)
+
+
+def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]:
+    """One sentence for each student that is good on one kind of distortions and poor on the other.
+
+    Args:
+        summary: Table "summary".
+        kinds: Kind of each dataset's distortions.
+    """
+    sentences = []
+    for (sampler, _, student), medians in _medians(summary):
+        means = {kind: medians[medians.index.map(kinds) == kind].mean() for kind in KINDS}
+        better, poorer = sorted(means, key=lambda kind: -means[kind])
+        if means[better] - means[poorer] > GAP:
+            sentences.append(
+                f"{student} ({sampler}): mean SRCC {means[better]:.3f} on datasets of {better} distortions, but "
+                f"{means[poorer]:.3f} on those of {poorer} ones."
+            )
+    return sentences
+
+
+def _medians(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series]]:
+    """Sampler, encoder and student, with the median SRCC of each dataset."""
+    rows = trained(summary)
+    rows = rows[(rows.selector == ALL) & (rows.metric == "srcc")]
+    return [(names, of_student.set_index("dataset")["median"]) for names, of_student in rows.groupby(_STUDENT)]
+
+
+def _with_deviation(median: float, deviation: float) -> str:
+    return f"{median:.3f} ± {deviation:.3f}" if np.isfinite(deviation) else f"{median:.3f}"

@@ -1,0 +1,45 @@
+import pandas as pd
+
+from iqadistill.report.spread import kinds_table, kinds_warnings, spread_table
+
+KINDS = {"live": "synthetic", "csiq": "synthetic", "livec": "authentic"}
+
+
+def summary_of(medians):
+    """Summary of students on all patches from their SRCC by dataset."""
+    return pd.DataFrame(
+        [
+            {"dataset": dataset, "train_dataset": dataset, "sampler": "crops", "encoder": "lite0", "selector": "all"}
+            | {"keep": 1.0, "student": student, "metric": metric, "median": value, "std": 0.02, "splits": 10}
+            for student, by_dataset in medians.items()
+            for dataset, srcc in by_dataset.items()
+            for metric, value in (("srcc", srcc), ("krcc", srcc - 0.2), ("rmse", 0.1))
+        ]
+    )
+
+
+def test_every_metric_has_its_deviation_over_splits():
+    table = spread_table(summary_of({"vit": {"live": 0.9}}))
+    (row,) = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert (row["SRCC"], row["KRCC"], row["RMSE"]) == ("0.900 ± 0.020", "0.700 ± 0.020", "0.100 ± 0.020")
+    assert (row["PLCC"], row["splits"]) == ("–", "10")
+
+
+def test_student_that_is_poor_on_one_kind_of_distortions_is_named():
+    summary = summary_of(
+        {
+            "uneven": {"live": 0.95, "csiq": 0.93, "livec": 0.6},
+            "even": {"live": 0.9, "livec": 0.85},
+            "one_kind": {"live": 0.9, "csiq": 0.3},
+        }
+    )
+    (sentence,) = kinds_warnings(summary, KINDS)
+    assert sentence.startswith("uneven") and "0.940" in sentence and "0.600" in sentence
+    table = kinds_table(summary, KINDS)
+    rows = {row[2]: row for row in table.rows}
+    assert rows["uneven"][3:5] == ["0.940 (live, csiq)", "0.600 (livec)"]
+    assert rows["one_kind"][4] == "–"
+
+
+def test_single_dataset_has_no_summary_over_datasets():
+    assert kinds_table(summary_of({"vit": {"live": 0.9}}), KINDS).rows == []
