@@ -5,9 +5,11 @@ import json
 from iqadistill.console import job_log
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.tables import read_table, write_table
+from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
     datasets = json.loads(snakemake.params.datasets)
     splits = {name: read_table(file, "splits") for name, file in zip(datasets, snakemake.input.splits, strict=True)}
-    comparisons = compare_variants(read_table(snakemake.input.metrics, "metrics"), splits)
+    metrics = read_table(snakemake.input.metrics, "metrics")
+    comparisons = compare_variants(metrics, splits, untested=read_may_have_seen(metrics))
     write_table(comparisons, snakemake.output.comparisons, "comparisons")

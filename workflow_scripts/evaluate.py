@@ -8,6 +8,7 @@ from iqadistill.console import job_log
 from iqadistill.evaluation.label_only import predict_label_only
 from iqadistill.evaluation.metrics import evaluate_predictions, summarise
 from iqadistill.tables import read_table, write_table
+from iqadistill.training.competitors.may_have_seen import as_metadata, read_may_have_seen
 
 with job_log(snakemake.log[0]):
     datasets = json.loads(snakemake.params.datasets)
@@ -22,5 +23,6 @@ with job_log(snakemake.log[0]):
     statistics = {"logistic": snakemake.params.logistic, "draws": snakemake.params.draws, "seed": snakemake.params.seed}
     summary = summarise(metrics, predictions, splits, **statistics)
     write_table(predictions, snakemake.output.predictions, "predictions")
-    write_table(metrics, snakemake.output.metrics, "metrics")
-    write_table(summary, snakemake.output.summary, "summary")
+    facts = as_metadata(read_may_have_seen(*students))
+    write_table(metrics, snakemake.output.metrics, "metrics", facts)
+    write_table(summary, snakemake.output.summary, "summary", facts)

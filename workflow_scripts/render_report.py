@@ -13,6 +13,7 @@ from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.published import published_for
 from iqadistill.tables import read_table
+from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
     study = json.loads(snakemake.params.study)
@@ -34,12 +35,14 @@ with job_log(snakemake.log[0]):
         for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    summary = read_table(snakemake.input.summary, "summary")
     report = Report(
         title=study["title"] or study["name"],
         study=study,
         datasets=tuple(dataset_facts(read_table(file, "images")) for file in snakemake.input.images),
         figures=figures,
-        summary=read_table(snakemake.input.summary, "summary").to_pandas(),
+        summary=summary.to_pandas(),
+        may_have_seen=read_may_have_seen(summary),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         published=published_for(set(sources.values())),

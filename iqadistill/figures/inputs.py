@@ -26,6 +26,7 @@ class MetricInputs:
         histories: Rows of the tables "history", with a column `dataset`.
         notes: Note of a dataset by its name, e.g. "simulated scores".
         ceilings: Noise ceiling (SRCC) of a dataset by its name, where it is known.
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
     """
 
     experiment: Experiment
@@ -36,6 +37,7 @@ class MetricInputs:
     histories: pd.DataFrame
     notes: Mapping[str, str] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
+    may_have_seen: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class MetricInputs:
         histories: pd.DataFrame,
         notes: Mapping[str, str],
         ceilings: Mapping[str, float],
+        may_have_seen: frozenset[tuple[str, str]] = frozenset(),
     ) -> "MetricInputs":
         """Inputs of an experiment from the tables of its study.
 
@@ -59,6 +62,7 @@ class MetricInputs:
             histories: Tables "history" of all students of the study.
             notes: Note of each dataset.
             ceilings: Noise ceiling of each dataset, where it is known.
+            may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
         """
         return cls(
             experiment=experiment,
@@ -69,6 +73,7 @@ class MetricInputs:
             histories=experiment_rows(histories.assign(dataset=histories.train_dataset), experiment),
             notes=notes,
             ceilings=ceilings,
+            may_have_seen=may_have_seen,
         )
 
 

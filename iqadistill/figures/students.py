@@ -1,6 +1,6 @@
 """Students, or variants of one student in an ablation, compared on all patches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,17 +8,20 @@ from matplotlib.figure import Figure
 
 from iqadistill.evaluation.paired import holm
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
-from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, styled, with_note
+from iqadistill.figures.drawing.style import GREY, METRIC_LABELS, new_figure, p_text, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
+from iqadistill.figures.rows import student_pairs
 
 FIGURE = FigureSpec(
     title="Students compared",
     caption=(
         "SRCC and PLCC of every student trained on all patches, median and 95 % interval over its splits; on the "
         "right, the paired difference to the first student on the splits that both have, with its p, "
-        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence."
+        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence. "
+        "Students on whole images are the same for every sampler. Grey: one model for all splits, which may have seen "
+        "the test images and is in no test. No PLCC where a tool gave no predictions for training images."
     ),
     alt="Dot chart of SRCC and PLCC for each student, with paired differences to the first on the right.",
     reads="metrics",
@@ -31,7 +34,13 @@ MIN_SPLITS = 5  # fewer are labelled an illustration
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure of an experiment."""
-    return plot_students(inputs.summary, inputs.comparisons, inputs.experiment.students, inputs.notes)
+    return plot_students(
+        inputs.summary,
+        student_pairs(inputs.comparisons, inputs.experiment),
+        inputs.experiment.students,
+        inputs.notes,
+        may_have_seen=inputs.may_have_seen,
+    )
 
 
 @styled
@@ -41,6 +50,7 @@ def plot_students(
     students: Sequence[str],
     notes: Mapping[str, str] | None = None,
     tested_on: Sequence[str] = (),
+    may_have_seen: Collection[tuple[str, str]] = (),
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC of every student on all patches, with its paired difference to the first.
 
@@ -52,6 +62,7 @@ def plot_students(
         students: Names of the students from top to bottom; the others are compared with the first.
         notes: Note of a dataset by its name.
         tested_on: Test datasets other than the training dataset; if empty, the test images of the training dataset.
+        may_have_seen: Pairs of dataset and student that are drawn in grey below the others of their block.
 
     Returns:
         The figure, and a table with one row per block, student and metric with the difference to the first student.
@@ -65,7 +76,9 @@ def plot_students(
     table = rows.merge(_difference_to_first(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
     table["p_holm"] = table.groupby([*BLOCK, "metric"]).p.transform(_holm)
     order = {name: position for position, name in enumerate(students)}
-    table = table.assign(order=table.student.map(order)).sort_values([*BLOCK, "order"], kind="stable")
+    seen = pd.MultiIndex.from_frame(table[["dataset", "student"]]).isin(list(may_have_seen))
+    table = table.assign(order=table.student.map(order), may_have_seen=seen)
+    table = table.sort_values([*BLOCK, "may_have_seen", "order"], kind="stable")
     blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
     heights = [table[(table[BLOCK] == list(block)).all(axis=1)].student.nunique() + 1.0 for block in blocks]
     figure = new_figure(9.6, 0.6 + sum(0.27 * height + 0.42 for height in heights))
@@ -77,7 +90,8 @@ def plot_students(
             axes.grid(axis="x")
             for _, row in in_block[in_block.metric == metric].iterrows():
                 y, index = names.index(row.student), order[row.student]
-                dot(axes, y, row, COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)], upright=False)
+                color = GREY if row.may_have_seen else COLORS[index % len(COLORS)]
+                dot(axes, y, row, color, MARKERS[index % len(MARKERS)], upright=False)
                 if np.isfinite(row.delta_first):
                     axes.annotate(
                         _difference_text(row), (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center"
@@ -102,6 +116,8 @@ def _holm(p: pd.Series) -> pd.Series:
 
 def _label(student: str, rows: pd.DataFrame) -> str:
     """Tick label of a student, with its number of splits if others in the block have more."""
+    if rows[rows.student == student].may_have_seen.any():
+        return f"{student}\n(may have seen these images)"
     splits = int(rows[rows.student == student].splits.max())
     if splits < MIN_SPLITS:
         return f"{student}\n(illustration: {splits} splits)"

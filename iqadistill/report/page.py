@@ -96,6 +96,7 @@ class Report:
         published: Published results on its datasets, from `published_for`.
         provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
         warnings: Sentences for the list of caveats, besides those about splits and controls.
     """
 
@@ -109,6 +110,7 @@ class Report:
     published: pd.DataFrame
     provenance: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict)
+    may_have_seen: frozenset[tuple[str, str]] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
@@ -176,9 +178,9 @@ def render_report(report: Report, output: Path) -> None:
         report=report,
         headlines=random_headlines(report.comparisons),
         findings=findings_table(report.comparisons),
-        warnings=[*report.warnings, *caveats(report.summary)],
+        warnings=[*report.warnings, *caveats(report.summary, report.may_have_seen)],
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
-        accuracy=accuracy_tables(report.summary),
+        accuracy=accuracy_tables(report.summary, report.may_have_seen),
         comparisons=comparison_tables(report.comparisons),
         published=published_table(report.published, report.summary, report.sources),
         costs=cost_table(report.costs),

@@ -1,6 +1,6 @@
 """Tables of the report as text, ready for the template."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,11 +72,12 @@ def findings_table(comparisons: pd.DataFrame) -> PageTable:
     return page_table("SRCC of all selectors, paired tests with Holm's correction", columns, rows)
 
 
-def accuracy_tables(summary: pd.DataFrame) -> list[PageTable]:
+def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[PageTable]:
     """Median and interval of SRCC and PLCC, one table per metric and dataset.
 
     Args:
         summary: Table "summary".
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
 
     Returns:
         Tables with one row per sampler, encoder, student and selector and one column per keep rate.
@@ -90,8 +91,11 @@ def accuracy_tables(summary: pd.DataFrame) -> list[PageTable]:
             styles = selector_styles(of_dataset.selector)
             for names, variants in of_dataset.groupby(["sampler", "encoder", "student", "selector"], sort=False):
                 values = {row.keep: _interval(row.median, row.low, row.high) for row in variants.itertuples()}
-                lines.append([*names[:3], styles[names[3]].label, *(values.get(rate, MISSING) for rate in rates)])
-                marks.append("strong" if names[3] == ALL else "")
+                selector = styles[names[3]].label if names[3] else "whole images"
+                seen = (dataset, names[2]) in may_have_seen
+                lines.append([*names[:3], selector, *(values.get(rate, MISSING) for rate in rates)])
+                lines[-1][2] += " (may have seen these images)" if seen else ""
+                marks.append("quiet" if seen else "strong" if names[3] == ALL else "")
             control = summary[
                 (summary.dataset == dataset) & (summary.metric == metric) & (summary.student == LABEL_ONLY)
             ]
@@ -194,6 +198,8 @@ def _ours(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
 
 
 def _interval(median: float, low: float, high: float) -> str:
+    if not np.isfinite(median):
+        return MISSING
     return f"{median:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(low) else f"{median:.3f}"
 
 

@@ -7,8 +7,8 @@ The golden numbers were computed by
 - basicsr 1.4.2, `basicsr.metrics.niqe`, with its copy of MATLAB's `imresize`, which rounds to float32: hence the larger
   tolerance of NIQE.
 
-Both were given the luminance of `luminance`, in whole grey levels as MATLAB's rgb2gray returns it. Left to themselves, piq
-keeps fractions of grey levels, and basicsr takes the Y of studio-range YCbCr instead.
+Both were given the luminance of `luminance`, in whole grey levels as MATLAB's rgb2gray returns it. Left to themselves,
+piq keeps fractions of grey levels, and basicsr takes the Y of studio-range YCbCr instead.
 """
 
 import numpy as np
@@ -17,15 +17,15 @@ from scipy.ndimage import correlate
 from scipy.special import gamma
 from skimage import data
 
-from iqadistill.competitors.brisque import brisque_features
-from iqadistill.competitors.niqe import Statistics, niqe_features, statistics_distance
-from iqadistill.competitors.scene_statistics import (
+from iqadistill.scene_statistics.brisque import brisque_features
+from iqadistill.scene_statistics.coefficients import (
     fit_asymmetric_gaussian,
     fit_gaussian,
     halved,
     luminance,
     normalised,
 )
+from iqadistill.scene_statistics.niqe import Statistics, niqe_features, statistics_distance
 
 # fmt: off
 PIQ_BRISQUE_OF_CHELSEA = [

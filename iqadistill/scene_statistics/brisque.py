@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iqadistill.competitors.scene_statistics import (
+from iqadistill.images.decoding import read_image
+from iqadistill.parallel import map_ahead
+from iqadistill.scene_statistics.coefficients import (
     SHIFTS,
     fit_asymmetric_gaussian,
     fit_gaussian,
@@ -15,8 +17,6 @@ from iqadistill.competitors.scene_statistics import (
     normalised,
     relative_scale,
 )
-from iqadistill.images.decoding import read_image
-from iqadistill.parallel import map_ahead
 
 SCORE_RANGE = 100.0  # the published settings of the regression are for scores from 0 to 100
 

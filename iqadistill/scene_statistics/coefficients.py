@@ -81,7 +81,7 @@ def fit_gaussian(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values: Samples (..., m).
 
     Returns:
-        Shape and variance (...); the shape is the one of the grid 0.2, 0.201, ..., 10 whose ratio of moments is nearest.
+        Shape and variance (...); of the shapes 0.2, 0.201, ..., 10 it is the one whose ratio of moments is nearest.
     """
     variance = np.mean(values**2, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):

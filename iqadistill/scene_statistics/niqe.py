@@ -1,11 +1,14 @@
-"""NIQE: distance of an image's statistics from those of pristine photographs (Mittal, Soundararajan and Bovik, 2013)."""
+"""NIQE: distance of an image's statistics from those of pristine photographs (Mittal et al., 2013)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from iqadistill.competitors.scene_statistics import (
+from iqadistill.errors import InputError
+from iqadistill.images.decoding import read_image
+from iqadistill.parallel import map_ahead
+from iqadistill.scene_statistics.coefficients import (
     fit_asymmetric_gaussian,
     halved,
     luminance,
@@ -14,9 +17,6 @@ from iqadistill.competitors.scene_statistics import (
     normalised,
     relative_scale,
 )
-from iqadistill.errors import InputError
-from iqadistill.images.decoding import read_image
-from iqadistill.parallel import map_ahead
 
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
@@ -35,15 +35,16 @@ class Statistics:
 
 
 def niqe_features(image: np.ndarray, patch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features and sharpness of the patches of an image (IEEE Signal Processing Letters 20(3), 2013).
+    """Features and sharpness of patches (A. Mittal, R. Soundararajan and A. C. Bovik, IEEE SPL 20(3), 2013).
 
     Args:
         image: Array (H, W, 3), uint8, RGB; what is left beside whole patches is cut off.
         patch: Side of a patch in pixels, an even number.
 
     Returns:
-        Features (n, 36), 18 at full and 18 at half the size: shape and scale of the coefficients; then shape, mean, left
-        and right scale of the products with each of 4 neighbours; and the mean local contrast (n,) at full size.
+        Features (n, 36), 18 at full and 18 at half the size: shape and scale of the coefficients; then shape, mean,
+        left and right scale of the products with each of 4 neighbours; and the mean local contrast (n,) at full
+        size.
     """
     rows, columns = (length // patch for length in image.shape[:2])
     luma = luminance(image[: rows * patch, : columns * patch])

@@ -1,1 +1,0 @@
-"""Published methods and other tools' predictions, which students are measured against under the same protocol."""
