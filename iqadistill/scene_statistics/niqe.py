@@ -77,7 +77,7 @@ def fit_pristine(paths: Sequence[str], patch: int, sharp: float, workers: int) -
         workers: Number of threads, one photograph each.
 
     Raises:
-        InputError: A photograph cannot be read, or fewer than two patches are left.
+        InputError: A photograph cannot be read, or no more patches are left than there are features.
     """
 
     def sharp_patches(path: str) -> np.ndarray:
@@ -85,7 +85,7 @@ def fit_pristine(paths: Sequence[str], patch: int, sharp: float, workers: int) -
         return features[sharpness > sharp * sharpness.max(initial=0)]
 
     features = np.concatenate(list(map_ahead(sharp_patches, paths, workers)))
-    return _statistics(features, f"{len(paths)} pristine images", patch)
+    return _statistics(features, f"{len(paths)} pristine images", patch, features.shape[1] + 1)
 
 
 def niqe_distances(paths: Sequence[str], pristine: Statistics, patch: int, workers: int) -> np.ndarray:
@@ -111,17 +111,18 @@ def niqe_distances(paths: Sequence[str], pristine: Statistics, patch: int, worke
 def statistics_distance(one: Statistics, other: Statistics) -> float:
     """Distance of two Gaussians: sqrt((m1 - m2)^T ((C1 + C2) / 2)^-1 (m1 - m2)), with a pseudo-inverse."""
     difference = one.mean - other.mean
-    inverse = np.linalg.pinv((one.covariance + other.covariance) / 2, hermitian=True)
+    precision = len(difference) * np.finfo(np.float64).eps  # as in MATLAB's pinv
+    inverse = np.linalg.pinv((one.covariance + other.covariance) / 2, rcond=precision, hermitian=True)
     return float(np.sqrt(max(0.0, difference @ inverse @ difference)))
 
 
-def _statistics(features: np.ndarray, where: str, patch: int) -> Statistics:
+def _statistics(features: np.ndarray, where: str, patch: int, least: int = 2) -> Statistics:
     """Statistics of patch features, without patches whose features are undefined, such as those of one grey."""
     defined = features[np.isfinite(features).all(axis=1)]
-    if len(defined) < 2:
+    if len(defined) < least:
         raise InputError(
-            f"{where}: {len(defined)} usable patches of {patch} pixels, but NIQE needs 2 at least; give larger images,"
-            " or set a smaller patch."
+            f"{where}: {len(defined)} usable patches of {patch} pixels, but NIQE needs {least} at least; give larger or"
+            " more images, or set a smaller patch."
         )
     return Statistics(defined.mean(axis=0), np.cov(defined, rowvar=False))
 
