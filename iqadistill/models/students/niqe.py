@@ -27,7 +27,10 @@ class NiqeSettings(ImageStudentSettings):
         " that are tested."
     )
     patch: int = Field(
-        96, ge=16, multiple_of=2, description="Side of a patch in pixels; an image needs two whole ones at least."
+        96,
+        ge=16,
+        multiple_of=2,
+        description="Side of a patch in pixels, an even number; an image needs two whole ones at least.",
     )
     sharp: Fraction = Field(
         0.75,
