@@ -62,6 +62,8 @@ def _read_csv(path: str | Path) -> pd.DataFrame:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a valid CSV ({error}); write the columns {', '.join(COLUMNS)}.") from None
+    if not isinstance(rows.index, pd.RangeIndex):  # what pandas makes of it
+        raise InputError(f"{path}: lines have more values than the header has columns; give each column a name.")
     missing = [name for name in COLUMNS[:2] if name not in rows.columns]
     unknown = [name for name in rows.columns if name not in COLUMNS]
     if missing or unknown:

@@ -80,6 +80,8 @@ def test_a_model_of_each_split_is_an_ordinary_student(read):
         ("image,score\na,1\n", r"no column 'prediction'; expected image, prediction and, .* split"),
         ("image,prediction,splits\na,1,0\n", r"unknown column 'splits'; expected"),
         ("image,prediction\n", r"holds no predictions"),
+        ("image,prediction\na/one,1,0\n", r"lines have more values than the header has columns"),
+        ("image,prediction\na/one\n", r"line 2: prediction .* is not a number"),
         (PLAIN.replace("two.png,2", "two.png,high"), r"line 3: prediction 'high' is not a number"),
         (PLAIN.replace("two.png,2", "two.png,"), r"line 3: prediction '' is not a number"),
         (PLAIN.replace("two.png,2", "two.png,nan"), r"line 3: prediction 'nan' is not a number"),
