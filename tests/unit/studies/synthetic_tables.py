@@ -13,6 +13,7 @@ from iqadistill.config.experiments import source_of
 from iqadistill.config.jobs import Job
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
+from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table, embeddings_table, write_table
 
 CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
@@ -70,17 +71,35 @@ class SyntheticTables:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """Table "summary": medians over the splits, with intervals of +-0.02."""
-        by_metric = self.metrics.melt(["dataset", *VARIANT_COLUMNS], METRICS, var_name="metric")
+        """Table "summary": medians over the random splits, with intervals of +-0.02."""
+        by_metric = over_random_splits(self.metrics, self.plan.official_splits).melt(
+            ["dataset", *VARIANT_COLUMNS], METRICS, var_name="metric"
+        )
         groups = by_metric.groupby(["dataset", *VARIANT_OVER_SPLITS, "metric"], sort=False).value
         rows = groups.agg(median="median", std="std", splits="count").reset_index()
         return rows.assign(low=rows["median"] - 0.02, high=rows["median"] + 0.02)
 
     @property
+    def official(self) -> pd.DataFrame:
+        """Table "official": metrics on the official splits, with intervals of +-0.02."""
+        numbers = self.metrics.train_dataset.map(self.plan.official_splits)
+        alone = self.metrics[(self.metrics.split == numbers) & (self.metrics.dataset == self.metrics.train_dataset)]
+        rows = alone.melt(["dataset", *VARIANT_OVER_SPLITS, "n"], METRICS, var_name="metric")
+        return rows.assign(low=rows.value - 0.02, high=rows.value + 0.02)
+
+    @property
+    def stability(self) -> pd.DataFrame:
+        """Table "stability": a row of every deep student if flipped patches are scored too."""
+        deep = self.trained[self.trained.student.isin(list(self.plan.study.deep_students))]
+        variants = deep[["dataset", *VARIANT_OVER_SPLITS]].drop_duplicates()
+        rows = variants.assign(difference=0.01, std=0.002, splits=2)
+        return rows if self.plan.study.evaluation.flip else rows[:0]
+
+    @property
     def comparisons(self) -> pa.Table:
         """Table "comparisons" of the metrics."""
         splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
-        return compare_variants(as_table(self.metrics, "metrics"), splits)
+        return compare_variants(as_table(self.metrics, "metrics"), splits, self.plan.official_splits)
 
     def write(self) -> pd.DataFrame:
         """Write every table that a figure or the report reads to where its job would, under the working directory.
@@ -97,6 +116,8 @@ class SyntheticTables:
         summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
         write_table(self.metrics, study / "metrics.parquet", "metrics")
         write_table(summary, study / "summary.parquet", "summary")
+        write_table(self.official, study / "official.parquet", "official")
+        write_table(self.stability, study / "stability.parquet", "stability")
         write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
         write_table(self.costs, study / "costs.parquet", "costs")
         write_table(self.histories, study / "histories.parquet", "history")
