@@ -99,6 +99,8 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
         raise BrokenPromise("the figure is empty")
     if spec.needs and len(selectors) > 1:
         columns = [COLUMNS[name] if COLUMNS.get(name) in table else name for name in spec.needs]
+        if not set(columns) <= set(table):
+            columns = ["selector"]  # told apart by name
         if set(columns) - set(table) or len(table[columns].drop_duplicates()) < len(selectors):
             raise BrokenPromise(f"selectors that agree in {' and '.join(spec.needs)}: {selectors}")
     if spec.reads == "selections":
