@@ -104,20 +104,21 @@ def summarise(
     for test in held_out(predictions, splits, logistic):
         groups.setdefault((test.dataset, *(test.variant[name] for name in VARIANT_OVER_SPLITS)), []).append(test)
     rows = []
-    for values, over_splits in metrics.to_pandas().groupby(key, sort=False):
-        tests = groups[values]
+    for key_values, over_splits in metrics.to_pandas().groupby(key, sort=False):
+        tests = groups[key_values]
         scores = [test.scores for test in tests]
         cross_dataset = over_splits.dataset.iloc[0] != over_splits.train_dataset.iloc[0]
         for metric in METRICS:
-            predicted = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
+            values = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
+            predicted = [of_split for of_split in values if of_split is not None]
             interval = Interval(np.nan, np.nan, np.nan)
-            if not any(values is None for values in predicted):
+            if len(predicted) == len(tests):
                 interval = bootstrap_interval(
                     predicted, scores, metric.removesuffix("_raw"), draws=draws, seed=seed, one_test_set=cross_dataset
                 )
             rows.append(
                 {
-                    **dict(zip(key, values, strict=True)),
+                    **dict(zip(key, key_values, strict=True)),
                     "metric": metric,
                     "median": over_splits[metric].median(skipna=False),
                     "std": over_splits[metric].std(skipna=False),
