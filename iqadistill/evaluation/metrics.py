@@ -104,13 +104,13 @@ def summarise(
     for test in held_out(predictions, splits, logistic):
         groups.setdefault((test.dataset, *(test.variant[name] for name in VARIANT_OVER_SPLITS)), []).append(test)
     rows = []
-    for key_values, over_splits in metrics.to_pandas().groupby(key, sort=False):
-        tests = groups[key_values]
+    for values, over_splits in metrics.to_pandas().groupby(key, sort=False):
+        tests = groups[values]
         scores = [test.scores for test in tests]
         cross_dataset = over_splits.dataset.iloc[0] != over_splits.train_dataset.iloc[0]
         for metric in METRICS:
-            values = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
-            predicted = [of_split for of_split in values if of_split is not None]
+            of_splits = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
+            predicted = [vector for vector in of_splits if vector is not None]
             interval = Interval(np.nan, np.nan, np.nan)
             if len(predicted) == len(tests):
                 interval = bootstrap_interval(
@@ -118,7 +118,7 @@ def summarise(
                 )
             rows.append(
                 {
-                    **dict(zip(key, key_values, strict=True)),
+                    **dict(zip(key, values, strict=True)),
                     "metric": metric,
                     "median": over_splits[metric].median(skipna=False),
                     "std": over_splits[metric].std(skipna=False),
