@@ -121,8 +121,8 @@ def _statistics(features: np.ndarray, where: str, patch: int, least: int = 2) ->
     defined = features[np.isfinite(features).all(axis=1)]
     if len(defined) < least:
         raise InputError(
-            f"{where}: {len(defined)} usable patches of {patch} pixels, but NIQE needs {least} at least; give larger or"
-            " more images, or set a smaller patch."
+            f"{where}: {len(defined)} of {len(features)} patches of {patch} pixels have texture, NIQE needs {least};"
+            " set a smaller patch, or leave out images that are small or plain."
         )
     return Statistics(defined.mean(axis=0), np.cov(defined, rowvar=False))
 

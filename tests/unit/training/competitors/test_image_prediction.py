@@ -82,7 +82,7 @@ def test_niqe_is_the_same_in_every_split_and_falls_with_blur(blurred, pristine):
 
 def test_niqe_says_what_is_missing(blurred, pristine):
     niqe = STUDENTS["niqe"](pristine="pristine", patch=192)
-    with pytest.raises(InputError, match=r"usable patches of 192 pixels, but NIQE needs 37 at least; give larger"):
+    with pytest.raises(InputError, match=r"patches of 192 pixels have texture, NIQE needs 37; set a smaller"):
         predict_images(niqe, *blurred, pristine, student="niqe", workers=1)
     with pytest.raises(InputError, match="dataset blurred: has no pristine images; name a dataset with references"):
         predict_images(niqe, *blurred, blurred[0], student="niqe", workers=1)
