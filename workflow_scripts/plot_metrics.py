@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from iqadistill.console import job_log
-from iqadistill.evaluation.metrics import over_random_splits
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.drawing.style import dataset_note
 from iqadistill.figures.experiment import Experiment

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
-from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.evaluation.published import published_cross_for, published_for
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
 from iqadistill.provenance import git_commit, package_versions

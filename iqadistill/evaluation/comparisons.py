@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.evaluation.paired import holm, paired_test
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]

@@ -12,6 +12,7 @@ from iqadistill.errors import InputError
 from iqadistill.evaluation.bootstrap import Interval, bootstrap_interval
 from iqadistill.evaluation.correlation import krcc, plcc, rmse, srcc
 from iqadistill.evaluation.logistic import Logistic, fit_logistic
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table
 
 
@@ -102,21 +103,6 @@ def metric_interval(
         return Interval(np.nan, np.nan, np.nan)
     scores, name = [test.scores for test in tests], metric.removesuffix("_raw")
     return bootstrap_interval(known, scores, name, draws=draws, seed=seed, one_test_set=one_test_set)
-
-
-def over_random_splits(rows: pd.DataFrame, official: Mapping[str, int]) -> pd.DataFrame:
-    """Rows of trainings on random splits.
-
-    The official split differs from the random ones in its sizes and was not drawn, so no median, interval or test over
-    splits may include it. Where a training dataset has no other split, its rows are kept: nothing is pooled there.
-
-    Args:
-        rows: A table with the columns `train_dataset` and `split`.
-        official: Number of the official split of each training dataset that has one.
-    """
-    apart = rows.split == rows.train_dataset.map(official)
-    alone = ~rows.train_dataset.isin(set(rows.train_dataset[~apart]))
-    return rows[~apart | alone]
 
 
 def summarise(

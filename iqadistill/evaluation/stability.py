@@ -6,7 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iqadistill.evaluation.metrics import over_random_splits, with_roles
+from iqadistill.evaluation.metrics import with_roles
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import islice
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.selection.similarity import similarity_matrix
+
+if TYPE_CHECKING:
+    from iqadistill.selection.residual import ResidualSelector
 
 FIGURE = FigureSpec(
     title="Similarity structure preserved",
@@ -40,7 +44,8 @@ def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:
         for name, settings in inputs.selectors.items():
             fitted = SELECTORS.create(settings).create().fit_many(list(embeddings.values()))
             for image, vectors, selector in zip(embeddings, embeddings.values(), fitted, strict=True):
-                errors = structure_errors(vectors, selector.coef_, selector.target_, settings)
+                residual = cast("ResidualSelector", selector)  # no other selector has what `needs` names
+                errors = structure_errors(vectors, residual.coef_, residual.target_, settings)
                 rows.append({**table._asdict(), "selector": name, "image_id": image, **errors})
     return plot_structure(pd.DataFrame(rows))
 

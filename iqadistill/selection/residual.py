@@ -58,6 +58,9 @@ class ResidualSelector(Selector):
         n_iter_: Iterations done.
     """
 
+    coef_: np.ndarray
+    target_: np.ndarray
+
     def __init__(
         self,
         n_components: int = _DEFAULTS.n_components,

@@ -22,7 +22,7 @@ EDITS = {
     "datasets/splits.py": {"split_dataset"},
     "sampling/equirectangular.py": {"sample_patches[lat]", "sample_patches[erp]"},
     "sampling/scanpath.py": {"sample_patches[sp]"},
-    "selection/irls.py": RESIDUAL | {"plot_selection[duplicates]"},
+    "selection/irls.py": RESIDUAL | {"plot_selection[duplicates]", "plot_selection[structure]"},
     "selection/selectors/kcenter.py": {"select_patches[kcenter]"},
     "encoders/folding.py": {"embed_patches"},
     "models/mlp.py": {"train_mlps", "predict_mlps"},

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from iqadistill.evaluation import compare_variants, evaluate_predictions, summarise
-from iqadistill.evaluation.metrics import over_random_splits
 from iqadistill.evaluation.official import evaluate_official
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import METRICS, SCHEMAS, as_table
 
 OFFICIAL = {"toy": 3}

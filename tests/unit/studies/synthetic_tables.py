@@ -13,7 +13,7 @@ from iqadistill.config.experiments import source_of
 from iqadistill.config.jobs import Job
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.metrics import over_random_splits
+from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table, embeddings_table, write_table
 
 CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
