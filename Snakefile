@@ -17,6 +17,7 @@ include: "rules/embeddings.smk"
 include: "rules/selection.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
+include: "rules/competitors.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 

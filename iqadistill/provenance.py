@@ -23,6 +23,7 @@ PACKAGES = (
     "accelerate",
     "numpy",
     "scipy",
+    "scikit-learn",
     "pandas",
     "pyarrow",
     "pillow",

@@ -5,10 +5,12 @@ import json
 from iqadistill.console import job_log
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.tables import read_table, write_table
+from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
     datasets = json.loads(snakemake.params.datasets)
     splits = {name: read_table(file, "splits") for name, file in zip(datasets, snakemake.input.splits, strict=True)}
     metrics = read_table(snakemake.input.metrics, "metrics")
-    comparisons = compare_variants(metrics, splits, json.loads(snakemake.params.official))
+    official = json.loads(snakemake.params.official)
+    comparisons = compare_variants(metrics, splits, official, untested=read_may_have_seen(metrics))
     write_table(comparisons, snakemake.output.comparisons, "comparisons")

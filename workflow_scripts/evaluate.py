@@ -10,6 +10,7 @@ from iqadistill.evaluation.metrics import evaluate_predictions, summarise
 from iqadistill.evaluation.official import evaluate_official
 from iqadistill.evaluation.stability import flip_stability
 from iqadistill.tables import read_table, write_table
+from iqadistill.training.competitors.may_have_seen import as_metadata, read_may_have_seen
 
 with job_log(snakemake.log[0]):
     datasets = json.loads(snakemake.params.datasets)
@@ -26,7 +27,8 @@ with job_log(snakemake.log[0]):
     summary = summarise(metrics, predictions, splits, official=official, **statistics)
     alone = evaluate_official(predictions, splits, official, **statistics)
     write_table(predictions, snakemake.output.predictions, "predictions")
-    write_table(metrics, snakemake.output.metrics, "metrics")
-    write_table(summary, snakemake.output.summary, "summary")
+    facts = as_metadata(read_may_have_seen(*students))
+    write_table(metrics, snakemake.output.metrics, "metrics", facts)
+    write_table(summary, snakemake.output.summary, "summary", facts)
     write_table(flip_stability(predictions, splits, official), snakemake.output.stability, "stability")
     write_table(alone, snakemake.output.official, "official")

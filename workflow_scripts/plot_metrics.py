@@ -13,6 +13,7 @@ from iqadistill.figures.experiment import Experiment
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FIGURES
 from iqadistill.tables import read_metadata, read_table
+from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
     experiment = Experiment.model_validate_json(snakemake.params.experiment)
@@ -21,13 +22,15 @@ with job_log(snakemake.log[0]):
         name: read_metadata(read_table(file, "images"))
         for name, file in zip(datasets, snakemake.input.images, strict=True)
     }
+    summary = read_table(snakemake.input.summary, "summary")
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
     inputs = MetricInputs.of(
         experiment,
-        summary=read_table(snakemake.input.summary, "summary").to_pandas(),
+        summary=summary.to_pandas(),
         histories=over_random_splits(histories, json.loads(snakemake.params.official)),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
+        may_have_seen=read_may_have_seen(summary),
         notes={name: dataset_note(metadata) for name, metadata in facts.items()},
         sources=json.loads(snakemake.params.sources),
         ceilings={

@@ -14,6 +14,7 @@ from iqadistill.figures.experiment import Experiment
 from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.tables import read_table
+from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
     study = json.loads(snakemake.params.study)
@@ -35,6 +36,7 @@ with job_log(snakemake.log[0]):
         for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    summary = read_table(snakemake.input.summary, "summary")
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
     # this job may run without packages that the others had, PyTorch for one
     versions = {package: version for package, version in package_versions().items() if version != "absent"}
@@ -43,7 +45,8 @@ with job_log(snakemake.log[0]):
         study=study,
         datasets=tuple(dataset_facts(read_table(file, "images")) for file in snakemake.input.images),
         figures=figures,
-        summary=read_table(snakemake.input.summary, "summary").to_pandas(),
+        summary=summary.to_pandas(),
+        may_have_seen=read_may_have_seen(summary),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         histories=over_random_splits(histories, json.loads(snakemake.params.official)),

@@ -20,6 +20,8 @@ from iqadistill.datasets.registry import list_datasets
 from iqadistill.errors import InputError, nearest
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
+from iqadistill.models.settings import ImageStudentSettings
+from iqadistill.models.students.external import ExternalSettings
 
 AXES = ("datasets", "samplers", "encoders", "selectors", "students")
 
@@ -183,8 +185,52 @@ def check_figure_needs(study: Study) -> None:
                     f"{where}.{key}: {figure} shows {most} at most, found {len(given)} {what}; name fewer."
                 )
         for name in students:
-            if spec.students == "pixels" and study.students[name].learns_from == "embeddings":
-                raise InputError(f"{where}.students: {name!r} learns from embeddings; name deep students only.")
+            learns_from = study.students[name].learns_from
+            if spec.students == "pixels" and learns_from != "pixels":
+                raise InputError(f"{where}.students: {name!r} learns from {learns_from}; name deep students only.")
+            shows_patches = spec.rates != "none" or spec.one_student or spec.students == "trained"
+            if learns_from in ("images", "predictions") and shows_patches:
+                raise InputError(
+                    f"{where}.students: {name!r} has no patches to select or encode; name it in an experiment with"
+                    " figure students."
+                )
+
+
+def check_image_students(study: Study) -> None:
+    """Students without patches have the images or predictions that they need, and no image that they are tested on."""
+    for where, experiment in _experiments(study):
+        for name in students_of(study, experiment) if reads_metrics(experiment) else ():
+            student = study.students[name]
+            for dataset in dict.fromkeys(table.dataset for table in tables_of(study, experiment)):
+                if isinstance(student, ExternalSettings) and dataset not in student.files:
+                    raise InputError(
+                        f"students.{name}.files: no predictions for {dataset!r}, which {where} shows; add its CSV, or"
+                        " name other datasets there."
+                    )
+                if isinstance(student, ImageStudentSettings):
+                    _check_whole_images(study, name, student, dataset)
+
+
+def _check_whole_images(study: Study, name: str, student: ImageStudentSettings, dataset: str) -> None:
+    if kind_of(study, dataset) != "flat":
+        raise InputError(
+            f"students.{name}: {student.label} scores flat images, and {dataset!r} holds panoramas; name it for other"
+            " datasets."
+        )
+    pristine = student.pristine_dataset()
+    if pristine is None:
+        return
+    where = f"students.{name}.pristine"
+    if pristine not in study.datasets:
+        raise InputError(f"{where}: {pristine!r} is not defined under datasets; {nearest(pristine, study.datasets)}")
+    if kind_of(study, pristine) != "flat" or not _may_have_references(study, pristine):
+        raise InputError(
+            f"{where}: {pristine!r} has no pristine photographs; name a dataset with references, such as div2k."
+        )
+    if same_images(study, pristine, dataset):
+        raise InputError(
+            f"{where}: {pristine!r} holds the images of {dataset!r}, which it is tested on; name another dataset."
+        )
 
 
 def check_cross_tests(study: Study) -> None:
@@ -391,6 +437,7 @@ EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_scored,
     check_figure_rates,
     check_figure_needs,
+    check_image_students,
     check_cross_tests,
     check_teachers_exist,
     check_teacher_data,

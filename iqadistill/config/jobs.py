@@ -39,6 +39,8 @@ from iqadistill.figures.captions import render_text
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
+from iqadistill.models.settings import ImageStudentSettings
+from iqadistill.models.students.external import ExternalSettings
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
@@ -64,6 +66,8 @@ PATHS = {
     "train_student": f"results/train_student/{_STUDENT}.safetensors",
     "predict": f"results/predict/{_STUDENT}.parquet",
     "predict_cross": f"results/predict_cross/{_STUDENT}/{{tested}}.parquet",
+    "predict_images": "results/predict_images/{study}/{dataset}/{student}.parquet",
+    "read_predictions": "results/read_predictions/{study}/{dataset}/{student}.parquet",
     "evaluate": "results/studies/{study}/metrics.parquet",
     "compare": "results/studies/{study}/comparisons.parquet",
     "collect_costs": "results/studies/{study}/costs.parquet",
@@ -88,7 +92,7 @@ SHARED = (
 )
 """Rules whose results studies share."""
 
-PREDICTIONS = ("predict_mlps", "predict", "predict_cross")
+PREDICTIONS = ("predict_mlps", "predict", "predict_cross", "predict_images", "read_predictions")
 COUNTED = ("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", "train_student", *PREDICTIONS)
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
@@ -157,6 +161,14 @@ class StudentJob:
     def table(self) -> EmbeddingTable:
         """The embeddings that its patches are selected by."""
         return EmbeddingTable(self.dataset, self.sampler, self.encoder)
+
+
+@dataclass(frozen=True, order=True)
+class ImageJob:
+    """All splits of a student that has no patches: one that scores whole images, or another tool's predictions."""
+
+    dataset: str
+    student: str
 
 
 @dataclass(frozen=True, order=True)
@@ -267,6 +279,18 @@ class Plan:
         return sorted({job for training in self._trainings() for job in self._student_jobs(*training)})
 
     @functools.cached_property
+    def image_jobs(self) -> list[ImageJob]:
+        """Students without patches."""
+        students = self.study.students
+        return sorted(
+            {
+                ImageJob(table.dataset, student)
+                for table, student, _ in self._trainings()
+                if students[student].learns_from in ("images", "predictions")
+            }
+        )
+
+    @functools.cached_property
     def cross_tests(self) -> list[CrossTest]:
         """Tests of deep students on datasets they were not trained on."""
         tests = set()
@@ -327,7 +351,8 @@ class Plan:
     @functools.cached_property
     def trained_datasets(self) -> list[str]:
         """Datasets that students are trained on."""
-        return sorted({*(job.dataset for job in self.mlp_jobs), *(job.dataset for job in self.student_jobs)})
+        jobs: tuple[MlpJob | StudentJob | ImageJob, ...] = (*self.mlp_jobs, *self.student_jobs, *self.image_jobs)
+        return sorted({job.dataset for job in jobs})
 
     @functools.cached_property
     def shown_datasets(self) -> list[str]:
@@ -481,6 +506,7 @@ class Plan:
             *(job for mlp, variants in self.mlp_jobs.items() for job in self._mlp_jobs_of(mlp, variants)),
             *(job for student in self.student_jobs for job in self._student_jobs_of(student)),
             *map(self._cross_job, self.cross_tests),
+            *map(self._image_job, self.image_jobs),
         ]
         return {job.output: job for job in [*work, *self._study_jobs(work)]}
 
@@ -520,7 +546,8 @@ class Plan:
         return [output for output, job in self.jobs.items() if job.rule in rules]
 
     def _dataset_jobs(self) -> Iterator[Job]:
-        for dataset in sorted({name for name, _ in self.sampled} | set(self.shown_datasets)):
+        pristine = {name for job in self.image_jobs if (name := self.pristine_of(job))}
+        for dataset in sorted({name for name, _ in self.sampled} | set(self.shown_datasets) | pristine):
             settings, origin = self.study.datasets[dataset], source_of(self.study, dataset).origin
             files, ids = {"files": self.files_ids[dataset]}, {"dataset": self.dataset_ids[dataset]}
             names = {"dataset": dataset}
@@ -823,6 +850,25 @@ class Plan:
         modules = (STUDENTS.module(self.study.students[test.job.student].model),)
         names = {**vars(test.job), "tested": test.tested}
         return Job("predict_cross", wildcards, names, inputs, self._network_scoring(test.job.student), modules)
+
+    def pristine_of(self, job: ImageJob) -> str | None:
+        """Dataset entry of the pristine images that a student without patches needs; None if it needs none."""
+        student = self.study.students[job.student]
+        return student.pristine_dataset() if isinstance(student, ImageStudentSettings) else None
+
+    def _image_job(self, job: ImageJob) -> Job:
+        student = self.study.students[job.student]
+        wildcards = {"study": self.study.name, **vars(job)}
+        inputs: dict[str, Any] = {"images": self.images_file(job.dataset), "splits": self.splits_file(job.dataset)}
+        params: dict[str, Any] = {"name": job.student, "student": text(dump(student, {"files"}))}
+        modules = (STUDENTS.module(student.model),)
+        if isinstance(student, ExternalSettings):
+            inputs["file"] = student.files[job.dataset]
+            params["file_state"] = self._file_states([inputs["file"]])
+            return Job("read_predictions", wildcards, vars(job), inputs, params, modules)
+        pristine = self.pristine_of(job)
+        inputs["pristine"] = [self.images_file(pristine)] if pristine else []
+        return Job("predict_images", wildcards, vars(job), inputs, params, modules)
 
     # Jobs of the study as one
 

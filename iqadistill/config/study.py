@@ -111,7 +111,9 @@ class ExperimentSettings(Settings):
     )
     keep: tuple[Rate, ...] | None = Field(None, description="Keep rates; default: those of the study.")
     students: tuple[str, ...] | None = Field(
-        None, description="Student entries; default: those on frozen embeddings, for deep ones take hours."
+        None,
+        description="Student entries; default: those on frozen embeddings, for deep ones take hours and the others have"
+        " no patches.",
     )
     tested_on: tuple[str, ...] | None = Field(
         None,

@@ -1,6 +1,6 @@
 """Paired comparisons of variants, in families for Holm's correction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +23,8 @@ def compare_variants(
     metrics: pa.Table,
     splits: Mapping[str, pa.Table],
     official: Mapping[str, int] | None = None,
+    *,
+    untested: Collection[tuple[str, str]] = (),
 ) -> pa.Table:
     """Test variants against each other on the same random splits, with Holm's correction within each family.
 
@@ -31,16 +33,19 @@ def compare_variants(
     - `against_random`: every selector against random at the same keep rate.
     - `against_all`: every selector and keep rate against all patches. This family and the one above are corrected
       within one sampler, encoder and student, because claims are made about such a sweep.
-    - `against_label_only`: every student on all patches against the predictor that knows only the distortion label.
-    - `samplers`, `encoders`, `students`: all pairs, on all patches.
+    - `against_label_only`: every student on all patches, or on whole images, against the predictor that knows only the
+      distortion label.
+    - `samplers`, `encoders`, `students`: all pairs, on all patches; students on whole images, whose sampler, encoder
+      and selector are empty, against those on every sampler and encoder.
 
     Students, and the label-only predictor, are compared on the splits that both have, because deep students may be
-    trained on fewer.
+    trained on fewer. There is no comparison in a metric that one of them has on no split.
 
     Args:
         metrics: Table "metrics".
         splits: Table "splits" of each training dataset by its name.
         official: Number of the official split of each training dataset that has one; see `over_random_splits`.
+        untested: Pairs of dataset and student that are in no test, since the student may have seen the images.
 
     Returns:
         Table "comparisons".
@@ -58,7 +63,9 @@ def compare_variants(
         name: _sizes(over_random_splits(table.to_pandas().assign(train_dataset=name), official))
         for name, table in splits.items()
     }
-    pairs = _families(frame[VARIANT].drop_duplicates(ignore_index=True))
+    variants = frame[VARIANT].drop_duplicates(ignore_index=True)
+    seen = pd.MultiIndex.from_frame(variants[["dataset", "student"]]).isin(list(untested))
+    pairs = _families(variants[~seen])
     results = []
     for _, pair in pairs.iterrows():
         first = tuple(pair[name] for name in VARIANT)
@@ -68,6 +75,8 @@ def compare_variants(
             if pair["family"] in _BETWEEN_STUDENTS:
                 shared = a.index.intersection(b.index)
                 a, b = a[shared], b[shared]
+                if a.isna().all() or b.isna().all():
+                    continue
             if not a.index.equals(b.index):
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate them again."
@@ -89,20 +98,24 @@ def _families(variants: pd.DataFrame) -> pd.DataFrame:
     distilled = with_selector[with_selector.keep < 1]
     selected = distilled[distilled.selector != RANDOM]
     full = variants[variants.selector == ALL]
+    whole = variants[(variants.selector == "") & (variants.student != LABEL_ONLY)]
+    of_patches = ["sampler", "encoder", "selector"]
     families = [
         ("against_random", _join(selected, distilled[distilled.selector == RANDOM], apart_from=["selector"])),
         ("against_all", _join(distilled, full, apart_from=["selector", "keep"])),
         (
             "against_label_only",
             _join(
-                full,
+                pd.concat([full, whole]),
                 variants[variants.student == LABEL_ONLY],
-                apart_from=["sampler", "encoder", "selector", "student", "teacher"],
+                apart_from=[*of_patches, "student", "teacher"],
             ),
         ),
         ("samplers", _once(_join(full, full, apart_from=["sampler"]), "sampler")),
         ("encoders", _once(_join(full, full, apart_from=["encoder"]), "encoder")),
         ("students", _once(_join(full, full, apart_from=["student", "teacher"]), "student")),
+        ("students", _once(_join(whole, whole, apart_from=["student", "teacher"]), "student")),
+        ("students", _join(whole, full, apart_from=[*of_patches, "student", "teacher"])),
     ]
     return pd.concat([pairs.assign(family=family) for family, pairs in families], ignore_index=True)
 

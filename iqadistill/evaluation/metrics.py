@@ -1,7 +1,7 @@
 """Metrics of predictions on every split, and their medians and intervals over the splits."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.bootstrap import bootstrap_interval
+from iqadistill.evaluation.bootstrap import Interval, bootstrap_interval
 from iqadistill.evaluation.correlation import krcc, plcc, rmse, srcc
 from iqadistill.evaluation.logistic import Logistic, fit_logistic
 from iqadistill.evaluation.random_splits import over_random_splits
@@ -24,17 +24,17 @@ class HeldOut:
         dataset: Name of the test dataset.
         variant: Values of the variant columns, the split included.
         raw: Predictions (n,).
-        mapped: Predictions (n,) after the logistic.
+        mapped: Predictions (n,) after the logistic; None without one.
         scores: Scores (n,), as quality in [0, 1].
-        logistic: Logistic fitted on the training images of the split.
+        logistic: Logistic fitted on the training images of the split; None without predictions for them.
     """
 
     dataset: str
     variant: dict[str, str | float | int]
     raw: np.ndarray
-    mapped: np.ndarray
+    mapped: np.ndarray | None
     scores: np.ndarray
-    logistic: Logistic
+    logistic: Logistic | None
 
 
 def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], *, logistic: int = 4) -> pa.Table:
@@ -50,15 +50,15 @@ def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], 
         logistic: Number of parameters of the logistic, 4 or 5.
 
     Returns:
-        Table "metrics"; a correlation is NaN if predictions or scores are constant.
+        Table "metrics"; a correlation is NaN if predictions or scores are constant, PLCC and RMSE also if there are no
+        predictions for the training images, as those of another tool may be.
 
     Raises:
-        InputError: The splits of a training dataset or the role of an image are missing, or a variant has no
-            predictions for its training images.
+        InputError: The splits of a training dataset or the role of an image are missing.
     """
     rows, lines = [], 0
     for test in held_out(predictions, splits, logistic):
-        lines += test.logistic.form == "line"
+        lines += test.logistic is not None and test.logistic.form == "line"
         rows.append(
             {
                 "dataset": test.dataset,
@@ -75,14 +75,34 @@ def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], 
 
 
 def metric_values(test: HeldOut) -> dict[str, float]:
-    """Every metric on the test images of one variant and split."""
+    """Every metric on the test images of one variant and split; PLCC and RMSE are NaN without a logistic."""
     return {
         "srcc": srcc(test.raw, test.scores),
-        "plcc": plcc(test.mapped, test.scores),
+        "plcc": plcc(test.mapped, test.scores) if test.mapped is not None else np.nan,
         "plcc_raw": plcc(test.raw, test.scores),
         "krcc": krcc(test.raw, test.scores),
-        "rmse": rmse(test.mapped, test.scores),
+        "rmse": rmse(test.mapped, test.scores) if test.mapped is not None else np.nan,
     }
+
+
+def metric_interval(
+    tests: Sequence[HeldOut], metric: str, *, draws: int, seed: int, one_test_set: bool = False
+) -> Interval:
+    """Bootstrap interval of a metric's median over the tests of one variant; NaN where a test has no logistic.
+
+    Args:
+        tests: The variant's test images in each split.
+        metric: Name in `METRICS`.
+        draws: Number of bootstrap draws over splits and images.
+        seed: Seed of the draws.
+        one_test_set: Whether all splits were tested on the same images.
+    """
+    predicted = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
+    known = [values for values in predicted if values is not None]
+    if len(known) < len(tests):
+        return Interval(np.nan, np.nan, np.nan)
+    scores, name = [test.scores for test in tests], metric.removesuffix("_raw")
+    return bootstrap_interval(known, scores, name, draws=draws, seed=seed, one_test_set=one_test_set)
 
 
 def summarise(
@@ -120,13 +140,9 @@ def summarise(
     rows = []
     for values, over_splits in frame.groupby(key, sort=False):
         tests = groups[values]
-        scores = [test.scores for test in tests]
         cross_dataset = over_splits.dataset.iloc[0] != over_splits.train_dataset.iloc[0]
         for metric in METRICS:
-            predicted = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
-            interval = bootstrap_interval(
-                predicted, scores, metric.removesuffix("_raw"), draws=draws, seed=seed, one_test_set=cross_dataset
-            )
+            interval = metric_interval(tests, metric, draws=draws, seed=seed, one_test_set=cross_dataset)
             rows.append(
                 {
                     **dict(zip(key, values, strict=True)),
@@ -150,16 +166,12 @@ def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: in
     for values, rows in frame.groupby(VARIANT_COLUMNS, sort=False).indices.items():
         variant = dict(zip(VARIANT_COLUMNS, values, strict=True))
         training = rows[train[rows]]
-        if not len(training):
-            raise InputError(
-                f"predictions: no training image of {variant['train_dataset']} for the variant {variant}; "
-                "predict them too, because the logistic is fitted on them."
-            )
-        curve = fit_logistic(prediction[training], score[training], logistic)
+        curve = fit_logistic(prediction[training], score[training], logistic) if len(training) else None
         tested = rows[test[rows]]
         for code in pd.unique(dataset[tested]):
             images = tested[dataset[tested] == code]
-            yield HeldOut(names[code], variant, prediction[images], curve(prediction[images]), score[images], curve)
+            mapped = curve(prediction[images]) if curve else None
+            yield HeldOut(names[code], variant, prediction[images], mapped, score[images], curve)
 
 
 def with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:

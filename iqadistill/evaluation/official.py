@@ -6,8 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iqadistill.evaluation.bootstrap import bootstrap_interval
-from iqadistill.evaluation.metrics import held_out, metric_values
+from iqadistill.evaluation.metrics import held_out, metric_interval, metric_values
 from iqadistill.tables import METRICS, VARIANT_OVER_SPLITS, as_table
 
 
@@ -42,10 +41,7 @@ def evaluate_official(
         for test in held_out(on_split, splits, logistic) if len(on_split) else ():
             values = metric_values(test)
             for metric in METRICS:
-                predicted = test.mapped if metric in ("plcc", "rmse") else test.raw
-                interval = bootstrap_interval(
-                    [predicted], [test.scores], metric.removesuffix("_raw"), draws=draws, seed=seed
-                )
+                interval = metric_interval([test], metric, draws=draws, seed=seed)
                 variant = {column: test.variant[column] for column in VARIANT_OVER_SPLITS}
                 bounds = {"low": interval.low, "high": interval.high, "n": len(test.scores)}
                 rows.append({"dataset": name, **variant, "metric": metric, "value": values[metric], **bounds})

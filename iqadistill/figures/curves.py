@@ -26,6 +26,7 @@ FIGURE = FigureSpec(
     alt="Line charts of the training loss and its parts, and of the validation SRCC, against the epoch.",
     reads="metrics",
     rates="none",
+    students="trained",
 )
 
 TOTAL, VALIDATION = "loss", "val_srcc"

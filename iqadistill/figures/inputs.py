@@ -27,6 +27,7 @@ class MetricInputs:
         notes: Note of a dataset by its name, e.g. "simulated scores".
         ceilings: Noise ceiling (SRCC) of a dataset by its name, where it is known.
         sources: Registry name of each dataset.
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
     """
 
     experiment: Experiment
@@ -38,6 +39,7 @@ class MetricInputs:
     notes: Mapping[str, str] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    may_have_seen: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(
@@ -51,6 +53,7 @@ class MetricInputs:
         notes: Mapping[str, str],
         ceilings: Mapping[str, float],
         sources: Mapping[str, str] | None = None,
+        may_have_seen: frozenset[tuple[str, str]] = frozenset(),
     ) -> "MetricInputs":
         """Inputs of an experiment from the tables of its study.
 
@@ -63,6 +66,7 @@ class MetricInputs:
             notes: Note of each dataset.
             ceilings: Noise ceiling of each dataset, where it is known.
             sources: Registry name of each dataset.
+            may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
         """
         return cls(
             experiment=experiment,
@@ -74,6 +78,7 @@ class MetricInputs:
             notes=notes,
             ceilings=ceilings,
             sources=sources or {},
+            may_have_seen=may_have_seen,
         )
 
 

@@ -31,7 +31,10 @@ class FigureSpec(Settings):
     rates: Literal["one", "many", "none"] = Field(
         description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches."
     )
-    students: Literal["any", "pixels"] = Field("any", description="Students in the figure; pixels: deep students only.")
+    students: Literal["any", "trained", "pixels"] = Field(
+        "any",
+        description="Students in the figure; trained: those with a history of epochs; pixels: deep students only.",
+    )
     one_student: bool = Field(False, description="Whether the figure shows a single student.")
     needs: tuple[str, ...] = Field(
         (), description="Settings that distinguish the selectors: all must have them, no two may agree in all of them."

@@ -12,17 +12,35 @@ from iqadistill.figures.experiment import Experiment
 def experiment_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows of an experiment's embedding tables, selectors, keep rates and students, with their controls.
 
+    A student on whole images stands beside the others on all patches of every embedding table.
+
     Args:
         rows: A table with the variant columns and `dataset`.
         experiment: The experiment.
     """
     tables = pd.DataFrame(experiment.tables, columns=PANEL)
-    trained = rows.merge(tables, on=PANEL)
+    whole = rows[(rows.selector == "") & (rows.student != LABEL_ONLY)].drop(columns=["sampler", "encoder"])
+    trained = pd.concat([rows.merge(tables, on=PANEL), whole.assign(selector=ALL).merge(tables, on="dataset")])
     trained = trained[trained.selector.isin([*experiment.selectors, RANDOM, ALL])]
     trained = trained[trained.keep.round(6).isin([round(rate, 6) for rate in (*experiment.keep, 1.0)])]
     trained = trained[trained.student.isin(experiment.students)]
     controls = rows[(rows.student == LABEL_ONLY) & rows.dataset.isin(tables.dataset)]
     return pd.concat([trained, controls], ignore_index=True)
+
+
+def student_pairs(comparisons: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """Comparisons of students, each with the embedding table in which both stand.
+
+    Args:
+        comparisons: Table "comparisons".
+        experiment: The experiment; a pair of students on whole images stands in all of its embedding tables.
+    """
+    pairs = comparisons[comparisons.family == "students"]
+    names = ["sampler", "encoder"]
+    pairs = pairs.assign(**{name: pairs[name].where(pairs[name] != "", pairs[f"other_{name}"]) for name in names})
+    tables = pd.DataFrame(experiment.tables, columns=PANEL)
+    whole = pairs[pairs.sampler == ""].drop(columns=names).merge(tables, on="dataset")
+    return pd.concat([pairs[pairs.sampler != ""], whole], ignore_index=True)
 
 
 def cross_dataset_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Students, or variants of one student in an ablation, compared on all patches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,16 @@ from iqadistill.figures.drawing.style import GREY, METRIC_LABELS, new_figure, p_
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
+from iqadistill.figures.rows import student_pairs
 
 FIGURE = FigureSpec(
     title="Students compared",
     caption=(
         "SRCC and PLCC of every student trained on all patches, median and 95 % interval over its splits; on the "
         "right, the paired difference to the first student on the splits that both have, with its p, "
-        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence."
+        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence. "
+        "Students on whole images are the same for every sampler. Grey: one model for all splits, which may have seen "
+        "the test images and is in no test. No PLCC where a tool gave no predictions for training images."
     ),
     alt="Dot chart of SRCC and PLCC for each student, with paired differences to the first on the right.",
     reads="metrics",
@@ -31,7 +34,13 @@ MIN_SPLITS = 5  # fewer are labelled an illustration
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure of an experiment."""
-    return plot_students(inputs.summary, inputs.comparisons, inputs.experiment.students, inputs.notes)
+    return plot_students(
+        inputs.summary,
+        student_pairs(inputs.comparisons, inputs.experiment),
+        inputs.experiment.students,
+        inputs.notes,
+        may_have_seen=inputs.may_have_seen,
+    )
 
 
 @styled
@@ -42,6 +51,7 @@ def plot_students(
     notes: Mapping[str, str] | None = None,
     tested_on: Sequence[str] = (),
     published: pd.DataFrame | None = None,
+    may_have_seen: Collection[tuple[str, str]] = (),
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC of every student on all patches, with its paired difference to the first.
 
@@ -55,6 +65,7 @@ def plot_students(
         tested_on: Test datasets other than the training dataset; if empty, the test images of the training dataset.
         published: Published results of cross-dataset tests, from `published_cross_for`; drawn in grey below the
             students of their block.
+        may_have_seen: Pairs of dataset and student that are drawn in grey below the others of their block.
 
     Returns:
         The figure, and a table with one row per block, student and metric with the difference to the first student;
@@ -69,7 +80,9 @@ def plot_students(
     table = rows.merge(_difference_to_first(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
     table["p_holm"] = table.groupby([*BLOCK, "metric"]).p.transform(_holm)
     order = {name: position for position, name in enumerate(students)}
-    table = table.assign(order=table.student.map(order)).sort_values([*BLOCK, "order"], kind="stable")
+    seen = pd.MultiIndex.from_frame(table[["dataset", "student"]]).isin(list(may_have_seen))
+    table = table.assign(order=table.student.map(order), may_have_seen=seen)
+    table = table.sort_values([*BLOCK, "may_have_seen", "order"], kind="stable")
     if published is not None:
         table = pd.concat([table, _published_rows(published, table)], ignore_index=True)
     blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
@@ -87,7 +100,8 @@ def plot_students(
                     axes.plot(row["median"], y, color=GREY, marker="d", fillstyle="none", linestyle="none")
                     continue
                 index = order[row.student]
-                dot(axes, y, row, COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)], upright=False)
+                color = GREY if row.may_have_seen else COLORS[index % len(COLORS)]
+                dot(axes, y, row, color, MARKERS[index % len(MARKERS)], upright=False)
                 if np.isfinite(row.delta_first):
                     axes.annotate(
                         _difference_text(row), (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center"
@@ -107,8 +121,8 @@ def plot_students(
 
 def _published_rows(published: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Published results as rows of the table, once for each block with their training and test dataset."""
-    named = published.assign(student=published.method + " (published)", median=published.value)
-    columns = ["train_dataset", "dataset", "student", "metric", "median"]
+    named = published.assign(student=published.method + " (published)", median=published.value, may_have_seen=False)
+    columns = ["train_dataset", "dataset", "student", "metric", "median", "may_have_seen"]
     return named[columns].merge(table[BLOCK].drop_duplicates(), on=["train_dataset", "dataset"])
 
 
@@ -119,7 +133,10 @@ def _holm(p: pd.Series) -> pd.Series:
 
 def _label(student: str, rows: pd.DataFrame) -> str:
     """Tick label of a student, with its number of splits if others in the block have more."""
-    splits = rows[rows.student == student].splits.max()
+    in_block = rows[rows.student == student]
+    if in_block.may_have_seen.any():
+        return f"{student}\n(may have seen these images)"
+    splits = in_block.splits.max()
     if pd.isna(splits):
         return student
     splits = int(splits)

@@ -38,10 +38,12 @@ def create_model(name: str, *, size: int = 224, pretrained: bool | str | None = 
         return _create_rednet(name, **settings)
     if name == "mlp":
         return _create_mlp(**settings)
-    registry = next((one for one in (STUDENTS, TEACHERS) if name in one.names), None)
-    if registry is None:
-        known = [*STUDENTS.names, *TEACHERS.names, *REDNET_DEPTHS]
-        raise InputError(f"model {name!r}: unknown model; {nearest(name, known)}")
+    registries = {
+        known: one for one in (STUDENTS, TEACHERS) for known, entry in one.items() if hasattr(entry, "create_network")
+    }
+    if name not in registries:
+        raise InputError(f"model {name!r}: unknown model; {nearest(name, [*registries, *REDNET_DEPTHS])}")
+    registry = registries[name]
     random: dict[str, str] = {key: "none" for key in ("weights", "stem_weights") if key in registry[name].model_fields}
     model = cast(DeepStudentSettings | TeacherSettings, registry.create({"model": name, **random, **settings}, name))
     return model.create_network(size)

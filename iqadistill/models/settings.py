@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,12 +11,14 @@ from pydantic import Field
 from iqadistill.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
     from iqadistill.models.rkiqt.reference_pool import ReferencePool
 
 TARGET = "target"  # in place of a dataset entry: the dataset that the students are trained on
 WEIGHTS = ("packaged", "hub", "none")
+LearnsFrom = Literal["embeddings", "pixels", "images", "predictions"]
 
 
 def weights_files(*given: str) -> tuple[str, ...]:
@@ -121,7 +123,8 @@ class TrainingSettings(Settings):
 class StudentSettings(Settings):
     """Base of the settings of every student."""
 
-    learns_from: ClassVar[Literal["embeddings", "pixels"]]
+    learns_from: ClassVar[LearnsFrom]
+    """embeddings or pixels of kept patches; whole images; or predictions that another tool made."""
     label: ClassVar[str]
 
     model: str = Field(description="Model of the student.")
@@ -132,10 +135,37 @@ class StudentSettings(Settings):
     )
 
 
+class ImageStudentSettings(StudentSettings):
+    """Base of the settings of published methods that score whole flat images: no patches, encoders or selectors."""
+
+    learns_from: ClassVar[LearnsFrom] = "images"
+
+    def pristine_dataset(self) -> str | None:
+        """Dataset entry of the pristine images that the method needs; None for a method that needs none."""
+        return None
+
+    def predict(
+        self, paths: Sequence[str], quality: np.ndarray, training: np.ndarray, pristine: Sequence[str], workers: int
+    ) -> np.ndarray:
+        """Predictions (S, n) of every image by the model of every split, higher for better images.
+
+        Args:
+            paths: Paths of the images (n).
+            quality: Quality (n,) in [0, 1]; a model may only use that of its training images.
+            training: Whether an image is for training in a split, bool (S, n).
+            pristine: Paths of pristine images; empty for a method that needs none.
+            workers: Number of threads.
+
+        Raises:
+            InputError: An image cannot be read or does not suit the method.
+        """
+        raise NotImplementedError
+
+
 class DeepStudentSettings(TrainingSettings, StudentSettings):
     """Base of the settings of students that are fine-tuned on the pixels of kept patches."""
 
-    learns_from: ClassVar[Literal["embeddings", "pixels"]] = "pixels"
+    learns_from: ClassVar[LearnsFrom] = "pixels"
     teacher_models: ClassVar[Mapping[str, str]] = {}
     """Model that a teacher must have, by its role."""
 

@@ -1,5 +1,7 @@
 """Findings: sentences computed from the paired comparisons and the summary."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -85,13 +87,24 @@ def compared_with_all_patches(rows: pd.DataFrame) -> str:
     return f"not detectably worse at keep {lowest.keep:g} and above (difference at {lowest.keep:g}: {difference})"
 
 
-def caveats(summary: pd.DataFrame) -> list[str]:
-    """Warnings about few splits and missing controls.
+def caveats(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[str]:
+    """Warnings about few splits, missing controls, and students that may have seen the test images.
 
     Args:
         summary: Table "summary".
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
     """
-    sentences = []
+    sentences = [
+        f"{dataset}: {student} is one model for all splits, which may have seen the test images; it is in no paired"
+        " test."
+        for dataset, student in sorted(may_have_seen)
+    ]
+    no_logistic = summary[(summary.metric == "plcc") & summary["median"].isna() & (summary.selector == "")]
+    sentences += [
+        f"{row.dataset}: {row.student} has no predictions for training images, on which the logistic is fitted: no PLCC"
+        " and no RMSE, only SRCC, KRCC and PLCC without logistic."
+        for row in no_logistic[no_logistic.student != LABEL_ONLY].itertuples()
+    ]
     for dataset, rows in summary[summary.dataset == summary.train_dataset].groupby("dataset", sort=False):
         by_splits = dict(list(rows[rows.student != LABEL_ONLY].groupby("splits")))
         for splits, students in sorted(by_splits.items(), reverse=True):

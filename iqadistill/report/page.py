@@ -111,6 +111,7 @@ class Report:
         published_cross: Published results of cross-dataset tests, from `published_cross_for`.
         provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
         warnings: Sentences for the list of caveats, besides those about splits and controls.
     """
 
@@ -128,6 +129,7 @@ class Report:
     published_cross: pd.DataFrame
     provenance: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict)
+    may_have_seen: frozenset[tuple[str, str]] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
@@ -199,7 +201,7 @@ def render_report(report: Report, output: Path) -> None:
         *training_warnings(report.histories),
         *disagreement_warnings(report.summary),
         *kinds_warnings(report.summary, kinds),
-        *caveats(report.summary),
+        *caveats(report.summary, report.may_have_seen),
     ]
     page = environment.get_template(TEMPLATE).render(
         report=report,
@@ -208,13 +210,13 @@ def render_report(report: Report, output: Path) -> None:
         findings=findings_table(report.comparisons),
         warnings=warnings,
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
-        accuracy=accuracy_tables(report.summary),
-        official=official_table(report.official),
+        accuracy=accuracy_tables(report.summary, report.may_have_seen),
+        official=official_table(report.official, report.may_have_seen),
         stability=stability_table(report.stability),
-        spread=spread_table(report.summary),
+        spread=spread_table(report.summary, report.may_have_seen),
         kinds=kinds_table(report.summary, kinds),
         comparisons=comparison_tables(report.comparisons),
-        published=published_table(report.published, report.summary, report.sources, models),
+        published=published_table(report.published, report.summary, report.sources, models, report.may_have_seen),
         published_cross=published_cross_table(report.published_cross, report.summary),
         costs=cost_table(report.costs),
         rankings=ranking_table(report.costs, report.study["selectors"], images),

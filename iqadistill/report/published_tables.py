@@ -1,18 +1,22 @@
 """Published results beside those of the study."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
-from iqadistill.figures.drawing.variants import ALL, trained
-from iqadistill.report.tables import MISSING, PageTable, interval_text, page_table
+from iqadistill.figures.drawing.variants import ALL, without_selection
+from iqadistill.report.tables import MISSING, PageTable, interval_text, page_table, student_text
 
 OURS = "this study"
 _VARIANT = ["sampler", "encoder", "student"]
 
 
 def published_table(
-    published: pd.DataFrame, summary: pd.DataFrame, sources: Mapping[str, str], models: Mapping[str, str]
+    published: pd.DataFrame,
+    summary: pd.DataFrame,
+    sources: Mapping[str, str],
+    models: Mapping[str, str],
+    may_have_seen: Collection[tuple[str, str]] = (),
 ) -> PageTable:
     """Published results with source and protocol, and those of all students of the study on the same datasets.
 
@@ -25,9 +29,9 @@ def published_table(
         summary: Table "summary".
         sources: Registry name of each dataset entry of the study.
         models: Model of each student entry of the study.
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
     """
-    ours = trained(summary)
-    ours = ours[ours.selector == ALL]
+    ours = without_selection(summary)
     lines, marks = [], []
     for entry, registered in sources.items():
         waiting = list(dict.fromkeys(ours[ours.dataset == entry].student))
@@ -41,18 +45,21 @@ def published_table(
             marks.append("")
             named = [name for name in waiting if method.lower() in (name.lower(), models.get(name, "").lower())]
             waiting = [name for name in waiting if name not in named]
-            same_model = _lines_of(ours, entry, sorted(named, key=lambda name: name.lower() != method.lower()))
+            named = sorted(named, key=lambda name: name.lower() != method.lower())
+            same_model = _lines_of(ours, entry, named, may_have_seen)
             lines += same_model
             marks += ["strong"] * len(same_model)
         if registered in set(published.dataset):
-            others = _lines_of(ours, entry, waiting)
+            others = _lines_of(ours, entry, waiting, may_have_seen)
             lines += others
             marks += ["strong"] * len(others)
     columns = ["dataset", "method", "SRCC", "PLCC (raw)", "splits", "source", "protocol"]
     return page_table("Published results", columns, lines, marks)
 
 
-def _lines_of(ours: pd.DataFrame, entry: str, students: list[str]) -> list[list[str]]:
+def _lines_of(
+    ours: pd.DataFrame, entry: str, students: list[str], may_have_seen: Collection[tuple[str, str]]
+) -> list[list[str]]:
     """Lines of some students on one dataset."""
     lines = []
     for student in students:
@@ -60,8 +67,9 @@ def _lines_of(ours: pd.DataFrame, entry: str, students: list[str]) -> list[list[
         for (sampler, encoder, _), variant in rows.groupby(_VARIANT, sort=False):
             values = {row.metric: interval_text(row.median, row.low, row.high) for row in variant.itertuples()}
             cells = [values.get(metric, MISSING) for metric in ("srcc", "plcc_raw")]
-            protocol = f"all patches, sampler {sampler}, encoder {encoder}"
-            lines.append([entry, student, *cells, str(variant.splits.max()), OURS, protocol])
+            protocol = f"all patches, sampler {sampler}, encoder {encoder}" if sampler else "whole images"
+            name = student_text(student, (entry, student) in may_have_seen)
+            lines.append([entry, name, *cells, str(variant.splits.max()), OURS, protocol])
     return lines
 
 

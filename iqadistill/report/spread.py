@@ -1,13 +1,13 @@
 """Spread of every metric over splits, and accuracy over datasets of synthetic and of authentic distortions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from iqadistill.figures.drawing.style import METRIC_LABELS
-from iqadistill.figures.drawing.variants import ALL, trained
-from iqadistill.report.tables import MISSING, PageTable, page_table
+from iqadistill.figures.drawing.variants import ALL, trained, without_selection
+from iqadistill.report.tables import MISSING, PageTable, page_table, student_text
 from iqadistill.tables import METRICS
 
 KINDS = ("synthetic", "authentic")
@@ -15,19 +15,24 @@ GAP = 0.15  # difference of mean SRCC between kinds of datasets from which on th
 _STUDENT = ["sampler", "encoder", "student"]
 
 
-def spread_table(summary: pd.DataFrame) -> PageTable:
-    """Median and standard deviation over splits of every metric, students on all patches.
+def spread_table(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> PageTable:
+    """Median and standard deviation over splits of every metric, students on all patches or whole images.
 
     Args:
         summary: Table "summary".
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
     """
-    rows = trained(summary)
-    lines = []
-    for names, of_student in rows[rows.selector == ALL].groupby(["dataset", *_STUDENT], sort=False):
+    lines, marks = [], []
+    for names, of_student in without_selection(summary).groupby(["dataset", *_STUDENT], sort=False):
+        *variant, student = names
+        seen = (names[0], student) in may_have_seen
         values = {row.metric: _with_deviation(row.median, row.std) for row in of_student.itertuples()}
-        lines.append([*names, *(values.get(metric, MISSING) for metric in METRICS), str(of_student.splits.max())])
+        cells = [values.get(metric, MISSING) for metric in METRICS]
+        lines.append([*variant, student_text(student, seen), *cells, str(of_student.splits.max())])
+        marks.append("quiet" if seen else "")
     columns = ["dataset", *_STUDENT, *(METRIC_LABELS[metric] for metric in METRICS), "splits"]
-    return page_table("All metrics, all patches: median ± standard deviation over splits", columns, lines)
+    heading = "All metrics, all patches or whole images: median ± standard deviation over splits"
+    return page_table(heading, columns, lines, marks)
 
 
 def kinds_table(summary: pd.DataFrame, kinds: Mapping[str, str]) -> PageTable:
@@ -78,4 +83,6 @@ def _medians(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Serie
 
 
 def _with_deviation(median: float, deviation: float) -> str:
+    if not np.isfinite(median):
+        return MISSING
     return f"{median:.3f} ± {deviation:.3f}" if np.isfinite(deviation) else f"{median:.3f}"

@@ -1,7 +1,7 @@
 """Tables of the report as text, ready for the template."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +73,12 @@ def findings_table(comparisons: pd.DataFrame) -> PageTable:
     return page_table("SRCC of all selectors, paired tests with Holm's correction", columns, rows)
 
 
-def accuracy_tables(summary: pd.DataFrame) -> list[PageTable]:
+def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[PageTable]:
     """Median and interval of SRCC and PLCC, one table per metric and dataset.
 
     Args:
         summary: Table "summary".
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
 
     Returns:
         Tables with one row per sampler, encoder, student and selector and one column per keep rate.
@@ -88,11 +89,13 @@ def accuracy_tables(summary: pd.DataFrame) -> list[PageTable]:
         for dataset, of_dataset in rows[rows.metric == metric].groupby("dataset", sort=False):
             rates = sorted(set(of_dataset.keep))
             lines, marks = [], []
-            styles = selector_styles(of_dataset.selector)
             for names, variants in of_dataset.groupby(["sampler", "encoder", "student", "selector"], sort=False):
                 values = {row.keep: interval_text(row.median, row.low, row.high) for row in variants.itertuples()}
-                lines.append([*names[:3], styles[names[3]].label, *(values.get(rate, MISSING) for rate in rates)])
-                marks.append("strong" if names[3] == ALL else "")
+                sampler, encoder, student, selector = names
+                seen = (dataset, student) in may_have_seen
+                lines.append([sampler, encoder, student_text(student, seen), _selection(selector)])
+                lines[-1] += [values.get(rate, MISSING) for rate in rates]
+                marks.append("quiet" if seen else "strong" if selector == ALL else "")
             control = summary[
                 (summary.dataset == dataset) & (summary.metric == metric) & (summary.student == LABEL_ONLY)
             ]
@@ -142,11 +145,12 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
     return tables
 
 
-def official_table(official: pd.DataFrame) -> PageTable:
+def official_table(official: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> PageTable:
     """SRCC and PLCC on the official splits.
 
     Args:
         official: Table "official".
+        may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
 
     Returns:
         One row per variant and dataset, with the number of test images and intervals over them.
@@ -156,11 +160,12 @@ def official_table(official: pd.DataFrame) -> PageTable:
     for names, rows in official.groupby(key, sort=False):
         dataset, sampler, encoder, student, selector, keep = names
         values = {row.metric: interval_text(row.value, row.low, row.high) for row in rows.itertuples()}
-        selection = "distortion label alone" if student == LABEL_ONLY else selector_styles([selector])[selector].label
+        control, seen = student == LABEL_ONLY, (dataset, student) in may_have_seen
+        selection = "distortion label alone" if control else _selection(selector)
         cells = [values.get(metric, MISSING) for metric in ("srcc", "plcc", "plcc_raw")]
-        name = MISSING if student == LABEL_ONLY else student
+        name = MISSING if control else student_text(student, seen)
         lines.append([dataset, sampler, encoder, name, selection, f"{keep:g}", str(rows.n.iloc[0]), *cells])
-        marks.append("strong" if selector == ALL else "quiet" if student == LABEL_ONLY else "")
+        marks.append("quiet" if control or seen else "strong" if selector == ALL else "")
     columns = ["dataset", "sampler", "encoder", "student", "selector", "keep", "test images"]
     return page_table("Official split", [*columns, "SRCC", "PLCC", "PLCC (raw)"], lines, marks)
 
@@ -173,9 +178,8 @@ def stability_table(stability: pd.DataFrame) -> PageTable:
     """
     lines = []
     for row in stability.itertuples():
-        selection = selector_styles([row.selector])[row.selector].label
         deviation = MISSING if np.isnan(row.std) else f"{row.std:.4f}"
-        variant = [row.dataset, row.train_dataset, row.sampler, row.student, selection, f"{row.keep:g}"]
+        variant = [row.dataset, row.train_dataset, row.sampler, row.student, _selection(row.selector), f"{row.keep:g}"]
         lines.append([*variant, f"{row.difference:.4f}", deviation, str(row.splits)])
     columns = ["dataset", "trained on", "sampler", "student", "selector", "keep"]
     columns += ["mean |q(I) - q(flipped I)|", "deviation over splits", "splits"]
@@ -224,8 +228,20 @@ def cost_table(costs: pd.DataFrame) -> PageTable:
 
 
 def interval_text(median: float, low: float, high: float) -> str:
-    """A number with its interval, where that is known."""
+    """A number with its interval, where these are known."""
+    if not np.isfinite(median):
+        return MISSING
     return f"{median:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(low) else f"{median:.3f}"
+
+
+def student_text(student: str, may_have_seen: bool) -> str:
+    """Name of a student, with a mark if it may have seen the test images."""
+    return f"{student} (may have seen these images)" if may_have_seen else student
+
+
+def _selection(selector: str) -> str:
+    """Label of a selector, or what a student without patches scores."""
+    return selector_styles([selector])[selector].label if selector else "whole images"
 
 
 def _times(rows: pd.DataFrame) -> list[str]:

@@ -27,6 +27,16 @@ def trained(summary: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def without_selection(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows of students on all patches or on whole images, tested on their training dataset.
+
+    Raises:
+        InputError: There are no rows of a student tested on its training dataset.
+    """
+    rows = trained(summary)
+    return rows[rows.selector.isin([ALL, ""])]
+
+
 def panels(summary: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Dataset, sampler and encoder of each panel, in order of appearance."""
     return list(summary[PANEL].drop_duplicates().itertuples(index=False, name=None))

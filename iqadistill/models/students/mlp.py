@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iqadistill.models.settings import StudentSettings
+from iqadistill.models.settings import LearnsFrom, StudentSettings
 from iqadistill.settings import Fraction
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class MlpSettings(StudentSettings):
     """Fully connected layers on frozen embeddings, the student of arXiv 2412.12667."""
 
-    learns_from: ClassVar[Literal["embeddings", "pixels"]] = "embeddings"
+    learns_from: ClassVar[LearnsFrom] = "embeddings"
     label: ClassVar[str] = "MLP"
 
     model: Literal["mlp"] = Field("mlp", description="mlp: fully connected layers on frozen embeddings.")

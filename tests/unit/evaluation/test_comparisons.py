@@ -93,6 +93,32 @@ def test_students_are_compared_on_the_splits_that_both_have(compared):
     assert compared_deep.delta["students"] == pytest.approx(-0.1)
 
 
+def test_students_on_whole_images_are_compared_with_those_on_every_sampler_and_encoder(compared):
+    toy, metrics, _ = compared
+    frame = metrics.to_pandas()
+    mlp = frame[(frame.selector == "all") & (frame.sampler == "erp")]
+    whole = mlp.assign(sampler="", encoder="", selector="")
+    named = [whole.assign(student=name) for name in ("brisque", "niqe", "tool")]
+    named[2]["plcc"] = np.nan  # no predictions for training images
+    both = as_table(pd.concat([frame, *named]), "metrics")
+    table = compare_variants(both, toy.splits)
+    brisque, niqe, tool = (("", "", "", 1.0, name) for name in ("brisque", "niqe", "tool"))
+    students = [(*panel, "all", 1.0, "mlp") for panel in (("erp", "enc"), ("lat", "enc"), ("lat", "other"))]
+    assert pairs(table, "students") == {
+        *((one, mlp) for one in (brisque, niqe, tool) for mlp in students),
+        *((brisque, niqe), (brisque, tool), (niqe, tool)),
+    }
+    assert {one for one, _ in pairs(table, "against_label_only")} == {*students, brisque, niqe, tool}
+    with_plcc = table.to_pandas().query("metric == 'plcc'")
+    assert "tool" not in {*with_plcc.student, *with_plcc.other_student}
+    fewer = compare_variants(both, toy.splits, untested=[("toy", "tool"), ("other", "niqe")])
+    assert {name for pair in pairs(fewer, "students") for name in (pair[0][-1], pair[1][-1])} == {
+        "mlp",
+        "brisque",
+        "niqe",
+    }
+
+
 def test_single_variant_has_no_comparisons(compared):
     toy, metrics, _ = compared
     single = metrics.filter(pc.equal(metrics["selector"], "random"))

@@ -92,9 +92,18 @@ def test_missing_splits_are_named(toy_results, remove, names):
         evaluate_predictions(toy.predictions, toy.splits)
 
 
-def test_missing_predictions_for_training_images_are_refused(toy_results):
+def test_without_predictions_for_training_images_there_is_no_logistic(toy_results):
     toy = toy_results()
-    frame = toy.predictions.to_pandas().query("split == 0")
-    frame = frame[(frame.image_id.map(toy.roles(0)) == "test").to_numpy()]
-    with pytest.raises(InputError, match=r"predictions: .*toy.*'erp'"):
-        evaluate_predictions(as_table(frame, "predictions"), toy.splits)
+    frame = toy.predictions.to_pandas().query("sampler == 'erp'")
+    tested = pd.concat(
+        [rows[(rows.image_id.map(toy.roles(s)) == "test").to_numpy()] for s, rows in frame.groupby("split")]
+    )
+    table, whole = (
+        evaluate_predictions(as_table(rows, "predictions"), toy.splits).to_pandas() for rows in (tested, frame)
+    )
+    assert table.plcc.isna().all() and table.rmse.isna().all()
+    pd.testing.assert_frame_equal(table.drop(columns=["plcc", "rmse"]), whole.drop(columns=["plcc", "rmse"]))
+    predictions = as_table(tested, "predictions")
+    summary = summarise(as_table(table, "metrics"), predictions, toy.splits, draws=100).to_pandas().set_index("metric")
+    assert summary.loc[["plcc", "rmse"], ["median", "low", "high"]].isna().all(axis=None)
+    assert summary.loc[["srcc", "krcc", "plcc_raw"], ["median", "low", "high"]].notna().all(axis=None)

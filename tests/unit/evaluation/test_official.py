@@ -68,6 +68,15 @@ def test_official_split_has_its_own_numbers_with_intervals_over_its_images(toy):
     np.testing.assert_array_equal(np.sort(shown.value), np.sort(metrics.plcc))
 
 
+def test_official_split_without_predictions_for_training_images_has_no_plcc(toy):
+    frame = toy.predictions.to_pandas().merge(toy.splits["toy"].to_pandas(), on=["split", "image_id"])
+    tested = frame[frame.role == "test"].drop(columns="role")
+    rows = evaluate_official(as_table(tested, "predictions"), toy.splits, OFFICIAL, draws=100).to_pandas()
+    logistic = rows.metric.isin(["plcc", "rmse"])
+    assert rows[logistic][["value", "low", "high"]].isna().all(axis=None)
+    assert rows[~logistic][["value", "low", "high"]].notna().all(axis=None)
+
+
 def test_dataset_without_official_split_has_no_such_numbers(toy):
     table = evaluate_official(toy.predictions, toy.splits, {}, draws=100)
     assert len(table) == 0 and table.schema.equals(SCHEMAS["official"])

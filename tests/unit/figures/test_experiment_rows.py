@@ -7,7 +7,7 @@ import pytest
 from iqadistill.errors import InputError
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.inputs import SelectionInputs
-from iqadistill.figures.rows import experiment_rows, student_costs, training_costs
+from iqadistill.figures.rows import experiment_rows, student_costs, student_pairs, training_costs
 
 EXPERIMENT = Experiment(
     name="sweep",
@@ -57,6 +57,40 @@ def test_rows_of_an_experiment_are_its_variants_and_controls():
     ]
     rows = experiment_rows(pd.DataFrame(others + expected), EXPERIMENT)
     assert rows.to_dict("records") == expected
+
+
+def test_students_on_whole_images_stand_in_every_embedding_table():
+    tables = (EmbeddingTable("own", "erp", "tiny"), EmbeddingTable("own", "lat", "tiny"))
+    experiment = EXPERIMENT.model_copy(update={"tables": tables, "students": ("brisque", "mlp")})
+    everywhere = {"selector": "all", "keep": 1.0}
+    whole = row(sampler="", encoder="", selector="", keep=1.0, student="brisque")
+    others = [{**whole, "student": "niqe"}, {**whole, "dataset": "other"}]
+    rows = experiment_rows(pd.DataFrame([row(**everywhere), whole, *others]), experiment)
+    assert rows.to_dict("records") == [
+        row(**everywhere),
+        row(student="brisque", **everywhere),
+        row(student="brisque", sampler="lat", **everywhere),
+    ]
+
+
+def test_pairs_of_students_stand_in_the_table_that_both_share():
+    tables = (EmbeddingTable("own", "erp", "tiny"), EmbeddingTable("own", "lat", "tiny"))
+    experiment = EXPERIMENT.model_copy(update={"tables": tables})
+
+    def pair(first, second):
+        names = ("sampler", "encoder", "student")
+        both = dict(zip([*names, *(f"other_{name}" for name in names)], (*first, *second), strict=True))
+        return {"dataset": "own", "family": "students", **both}
+
+    mlp, brisque, niqe = ("lat", "tiny", "mlp"), ("", "", "brisque"), ("", "", "niqe")
+    pairs = [pair(brisque, mlp), pair(brisque, niqe), pair(mlp, ("lat", "tiny", "deep"))]
+    placed = student_pairs(pd.DataFrame([*pairs, {**pairs[0], "family": "samplers"}]), experiment)
+    assert set(zip(placed.sampler, placed.student, placed.other_student, strict=True)) == {
+        ("lat", "brisque", "mlp"),
+        ("lat", "mlp", "deep"),
+        ("erp", "brisque", "niqe"),
+        ("lat", "brisque", "niqe"),
+    }
 
 
 def test_keep_rates_are_compared_with_a_tolerance():

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from iqadistill.errors import InputError
+from iqadistill.figures.drawing.style import GREY
 from iqadistill.figures.student_cost import AXES, plot_student_cost
 from iqadistill.figures.students import plot_students
 
@@ -45,6 +46,23 @@ def test_labels_give_the_number_of_splits_where_it_is_lower(results):
     assert ticks[0] == "a"
     assert "b" in ticks[1] and "5 splits" in ticks[1] and "illustration" not in ticks[1]
     assert "c" in ticks[2] and "3 splits" in ticks[2] and "illustration" in ticks[2]
+
+
+def test_students_that_may_have_seen_the_images_stand_apart_in_grey(results):
+    summary, comparisons = results
+    summary.loc[(summary.student == "a") & (summary.metric == "plcc"), ["median", "low", "high"]] = np.nan
+    figure, table = plot_students(
+        summary, comparisons[comparisons.student == "b"], ["b", "a", "c"], may_have_seen=[("photos", "a")]
+    )
+    ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert ticks[2] == "a\n(may have seen these images)" and ticks[0].startswith("b")
+    colors = [container.lines[0].get_color() for container in figure.axes[0].containers]
+    assert colors[2] == GREY and GREY not in colors[:2]
+    assert table.set_index("student").may_have_seen.groupby(level=0).all().to_dict() == {
+        "a": True,
+        "b": False,
+        "c": False,
+    }
 
 
 def test_only_deep_students_have_costs(results):

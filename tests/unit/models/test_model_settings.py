@@ -8,10 +8,11 @@ from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
 from iqadistill.models.settings import DeepStudentSettings, weights_files
 
 REGISTERED = [*STUDENTS.items(), *TEACHERS.items()]
+NETWORKS = [entry for entry in REGISTERED if entry[0] not in ("mlp", "brisque", "niqe", "external")]
 
 
 def test_registries_list_all_models():
-    assert set(STUDENTS) == {"mlp", "adtrs", "rkiqt"}
+    assert set(STUDENTS) == {"mlp", "adtrs", "rkiqt", "brisque", "niqe", "external"}
     assert set(TEACHERS) == {"regressor", "nar_teacher"}
 
 
@@ -26,7 +27,7 @@ def test_settings_do_not_import_torch_and_timm():
     code = (
         "import sys; from iqadistill.models.registry import STUDENTS, TEACHERS; "
         "from iqadistill.encoders.registry import ENCODERS; "
-        "[registry.create({registry.key: name}) for registry in (STUDENTS, TEACHERS, ENCODERS) for name in registry]; "
+        "[registry[name] for registry in (STUDENTS, TEACHERS, ENCODERS) for name in registry]; "
         "print([name for name in ('torch', 'timm', 'numpy') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
@@ -36,9 +37,11 @@ def test_students_state_what_they_learn_from():
     assert STUDENTS["mlp"].learns_from == "embeddings"
     assert all(issubclass(STUDENTS[name], DeepStudentSettings) for name in ("adtrs", "rkiqt"))
     assert {STUDENTS[name].learns_from for name in ("adtrs", "rkiqt")} == {"pixels"}
+    assert {STUDENTS[name].learns_from for name in ("brisque", "niqe")} == {"images"}
+    assert STUDENTS["external"].learns_from == "predictions"
 
 
-@pytest.mark.parametrize(("name", "settings"), [entry for entry in REGISTERED if entry[0] != "mlp"])
+@pytest.mark.parametrize(("name", "settings"), NETWORKS)
 def test_without_weights_keeps_all_other_settings(name, settings):
     plain = settings(epochs=3).without_weights()
     names = [key for key in settings.model_fields if key in ("weights", "stem_weights")]

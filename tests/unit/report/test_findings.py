@@ -92,6 +92,18 @@ def test_missing_control_is_named(tables):
     assert "label-only" in " ".join(caveats(without))
 
 
+def test_students_that_may_have_seen_the_images_are_named(tables):
+    (sentence,) = caveats(tables.summary, {("gallery360", "musiq")})
+    assert "gallery360: musiq" in sentence and "may have seen" in sentence and "no paired test" in sentence
+
+
+def test_a_missing_logistic_is_explained(tables, panel):
+    tables.add((panel[0], "", ""), "", 1.0, 0.8, student="tool")
+    tables.rows[-1] |= {"median": np.nan, "low": np.nan, "high": np.nan}
+    (sentence,) = caveats(tables.summary)
+    assert "tool has no predictions for training images" in sentence and "no PLCC" in sentence
+
+
 def test_few_splits_are_reported_for_the_students_that_have_them(tables, panel):
     tables.add(panel, "all", 1.0, 0.8, student="adtrs", splits=2)
     tables.add(panel, "all", 1.0, 0.8, student="rkiqt", splits=1)

@@ -39,6 +39,13 @@ def test_published_plcc_stands_beside_our_raw_plcc():
     assert rows[1]["splits"] == "10"
 
 
+def test_students_on_whole_images_are_listed_and_marked_where_they_may_have_seen_them():
+    ours = summary_of({"adtrs": 0.7, "niqe": 0.5}).assign(sampler="", encoder="", selector="")
+    table = published_table(published_for(["live"]), ours, {"lab": "live"}, MODELS, {("lab", "adtrs")})
+    assert [row["method"] for row in rows_of(table)] == ["ADTRS", "adtrs (may have seen these images)", "niqe"]
+    assert {row["protocol"] for row in rows_of(table)[1:]} == {"whole images"}
+
+
 @pytest.mark.parametrize("name", ["cviq", "my_cviq"])
 def test_dataset_without_trained_students_has_published_results_alone(tables, name):
     (row,) = rows_of(published_table(published_for(["cviq"]), tables.summary, {name: "cviq"}, MODELS))

@@ -199,6 +199,24 @@ def test_official_split_has_a_table_of_its_own(report, rendered, tmp_path):
     assert "Official split" in words and f"gallery360 erp lite0_stages {cells}" in words
 
 
+def test_students_on_whole_images_are_marked_where_they_may_have_seen_them(report, tmp_path):
+    variant = {"dataset": "gallery360", "train_dataset": "gallery360", "sampler": "", "encoder": "", "selector": ""}
+    variant |= {"keep": 1.0, "teacher": "", "student": "musiq"}
+    summary = pd.DataFrame([{**variant, "metric": "srcc", "median": 0.7, "low": 0.6, "high": 0.8, "splits": 10}])
+    official = pd.DataFrame([{**variant, "metric": "srcc", "value": 0.9, "low": 0.8, "high": 0.95, "n": 40}])
+    rows = {"summary": pd.concat([report.summary, summary]), "official": official}
+    shown = Report(**{**vars(report), **rows, "may_have_seen": frozenset({("gallery360", "musiq")})})
+    render_report(shown, tmp_path / "index.html")
+    words = Page((tmp_path / "index.html").read_text()).words
+    for text in (
+        "gallery360: musiq is one model for all splits, which may have seen the test images",
+        "musiq (may have seen these images) whole images – ",
+        "gallery360 musiq (may have seen these images) whole images 1 40 0.900 [0.800, 0.950] – –",
+        "gallery360 musiq (may have seen these images) 0.700",
+    ):
+        assert text in words, text
+
+
 def test_stability_under_the_flip_is_listed_where_it_was_measured(report, rendered, tmp_path):
     assert "flipped" not in Page(rendered.read_text()).words
     variant = {"dataset": "gallery360", "train_dataset": "gallery360", "sampler": "erp", "encoder": "lite0_stages"}

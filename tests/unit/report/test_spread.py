@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 
 from iqadistill.report.spread import kinds_table, kinds_warnings, spread_table
@@ -23,6 +24,16 @@ def test_every_metric_has_its_deviation_over_splits():
     (row,) = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert (row["SRCC"], row["KRCC"], row["RMSE"]) == ("0.900 ± 0.020", "0.700 ± 0.020", "0.100 ± 0.020")
     assert (row["PLCC"], row["splits"]) == ("–", "10")
+
+
+def test_students_on_whole_images_have_the_metrics_that_are_known():
+    summary = summary_of({"tool": {"live": 0.9}}).assign(sampler="", encoder="", selector="")
+    summary.loc[summary.metric == "rmse", ["median", "std"]] = np.nan
+    table = spread_table(summary, {("live", "tool")})
+    assert table.rows == [
+        ["live", "", "", "tool (may have seen these images)", "0.900 ± 0.020", *"––", "0.700 ± 0.020", "–", "10"]
+    ]
+    assert table.marks == ["quiet"]
 
 
 def test_student_that_is_poor_on_one_kind_of_distortions_is_named():

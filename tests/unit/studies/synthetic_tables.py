@@ -71,34 +71,35 @@ class SyntheticTables:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """Table "summary": medians over the splits, with intervals of +-0.02."""
-        by_metric = self.metrics.melt(["dataset", *VARIANT_COLUMNS], METRICS, var_name="metric")
-        by_metric = over_random_splits(by_metric, self.plan.official_splits)
+        """Table "summary": medians over the random splits, with intervals of +-0.02."""
+        by_metric = over_random_splits(self.metrics, self.plan.official_splits).melt(
+            ["dataset", *VARIANT_COLUMNS], METRICS, var_name="metric"
+        )
         groups = by_metric.groupby(["dataset", *VARIANT_OVER_SPLITS, "metric"], sort=False).value
         rows = groups.agg(median="median", std="std", splits="count").reset_index()
         return rows.assign(low=rows["median"] - 0.02, high=rows["median"] + 0.02)
+
+    @property
+    def official(self) -> pd.DataFrame:
+        """Table "official": metrics on the official splits, with intervals of +-0.02."""
+        numbers = self.metrics.train_dataset.map(self.plan.official_splits)
+        alone = self.metrics[(self.metrics.split == numbers) & (self.metrics.dataset == self.metrics.train_dataset)]
+        rows = alone.melt(["dataset", *VARIANT_OVER_SPLITS, "n"], METRICS, var_name="metric")
+        return rows.assign(low=rows.value - 0.02, high=rows.value + 0.02)
+
+    @property
+    def stability(self) -> pd.DataFrame:
+        """Table "stability": a row of every deep student if flipped patches are scored too."""
+        deep = self.trained[self.trained.student.isin(list(self.plan.study.deep_students))]
+        variants = deep[["dataset", *VARIANT_OVER_SPLITS]].drop_duplicates()
+        rows = variants.assign(difference=0.01, std=0.002, splits=2)
+        return rows if self.plan.study.evaluation.flip else rows[:0]
 
     @property
     def comparisons(self) -> pa.Table:
         """Table "comparisons" of the metrics."""
         splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
         return compare_variants(as_table(self.metrics, "metrics"), splits, self.plan.official_splits)
-
-    @property
-    def official(self) -> pd.DataFrame:
-        """Table "official": the metrics of the official splits, with intervals of +-0.02."""
-        number = self.metrics.train_dataset.map(self.plan.official_splits)
-        alone = self.metrics[self.metrics.split == number]
-        rows = alone.melt(["dataset", *VARIANT_OVER_SPLITS, "n"], METRICS, var_name="metric")
-        return rows.assign(low=rows["value"] - 0.02, high=rows["value"] + 0.02)
-
-    @property
-    def stability(self) -> pd.DataFrame:
-        """Table "stability": of the deep students of a study that scores flipped patches."""
-        deep = self.metrics[self.metrics.student.isin([job.student for job in self.plan.student_jobs])]
-        deep = deep if self.plan.study.evaluation.flip else deep.iloc[:0]
-        rows = deep.groupby(["dataset", *VARIANT_OVER_SPLITS], sort=False).agg(splits=("split", "nunique"))
-        return rows.reset_index().assign(difference=0.01, std=0.002)
 
     def write(self) -> pd.DataFrame:
         """Write every table that a figure or the report reads to where its job would, under the working directory.
@@ -115,10 +116,10 @@ class SyntheticTables:
         summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
         write_table(self.metrics, study / "metrics.parquet", "metrics")
         write_table(summary, study / "summary.parquet", "summary")
-        write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
-        write_table(self.costs, study / "costs.parquet", "costs")
         write_table(self.official, study / "official.parquet", "official")
         write_table(self.stability, study / "stability.parquet", "stability")
+        write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
+        write_table(self.costs, study / "costs.parquet", "costs")
         write_table(self.histories, study / "histories.parquet", "history")
         return summary
 

@@ -7,6 +7,7 @@ from synthetic_tables import SyntheticTables
 from iqadistill.config import Plan
 from iqadistill.config.experiments import reads_metrics
 from iqadistill.config.study import Study
+from iqadistill.errors import InputError
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
@@ -56,6 +57,11 @@ def alone(study: Study, name: str, **changes: tuple) -> Study:
 def test_spoilt_experiment_is_found(demo, name, changes, wrong, tmp_path):
     broken = draw_study(alone(demo, name, **changes), tmp_path).broken
     assert set(broken) == {name} and wrong in broken[name]
+
+
+def test_figure_of_one_rate_is_not_planned_with_several(demo):
+    with pytest.raises(InputError, match="give exactly one rate"):
+        assert Plan(alone(demo, "controls", keep=(0.2, 0.4))).jobs
 
 
 ON_METRICS = [e.name for e in shipped_study(STUDIES[0]).experiments if reads_metrics(e)]

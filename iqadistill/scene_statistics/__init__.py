@@ -1,0 +1,1 @@
+"""Natural scene statistics of flat images, and the two published methods that score images by them."""
