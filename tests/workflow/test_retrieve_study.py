@@ -43,7 +43,7 @@ def test_own_archive_is_retrieved_once_and_indexed(workflow, mirror):
     own = {"title": "Ours", "kind": "sphere", "origin": "archive", "score": {}, "archives": [archive]}
     (workflow.folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": own}))
     study = workflow.study(datasets={"lab": {}}, samplers={"erp": {"count": 4, "size": 32}})
-    arguments = ["--cores", "2", "--configfile", study, "datasets", "patches"]
+    arguments = ["datasets", "patches", "--cores", "2", "--configfile", study]
     workflow.run_forked(*arguments)
     assert len(pd.read_parquet(shared_result(workflow.folder, "index_dataset", "lab"))) == 30
     manifest = shared_result(workflow.folder, "retrieve_dataset", "lab", suffix=".json")
