@@ -6,7 +6,7 @@ BIN = .venv/bin
 CORES ?= all
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: demo check test test-all lint types all-tests schema clean
+.PHONY: demo check test test-all lint types all-tests schema prices clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores $(CORES)
@@ -39,6 +39,10 @@ all-tests: .venv/.test
 schema: .venv/.test
 	$(BIN)/python -m iqadistill.config schema > schemas/study.schema.json
 	$(BIN)/python -m iqadistill.config reference > docs/configuration.md
+
+# README's table of prices, between the two marks.
+prices: .venv/.test
+	$(BIN)/iqadistill cost --readme README.md --table config.yaml studies/*.yaml
 
 # Constraints pin versions only; where packages come from is the user's own pip configuration.
 .venv/.demo: pyproject.toml constraints.txt

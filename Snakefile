@@ -30,6 +30,14 @@ rule all:
         "The report is {input}."
 
 
+# The main tables of the study alone, in its folder headline.
+rule headline:
+    input:
+        headline_report,
+    message:
+        "The report of the main tables is {input}."
+
+
 # Word targets, stage by stage.
 rule datasets:
     input:

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from iqadistill import provenance
-from iqadistill.config.jobs import Plan, beside, check_layout, path_of
+from iqadistill.config.jobs import HEADLINE, Plan, beside, check_layout, path_of
 from iqadistill.config.load import check_study
 from iqadistill.errors import InputError
 
@@ -25,7 +25,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 
 
 wildcard_constraints:
-    study=STUDY.name.replace(".", r"\."),
+    study=STUDY.name.replace(".", r"\.") + f"(/{HEADLINE})?",
     files=r"[A-Za-z][\w.-]*",
     dataset=r"[A-Za-z][\w.-]*",
     splits=r"[A-Za-z][\w.-]*",
@@ -77,3 +77,11 @@ def experiments_read_by(rule):
         job.wildcards["experiment"] for job in PLAN.jobs.values() if job.rule == rule
     ]
     return "|".join(name.replace(".", r"\.") for name in names) or "none"
+
+
+def headline_report(wildcards):
+    """Input function: the report of the main tables alone."""
+    try:
+        return PLAN.headline.outputs("render_report")
+    except InputError as error:
+        raise WorkflowError(str(error)) from None

@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from iqadistill import __version__
-from iqadistill.cli import datasets, doctor, prune, score
+from iqadistill.cli import cost, datasets, doctor, prune, score
 from iqadistill.errors import InputError
 
-COMMANDS = (score, datasets, doctor, prune)
+COMMANDS = (score, datasets, cost, doctor, prune)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from iqadistill.cli.study_files import read_study
 from iqadistill.errors import InputError
 
 RESULTS = Path("results")
@@ -72,9 +71,11 @@ def unused_results(studies: Iterable[Path], results: Path = RESULTS) -> list[Pat
     stems: set[Path] = set()
     folders: set[Path] = {results / "checkpoints"}  # a killed training continues from there
     for file in studies:
-        study = check_study(_read(file))
+        study = check_study(read_study(file))
         folders.add(results / "studies" / study.name)
-        for job in Plan(study).jobs.values():
+        plan = Plan(study)
+        headline = plan.headline.jobs if plan.has_headline else {}
+        for job in [*plan.jobs.values(), *headline.values()]:
             paths = [results / Path(path).relative_to("results") for path in (job.output, job.benchmark, job.log)]
             stems |= set(map(_stem, paths))
             if job.rule == "render_dataset":
@@ -99,17 +100,7 @@ def _stem(path: Path) -> Path:
 
 def _studies_at_hand() -> list[Path]:
     candidates = [*Path().glob("*.yaml"), *Path("studies").glob("*.yaml")]
-    return sorted(file for file in candidates if {"datasets", "experiments"} <= _read(file).keys())
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such study file; correct the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not a valid YAML file ({' '.join(str(error).split())}); correct it.") from None
-    return content if isinstance(content, dict) else {}
+    return sorted(file for file in candidates if {"datasets", "experiments"} <= read_study(file).keys())
 
 
 def _size(path: Path) -> int:

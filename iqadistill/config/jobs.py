@@ -44,6 +44,7 @@ from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
 
+HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
 DIGEST = r"[0-9a-f]{8}"
 
@@ -93,7 +94,7 @@ COUNTED = ("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", 
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
 # What the registry says about a dataset that does not decide what its index holds.
-_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation"}
+_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation", "typical_size"}
 
 
 def path_of(rule: str, suffix: str | None = None) -> str:
@@ -246,10 +247,12 @@ class Plan:
     Args:
         study: The study.
         folder: Where the workflow runs; only looked at for datasets of the user's and for what was retrieved.
+        part: Folder within the study's results, "headline" for its main tables alone; empty for the whole study.
     """
 
-    def __init__(self, study: Study, folder: Path = Path()):
+    def __init__(self, study: Study, folder: Path = Path(), part: str = ""):
         self.study, self.folder = study, folder
+        self.results_name = f"{study.name}/{part}" if part else study.name
         self.experiments = {experiment.name: experiment for experiment in study.experiments}
         self.teacher_id = functools.cache(self._teacher_id)
         self._roles = functools.cache(self._find_teachers)
@@ -501,12 +504,35 @@ class Plan:
         return {job.output: job for job in [*work, *self._study_jobs(work)]}
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
-        """The job of a rule with these wildcards.
+        """The job of a rule with these wildcards, of the whole study or of its main tables.
 
         Raises:
             KeyError: The study has no such job.
         """
-        return self.jobs[PATHS[rule].format(**wildcards)]
+        output = PATHS[rule].format(**wildcards)
+        return self.headline.jobs[output] if output not in self.jobs and self.has_headline else self.jobs[output]
+
+    @functools.cached_property
+    def headline(self) -> "Plan":
+        """The jobs of the main tables alone: experiments with `headline: true`, and what they need.
+
+        Datasets, patches, embeddings, selections, teachers and deep students are the study's own, at the same paths;
+        MLPs, of which a job trains fewer variants here, and what is drawn lie in the folder "headline".
+
+        Raises:
+            InputError: The study marks no experiment.
+        """
+        experiments = tuple(experiment for experiment in self.study.experiments if experiment.headline)
+        if not experiments:
+            raise InputError(
+                f"{self.study.name}: no experiment is a main table; give one or several of them `headline: true`."
+            )
+        return Plan(self.study.model_copy(update={"experiments": experiments}), self.folder, HEADLINE)
+
+    @property
+    def has_headline(self) -> bool:
+        """Whether some experiment is a main table of a whole study."""
+        return self.results_name == self.study.name and any(e.headline for e in self.study.experiments)
 
     def outputs(self, *rules: str) -> list[str]:
         """First outputs of all jobs of some rules."""
@@ -675,7 +701,7 @@ class Plan:
             )
 
     def _mlp_jobs_of(self, job: MlpJob, variants: list[Variant]) -> Iterator[Job]:
-        wildcards = {"study": self.study.name, **vars(job)}
+        wildcards = {"study": self.results_name, **vars(job)}
         selectors = sorted({selector for selector, _ in variants} - {ALL})
         shared = {
             "images": self.images_file(job.dataset),
@@ -833,7 +859,7 @@ class Plan:
     # Jobs of the study as one
 
     def _study_jobs(self, work: Iterable[Job]) -> Iterator[Job]:
-        study, evaluation = {"study": self.study.name}, self.study.evaluation
+        study, evaluation = {"study": self.results_name}, self.study.evaluation
         trained = {
             "images": [self.images_file(name) for name in self.trained_datasets],
             "splits": [self.splits_file(name) for name in self.trained_datasets],
@@ -856,7 +882,7 @@ class Plan:
         yield costs
         shown: dict[str, Any] = {
             "images": [self.images_file(name) for name in self.shown_datasets],
-            "summary": f"results/studies/{self.study.name}/summary.parquet",
+            "summary": f"results/studies/{self.results_name}/summary.parquet",
             "comparisons": compared.output,
             "costs": costs.output,
         }
@@ -884,10 +910,10 @@ class Plan:
             for job in jobs
         ]
         inputs = {"files": [job.output for job in jobs]}
-        return Job("collect_costs", {"study": self.study.name}, inputs=inputs, params={"jobs": text(facts)})
+        return Job("collect_costs", {"study": self.results_name}, inputs=inputs, params={"jobs": text(facts)})
 
     def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
-        wildcards = {"study": self.study.name, "experiment": experiment.name}
+        wildcards = {"study": self.results_name, "experiment": experiment.name}
         selectors = selectors_of(self.study, experiment)
         methods = sorted({self.study.selectors[name].method for name in selectors})
         ranking = methods if FIGURES.spec(experiment.figure).ranks else []
@@ -920,7 +946,7 @@ class Plan:
         )
 
     def _report_job(self, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
-        folder = f"results/studies/{self.study.name}"
+        folder = f"results/studies/{self.results_name}"
         inputs = {
             "figures": [f"{folder}/figures/{name}.png" for name in self.experiments],
             "tables": [f"{folder}/tables/{name}.parquet" for name in self.experiments],
@@ -932,4 +958,4 @@ class Plan:
             **params,
         }
         captions = tuple(sorted({FIGURES.module(e.figure) for e in self.study.experiments}))
-        return Job("render_report", {"study": self.study.name}, inputs=inputs, params=params, modules=captions)
+        return Job("render_report", {"study": self.results_name}, inputs=inputs, params=params, modules=captions)

@@ -107,6 +107,9 @@ class ExperimentSettings(Settings):
         description="Figure cross_dataset only: datasets that deep students are tested on, every image of them;"
         " default: the experiment's datasets.",
     )
+    headline: bool = Field(
+        False, description="Whether it is the main table of the study: the target `headline` makes these alone."
+    )
 
 
 class Study(Settings):

@@ -88,6 +88,10 @@ class DatasetRecord(Settings):
     )
     references: PositiveInt | None = Field(None, description="Number of pristine references; default: any.")
     distorted: PositiveInt | None = Field(None, description="Number of other images; default: any.")
+    typical_size: tuple[PositiveInt, PositiveInt] | None = Field(
+        None,
+        description="Width and height in pixels of a typical image, roughly; only the price of a study uses them.",
+    )
     score: ScoreRecord | None = Field(None, description="How to read the score; default: no image has a score.")
     citation: str | None = Field(None, description="Publication to cite.")
 

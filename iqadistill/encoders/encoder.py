@@ -58,7 +58,7 @@ class Encoder:
     def __init__(
         self, network: TimmNetwork, pooling: str, *, size: int | None, precision: str, device: str | torch.device
     ) -> None:
-        self._forward = _pool_stages if pooling == "stages" else _pool_last
+        self._forward = pool_stages if pooling == "stages" else pool_last
         example = torch.rand(2, *network.pretrained_cfg["input_size"], generator=torch.Generator().manual_seed(0))
         model = fold_batchnorm(network, self._forward, example)
         self.device = torch.device(device)
@@ -89,11 +89,13 @@ class Encoder:
         return torch.autocast(self.device.type, getattr(torch, self._precision))
 
 
-def _pool_last(model: TimmNetwork, batch: Tensor) -> Tensor:
+def pool_last(model: TimmNetwork, batch: Tensor) -> Tensor:
+    """The pooled output (B, width) of the last stage."""
     return model(batch)
 
 
-def _pool_stages(model: TimmNetwork, batch: Tensor) -> Tensor:
+def pool_stages(model: TimmNetwork, batch: Tensor) -> Tensor:
+    """Mean and standard deviation over space (B, width) of every stage's feature map."""
     parts = []
     for features in model.forward_intermediates(batch, intermediates_only=True):
         features = features.float()

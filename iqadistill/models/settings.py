@@ -27,7 +27,13 @@ def weights_files(*given: str) -> tuple[str, ...]:
 
 
 class TrainingSettings(Settings):
-    """Training of a deep network: all that changes its weights, apart from the network and its data."""
+    """Training of a deep network: all that changes its weights, apart from the network and its data.
+
+    Attributes:
+        views: Number of views of a patch that pass through the network in a training step; a price counts with it.
+    """
+
+    views: ClassVar[int] = 1
 
     epochs: int = Field(5, ge=1, description="Passes over the training images.")
     batch_size: int = Field(

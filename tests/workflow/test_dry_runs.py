@@ -56,6 +56,16 @@ def test_word_targets_exist(shipped):
     assert {target: planned.counts[target] for target in WORD_TARGETS} == dict.fromkeys(WORD_TARGETS, 1)
 
 
+def test_headline_makes_the_main_tables_alone(shipped):
+    planned = shipped.dry_run("--cores", "2", "headline", "--configfile", "studies/paper_selection360.yaml")
+    assert planned.succeeded, planned.text
+    figures = {job.wildcards["experiment"] for job in planned.jobs if job.rule.startswith("plot_")}
+    assert figures == {"rate_sweep", "controls_40", "controls"}
+    assert 0 < planned.counts["select_patches"] < 100 and planned.counts["train_mlps"] == 9
+    refused = shipped.dry_run("--cores", "2", "headline", check=False)
+    assert not refused.succeeded and "headline: true" in refused.text
+
+
 def test_gpu_is_requested_unless_the_study_says_cpu(workflow):
     def requests(planned):
         return {job.resources.get("gpu") for job in planned.jobs if job.rule == "embed_patches"}

@@ -1,5 +1,7 @@
 """L2 pooling of feature maps."""
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,7 +26,10 @@ class L2Pooling(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Pooled maps (B, C, h, w), float32 or float64, of feature maps (B, C, h, w)."""
         # half precision cannot hold eps, and the slope of the square root at zero would be infinite
-        with torch.autocast(features.device.type, enabled=False):
+        kind = features.device.type
+        # the meta device, on which networks are counted, knows no mixed precision
+        full = torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+        with full:
             energy = features.to(torch.promote_types(features.dtype, torch.float32)).square()
             energy = energy / energy.sum(1, keepdim=True).clamp_min(1e-24)
             channels = energy.shape[1]

@@ -17,6 +17,7 @@ class AdtrsSettings(DeepStudentSettings):
     """CNN with attention down-sampling, relative ranking and self-consistency (arXiv 2409.07115)."""
 
     label: ClassVar[str] = "ADTRS"
+    views: ClassVar[int] = 2  # the patch and its transform
 
     model: Literal["adtrs"] = Field("adtrs", description="adtrs: fine-tuned on the pixels of kept patches.")
     backbone: str = Field("resnet50", description="Backbone: any timm network with four stages or more.")

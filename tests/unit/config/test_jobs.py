@@ -61,6 +61,38 @@ def test_jobs_have_distinct_paths():
         assert len({job.benchmark for job in jobs.values()}) == len(jobs)
 
 
+def test_headline_shares_all_but_mlps_and_what_is_drawn(raw):
+    raw["experiments"].append({"figure": "controls", "keep": [0.5], "students": ["mlp"]})
+    assert not plan(raw).has_headline
+    with pytest.raises(InputError, match="headline: true"):
+        plan(raw).headline  # noqa: B018
+    raw["experiments"][1]["headline"] = True
+    planned = plan(raw)
+    headline = planned.headline
+    shared = set(headline.jobs) & set(planned.jobs)
+    assert all(headline.jobs[output] == planned.jobs[output] for output in shared)
+    own = {output: job for output, job in headline.jobs.items() if output not in shared}
+    assert Counter(job.rule for job in own.values()) == {
+        "evaluate": 1, "compare": 1, "collect_costs": 1, "plot_metrics": 1, "render_report": 1,
+    }  # fmt: skip
+    assert all(output.startswith("results/studies/first/headline/") for output in own)
+    assert {job.rule for job in headline.jobs.values()} >= {"train_student", "pretrain_teacher", "predict"}
+    for job in own.values():
+        assert planned.job(job.rule, job.wildcards) == job
+    assert not headline.has_headline
+
+
+def test_headline_trains_mlps_of_its_own(raw):
+    raw["experiments"][0]["headline"] = True
+    raw["experiments"].append({"figure": "controls", "keep": [0.25], "students": ["mlp"]})
+    planned = plan(raw)
+    trained = planned.headline.outputs("train_mlps")
+    assert trained and all(file.startswith("results/train_mlps/first/headline/") for file in trained)
+    assert len(planned.headline.jobs[trained[0]].params["variants"]) < len(
+        planned.jobs[trained[0].replace("/headline", "")].params["variants"]
+    )
+
+
 def test_job_inputs_are_results_or_user_files():
     jobs = plan(yaml.safe_load((REPOSITORY / "config.yaml").read_text())).jobs
     results = {output.rsplit("/", 1)[0] for output in jobs}
