@@ -895,7 +895,7 @@ class Plan:
         shown["histories"] = histories
         for experiment in self.study.experiments:
             yield self._plot_job(experiment, shown, shown_params)
-        alone = {name: f"results/studies/{self.study.name}/{name}.parquet" for name in ("official", "stability")}
+        alone = {name: f"results/studies/{self.results_name}/{name}.parquet" for name in ("official", "stability")}
         yield self._report_job({**shown, **alone}, shown_params)
 
     def _costs_job(self, work: Iterable[Job]) -> Job:
