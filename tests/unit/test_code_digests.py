@@ -132,7 +132,7 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
         ("split_dataset", 6),
         ("predict_mlps", 18),
         ("index_dataset", 20),
-        ("evaluate", 12),
+        ("evaluate", 13),
         ("compare", 10),
         ("collect_costs", 8),
     ],
