@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iqadistill.config.experiments import RANDOM, Variant
-from iqadistill.config.jobs import EVERY_IMAGE, Job, MlpJob, Plan, StudentJob, TeacherJob
+from iqadistill.config.jobs import EVERY_IMAGE, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.pricing.images import count_images
@@ -100,6 +100,7 @@ class StudyWork:
             "train_student": self._train_student,
             "predict": self._predict,
             "predict_cross": self._predict_cross,
+            "predict_images": self._predict_images,
             "evaluate": self._evaluate,
         }
         if job.rule in counted:
@@ -301,11 +302,23 @@ class StudyWork:
             memory=PROCESS_WITH_TORCH + 2 * embeddings + 4 * models * parameters,
         )
 
+    def _predict_images(self, job: Job) -> Work:
+        """Decoding of whole images, which the statistics of a published method are computed from."""
+        student = ImageJob(**job.names)
+        images, pristine = self.images(student.dataset), self.plan.pristine_of(student)
+        decoded = images.scored * images.effort
+        if pristine:
+            decoded += self.images(pristine).total * self.images(pristine).effort
+        rows = len(self.plan.splits_of(student.dataset)) * images.scored
+        return Work(decoded=decoded, disk=SCORE_ROW * rows, memory=PROCESS + 24 * images.pixels)
+
     def _evaluate(self, job: Job) -> Work:
         """Statistics of all predictions."""
         plan, rows = self.plan, 0.0
         for mlps, variants in plan.mlp_jobs.items():
             rows += len(plan.splits_of(mlps.dataset)) * len(variants) * self.images(mlps.dataset).scored
+        for students in plan.image_jobs:
+            rows += len(plan.splits_of(students.dataset)) * self.images(students.dataset).scored
         tested = [*(student.dataset for student in plan.student_jobs), *(test.tested for test in plan.cross_tests)]
         rows += sum(self.images(dataset).scored for dataset in tested)
         memory = PROCESS + 400 * rows

@@ -15,12 +15,12 @@ import official_archives
 from iqadistill.datasets.registry import dataset_record
 
 SIZES = {"flat": (96, 64), "sphere": (128, 64)}
-PICTURES = {".bmp", ".png", ".jpg"}
+SUFFIXES = {".bmp", ".png", ".jpg"}
 
 
-def fill_pictures(folder: Path, size: tuple[int, int] = SIZES["flat"]) -> None:
-    """Give every picture a content of its own: blocks of colour, some of them blurred."""
-    for place, file in enumerate(sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)):
+def fill_images(folder: Path, size: tuple[int, int] = SIZES["flat"]) -> None:
+    """Give every image a content of its own: blocks of colour, some of them blurred."""
+    for place, file in enumerate(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)):
         generator = np.random.default_rng(place)
         blocks = Image.fromarray(generator.integers(0, 255, (8, 8, 3), dtype=np.uint8))
         file.unlink()  # a hard link to the one placeholder
@@ -28,8 +28,13 @@ def fill_pictures(folder: Path, size: tuple[int, int] = SIZES["flat"]) -> None:
         blocks.resize(size, how).save(file, "bmp" if file.suffix.lower() == ".bmp" else "png")
 
 
+def has_archive(name: str) -> bool:
+    """Whether a dataset comes as an official archive, rather than being rendered."""
+    return name in official_archives.DATASETS
+
+
 def expect_miniatures(registry: Path, datasets: Iterable[str]) -> None:
-    """Let the workflow's copy of the registry expect as many pictures as the miniatures have."""
+    """Let the workflow's copy of the registry expect as many images as the miniatures have."""
     records = yaml.safe_load(registry.read_text())
     for name in datasets:
         counts = zip(("references", "distorted"), official_archives.MINIATURE_COUNTS[name], strict=True)
@@ -44,7 +49,7 @@ def serve(mirror, name: str, folder: Path) -> str:
     """Pack a miniature of an official archive and return its address."""
     labels, write = official_archives.DATASETS[name]
     write(folder / name, labels("miniature"))
-    fill_pictures(folder / name, SIZES[dataset_record(name).kind])
+    fill_images(folder / name, SIZES[dataset_record(name).kind])
     with zipfile.ZipFile(mirror.folder / f"{name}.zip", "w") as packed:
         for file in sorted((folder / name).rglob("*")):
             if file.is_file() and not file.name.startswith("."):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from miniatures import expect_miniatures, serve
+from miniatures import expect_miniatures, has_archive, serve
 
 from iqadistill.config import Plan, check_study
 from iqadistill.config.load import GRID_SECTIONS, REGISTRIES, _is_list, _named_after
@@ -50,14 +50,17 @@ def overlay(shipped: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, An
 
     Args:
         shipped: The study file as YAML gives it.
-        urls: Address of each dataset's miniature archive.
+        urls: Address of the miniature archive of each dataset that is downloaded.
 
     Raises:
         NotMerelySmaller: The overlay would change more than sizes.
     """
     small = copy.deepcopy(dict(shipped))
     small["device"] = "cpu"
-    small["datasets"] = {name: {**(entry or {}), "url": urls[name]} for name, entry in small["datasets"].items()}
+    small["datasets"] = {
+        name: {**(entry or {}), "url": urls[name]} if name in urls else entry
+        for name, entry in small["datasets"].items()
+    }
     small["evaluation"] = _shrunk_entry("evaluation", small["evaluation"], EvaluationSettings)
     small["keep"] = _two_rates(small["keep"])
     for section in REGISTRIES.keys() & small.keys():
@@ -82,8 +85,9 @@ def write_miniature(workflow, mirror, folder: Path, name: str) -> tuple[list[str
         The arguments of a run, and the plan of the study as it is shipped.
     """
     shipped = yaml.safe_load((workflow.folder / f"studies/{name}.yaml").read_text())
-    expect_miniatures(workflow.folder / "iqadistill/datasets/registry.yaml", shipped["datasets"])
-    small = overlay(shipped, {dataset: serve(mirror, dataset, folder) for dataset in shipped["datasets"]})
+    official = [name for name in shipped["datasets"] if has_archive(name)]
+    expect_miniatures(workflow.folder / "iqadistill/datasets/registry.yaml", official)
+    small = overlay(shipped, {name: serve(mirror, name, folder) for name in official})
     (workflow.folder / "miniature.yaml").write_text(yaml.safe_dump(small, sort_keys=False))
     return ["--cores", "2", "--configfile", "miniature.yaml"], Plan(check_study(shipped))
 

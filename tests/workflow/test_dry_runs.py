@@ -17,14 +17,14 @@ WORD_TARGETS = ("datasets", "patches", "embeddings", "selection", "teachers", "s
         (("--workflow-profile", "profiles/slurm"), {"render_dataset": 3}),
         (
             ("--cores", "2", "--configfile", "studies/paper_selection360.yaml"),
-            {"retrieve_dataset": 3, "index_dataset": 3, "sample_patches": 9},
+            {"retrieve_dataset": 3, "index_dataset": 4, "sample_patches": 16},
         ),
         (("--cores", "2", "--configfile", "studies/own_images.yaml"), {"index_dataset": 1, "embed_patches": 2}),
         (("--cores", "2", "--configfile", "studies/panoramas.yaml"), {"render_dataset": 1, "sample_patches": 3}),
         (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 1}),
         (
             ("--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"),
-            {"train_student": 25, "pretrain_teacher": 15},
+            {"train_student": 25, "pretrain_teacher": 10},
         ),
         (("--cores", "2", "--configfile", "studies/paper_adtrs.yaml"), {"retrieve_dataset": 5, "train_mlps": 5}),
         (("--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"), {"retrieve_dataset": 9, "train_mlps": 8}),

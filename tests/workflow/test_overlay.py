@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from miniatures import has_archive
 from overlay import NotMerelySmaller, check_merely_smaller, overlay
 
 from iqadistill.config import Plan, check_study
@@ -25,7 +26,7 @@ def rkiqt():
 
 
 def small_of(study):
-    return overlay(study, {name: f"http://localhost/{name}.zip" for name in study["datasets"]})
+    return overlay(study, {name: f"http://localhost/{name}.zip" for name in study["datasets"] if has_archive(name)})
 
 
 def test_miniature_keeps_the_experiments_and_plans_the_same_figures(shipped):
@@ -78,7 +79,7 @@ def put(*path_and_value):
         ("datasets.other", put("datasets", "other", {"url": "http://localhost/other.zip"})),
         ("datasets.koniq10k.splits", put("datasets", "koniq10k", "splits", ["random"])),
         ("students.rkiqt_mcd", drop("students", "rkiqt_mcd")),
-        ("students.rkiqt.mcd_weight", put("students", "rkiqt", "mcd_weight", 0.1)),
+        ("students.rkiqt.mcd_weight", put("students", "rkiqt", "mcd_weight", 0.2)),
         ("students.rkiqt_plain.head", drop("students", "rkiqt_plain", "head")),
         ("students.rkiqt_masking.masking", put("students", "rkiqt_masking", "masking", ["centre"])),
         ("students.rkiqt_ratio.mask_ratio", put("students", "rkiqt_ratio", "mask_ratio", [0.1, 0.1])),

@@ -17,7 +17,7 @@ from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table, embeddings_table, write_table
 
 CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
-PATCHES = 12  # of an image, unless the sampler places fewer
+PATCHES = 12  # of an image, unless the sampler places fewer or a selector needs more
 WIDTH = 6  # of an embedding
 ITERATIONS = 7  # of a solver
 
@@ -202,7 +202,7 @@ def _write_patches(plan: Plan, job: Job) -> None:
     generator = np.random.default_rng(0)
     sampler, names = plan.study.samplers[job.names["sampler"]], _images(plan, job.names["dataset"]).image_id
     ranked = [getattr(selector, "n_components", 0) for selector in plan.study.selectors.values()]
-    count = min(sampler.count, max(PATCHES, *ranked, 0))  # a figure may rank them again
+    count = min(sampler.count, max(PATCHES, *ranked))  # a figure may rank them again
     patches = pd.DataFrame({"image_id": np.repeat(names, count), "order": np.tile(np.arange(count), len(names))})
     patches.insert(0, "patch_id", np.arange(len(patches)))
     if job.rule == "embed_patches":
