@@ -66,10 +66,14 @@ def compared_with_random(rows: pd.DataFrame) -> str:
     better = rows[(rows.p_holm < LEVEL) & (rows.delta > 0)]
     worse = rows[(rows.p_holm < LEVEL) & (rows.delta < 0)]
     differences = f"differences {rows.delta.min():+.3f} to {rows.delta.max():+.3f}"
+    if len(rows) == 1:
+        differences = f"difference {rows.delta.iloc[0]:+.3f}"
     if better.empty and worse.empty:
-        return f"no difference detected at any of {len(rows)} keep rates ({differences})"
+        where = f"keep {rows.keep.iloc[0]:g}" if len(rows) == 1 else f"any of {len(rows)} keep rates"
+        return f"no difference detected at {where} ({differences})"
     parts = [f"{word} at keep {_rates(pairs)}" for word, pairs in [("better", better), ("worse", worse)] if len(pairs)]
-    return f"{' and '.join(parts)}, of {len(rows)} keep rates ({differences})"
+    of_rates = f", of {len(rows)} keep rates" if len(rows) > 1 else ""
+    return f"{' and '.join(parts)}{of_rates} ({differences})"
 
 
 def compared_with_all_patches(rows: pd.DataFrame) -> str:
