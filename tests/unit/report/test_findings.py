@@ -75,9 +75,9 @@ def test_selector_is_compared_with_random_over_its_keep_rates(tables):
 def test_a_single_keep_rate_is_not_called_one_of_several(tables):
     rows = against_random(tables.comparisons)
     of_residual = rows[(rows.metric == "srcc") & (rows.selector == "residual")].sort_values("keep")
-    for row, outcome in ((0, "better at keep 0.1"), (-1, "no difference detected at keep 0.9")):
+    for row, expected in ((0, "better at keep 0.1"), (-1, "no difference detected at keep 0.9")):
         words = compared_with_random(of_residual.iloc[[row]])
-        assert words.startswith(outcome) and "rates" not in words and "differences" not in words
+        assert words.startswith(expected) and "rates" not in words and "differences" not in words
 
 
 def test_selector_is_not_worse_above_the_last_keep_rate_at_which_it_is_worse(tables):
