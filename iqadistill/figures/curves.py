@@ -104,7 +104,7 @@ def _draw_loss(axes: Axes, curves: pd.DataFrame) -> None:
     axes.set_ylim(bottom=min(0.0, float(curves[curves.quantity != VALIDATION].low.min())))
     axes.set_ylabel("training loss")
     if parts:
-        axes.legend(loc="upper right", fontsize=7.5, handlelength=1.6)
+        axes.legend(loc="best", fontsize=7.5, handlelength=1.6, frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _draw_validation(axes: Axes, curve: pd.DataFrame) -> None:

@@ -141,7 +141,7 @@ def _label(student: str, rows: pd.DataFrame) -> str:
         return student
     splits = int(splits)
     if splits < MIN_SPLITS:
-        return f"{student}\n(illustration: {splits} splits)"
+        return f"{student}\n(illustration: {splits} split{'s' if splits > 1 else ''})"
     return student if splits == rows.splits.max() else f"{student}\n({splits} splits)"
 
 
