@@ -4,10 +4,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from statistics import mode
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -27,8 +28,6 @@ from iqadistill.pricing.rates import Rates
 from iqadistill.pricing.work import selection_flops
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
-
-T = TypeVar("T")
 
 SECONDS = 1.5  # of each measurement, the last repetition not counted
 _BATCH_FLOPS = {"cpu": 30e9, "cuda": 3e12}  # operations of a batch, so that one fits into the time
@@ -145,14 +144,14 @@ def _cutting(plan: Plan) -> float:
 
 
 def _networks(plan: Plan, device: str) -> Measured:
-    """Rates of the deep network with most work, without and with gradient."""
+    """Rates of the deep network that most jobs train, without and with gradient."""
     study, kind = plan.study, torch.device(device).type
     trained: list[tuple[DeepStudentSettings | TeacherSettings, int]] = [
         (study.deep_students[job.student], study.samplers[job.sampler].size) for job in plan.student_jobs
     ]
     if not trained:
         return {}
-    settings, sampled = _most_frequent(trained)
+    settings, sampled = mode(trained)
     size = settings.size or sampled
     counted = count_network(settings, size)
     module = _training_module(settings, size).to(device)
@@ -189,13 +188,13 @@ def _embeddings(plan: Plan, device: str) -> Measured:
     tables = sorted(plan.embedded)
     if not tables:
         return {}
-    table = _most_frequent([(table.sampler, table.encoder) for table in tables])
+    table = mode([(table.sampler, table.encoder) for table in tables])
     sampler, settings = study.samplers[table[0]], study.encoders[table[1]]
     counted = count_encoder(settings, sampler.size)
     rates: Measured = {"encoder": _encoding(settings, sampler.size, counted.flops, device)}
     ranked = [name for _, name in plan.rankings if hasattr(study.selectors[name], "solver")]
     if ranked:
-        rates["selection"] = _selecting(study.selectors[_most_frequent(sorted(ranked))], sampler.count, counted.width)
+        rates["selection"] = _selecting(study.selectors[mode(sorted(ranked))], sampler.count, counted.width)
     students = [student for job in plan.mlp_jobs if isinstance(student := study.students[job.student], MlpSettings)]
     if students:
         rates["mlp"] = _mlp(students[0], sampler.count, counted.width, device)
@@ -234,8 +233,3 @@ def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> float:
 
     parameters = sum(weight[0].numel() for weight in stack.weights)
     return 6 * models * images * kept * parameters / _seconds(epoch, device)
-
-
-def _most_frequent(values: Iterable[T]) -> T:
-    values = list(values)
-    return max(dict.fromkeys(values), key=values.count)
