@@ -102,6 +102,21 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("num_patches", pa.int32()),
         ]
     ),
+    # test images as students of random rankings score them, one row an image, split and ranking
+    "draws": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("image_id", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("keep", pa.float64()),
+            ("student", pa.string()),
+            ("split", pa.int32()),
+            ("draw", pa.int32()),
+            ("score", pa.float64()),
+            ("prediction", pa.float64()),
+        ]
+    ),
     "metrics": pa.schema(
         [("dataset", pa.string()), *VARIANT, *((name, pa.float64()) for name in METRICS), ("n", pa.int32())]
     ),
@@ -153,6 +168,39 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("p", pa.float64()),
             ("p_holm", pa.float64()),
             ("test", pa.string()),
+            ("verdict", pa.string()),
+            ("smallest_detectable", pa.float64()),
+            ("reason", pa.string()),
+        ]
+    ),
+    # one row a primary comparison
+    "verdicts": pa.schema(
+        [
+            ("dataset", pa.string()),
+            *((name, kind) for name, kind in _VARIANT_OVER_SPLITS if name not in ("train_dataset", "teacher")),
+            *(
+                (f"other_{name}", kind)
+                for name, kind in _VARIANT_OVER_SPLITS
+                if name not in ("train_dataset", "teacher")
+            ),
+            ("axis", pa.string()),
+            ("metric", pa.string()),
+            ("verdict", pa.string()),
+            ("margin", pa.float64()),
+            ("difference", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("smallest_detectable", pa.float64()),
+            ("p", pa.float64()),
+            ("p_adjusted", pa.float64()),
+            ("p_equivalence", pa.float64()),
+            ("test", pa.string()),
+            ("splits", pa.int32()),
+            ("draws", pa.int32()),  # random rankings that the selector stands among; 0 where it is no such test
+            ("below", pa.int32()),  # those with a lower SRCC
+            ("deviation", pa.float64()),  # of the SRCC over the random rankings
+            ("p_normal", pa.float64()),
+            ("reason", pa.string()),
         ]
     ),
     "costs": pa.schema(

@@ -34,10 +34,14 @@ rule evaluate:
 
 rule compare:
     input:
+        images=reads("compare", "images"),
         splits=reads("compare", "splits"),
         metrics=reads("compare", "metrics"),
+        predictions=reads("compare", "predictions"),
+        draws=reads("compare", "draws"),
     output:
         comparisons=output("compare"),
+        verdicts="results/studies/{study}/verdicts.parquet",
     log:
         log_of("compare"),
     benchmark:
@@ -51,9 +55,11 @@ rule compare:
     params:
         datasets=given("compare", "datasets"),
         official=given("compare", "official"),
+        primary=given("compare", "primary"),
+        margin=given("compare", "margin"),
         code=code("compare"),
     message:
-        "Testing selectors, samplers, encoders and students in pairs."
+        "Deciding the primary comparisons, and testing all others in pairs."
     script:
         "../workflow_scripts/compare.py"
 

@@ -92,8 +92,10 @@ rule render_report:
         histories=reads("render_report", "histories"),
         official=reads("render_report", "official"),
         stability=reads("render_report", "stability"),
+        verdicts=reads("render_report", "verdicts"),
     output:
         page=output("render_report"),
+        summary="results/studies/{study}/report/summary.json",
     log:
         log_of("render_report"),
     benchmark:

@@ -68,6 +68,40 @@ rule predict_mlps:
         "../workflow_scripts/predict_mlps.py"
 
 
+# What a selector of a primary comparison is ranked among: students trained on random rankings at the same keep rate.
+rule train_random_draws:
+    input:
+        images=reads("train_random_draws", "images"),
+        splits=reads("train_random_draws", "splits"),
+        embeddings=reads("train_random_draws", "embeddings"),
+    output:
+        draws=output("train_random_draws"),
+    log:
+        log_of("train_random_draws"),
+    benchmark:
+        benchmark_of("train_random_draws")
+    conda:
+        "../envs/torch.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+        runtime=720,
+    params:
+        student=given("train_random_draws", "student"),
+        names=given("train_random_draws", "names"),
+        draws=given("train_random_draws", "draws"),
+        pooling=given("train_random_draws", "pooling"),
+        test_patches=given("train_random_draws", "test_patches"),
+        max_test_patches=given("train_random_draws", "max_test_patches"),
+        seed=given("train_random_draws", "seed"),
+        code=code("train_random_draws"),
+    message:
+        "Training {wildcards.student} on random rankings of {wildcards.sampler} patches of {wildcards.dataset} ({wildcards.encoder})."
+    script:
+        "../workflow_scripts/train_random_draws.py"
+
+
 rule train_student:
     input:
         images=reads("train_student", "images"),

@@ -13,6 +13,7 @@ from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
 from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
+from iqadistill.report.summary import write_summary
 from iqadistill.tables import read_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
@@ -48,6 +49,7 @@ with job_log(snakemake.log[0]):
         summary=summary.to_pandas(),
         may_have_seen=read_may_have_seen(summary),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
+        verdicts=read_table(snakemake.input.verdicts, "verdicts").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         histories=over_random_splits(histories, json.loads(snakemake.params.official)),
         stability=read_table(snakemake.input.stability, "stability").to_pandas(),
@@ -59,3 +61,4 @@ with job_log(snakemake.log[0]):
         warnings=tuple(warnings),
     )
     render_report(report, Path(snakemake.output.page))
+    write_summary(report, Path(snakemake.output.summary))

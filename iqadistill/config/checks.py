@@ -14,6 +14,7 @@ from iqadistill.config.experiments import (
     tested_datasets,
 )
 from iqadistill.config.jobs import EVERY_IMAGE, Plan, StudentJob
+from iqadistill.config.primaries import primaries_of
 from iqadistill.config.study import ExperimentSettings, Study
 from iqadistill.datasets.registry import RENAMED as RENAMED_SOURCES
 from iqadistill.datasets.registry import list_datasets
@@ -134,6 +135,11 @@ def check_scored(study: Study) -> None:
         unscored = [t.dataset for t in tables_of(study, experiment) if source_of(study, t.dataset).score is None]
         if unscored and reads_metrics(experiment):
             raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; remove it.")
+
+
+def check_primaries(study: Study) -> None:
+    """Primary comparisons name what is defined, fit their dataset and compare two different variants."""
+    primaries_of(study)
 
 
 def check_figure_rates(study: Study) -> None:
@@ -441,6 +447,7 @@ EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_cross_tests,
     check_teachers_exist,
     check_teacher_data,
+    check_primaries,
 )
 CHECKS: tuple[Callable[[Plan], None], ...] = (
     check_something_trains,

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from iqadistill.config.experiments import (
     tested_datasets,
     variants_of,
 )
+from iqadistill.config.primaries import Primary, primaries_of
 from iqadistill.config.study import ExperimentSettings, Study
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.labels.registry import format_module
@@ -63,6 +64,7 @@ PATHS = {
     "pretrain_teacher": "results/pretrain_teacher/{dataset}/{sampler}/{teacher}/{split}.safetensors",
     "train_mlps": "results/train_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors",
     "predict_mlps": "results/predict_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
+    "train_random_draws": "results/train_random_draws/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_student": f"results/train_student/{_STUDENT}.safetensors",
     "predict": f"results/predict/{_STUDENT}.parquet",
     "predict_cross": f"results/predict_cross/{_STUDENT}/{{tested}}.parquet",
@@ -93,7 +95,10 @@ SHARED = (
 """Rules whose results studies share."""
 
 PREDICTIONS = ("predict_mlps", "predict", "predict_cross", "predict_images", "read_predictions")
-COUNTED = ("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", "train_student", *PREDICTIONS)
+COUNTED = (
+    *("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", "train_random_draws", "train_student"),
+    *PREDICTIONS,
+)
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
 # What the registry says about a dataset that does not decide what its index holds.
@@ -262,7 +267,12 @@ class Plan:
         self.teacher_id = functools.cache(self._teacher_id)
         self._roles = functools.cache(self._find_teachers)
 
-    # What the experiments ask for
+    # What the experiments and the primary comparisons ask for
+
+    @functools.cached_property
+    def primaries(self) -> list[Primary]:
+        """The primary comparisons."""
+        return primaries_of(self.study)
 
     @functools.cached_property
     def mlp_jobs(self) -> dict[MlpJob, list[Variant]]:
@@ -272,6 +282,16 @@ class Plan:
             if self.study.students[student].learns_from == "embeddings":
                 wanted.setdefault(MlpJob(*table, student), set()).update(variants)
         return {job: sorted(variants) for job, variants in sorted(wanted.items())}
+
+    @functools.cached_property
+    def random_draws(self) -> dict[MlpJob, dict[float, int]]:
+        """Trainings on random rankings: the number of rankings by keep rate."""
+        draws: dict[MlpJob, dict[float, int]] = {}
+        for primary in self.primaries:
+            if primary.draws:
+                rates = draws.setdefault(MlpJob(*primary.first.table, primary.first.student), {})
+                rates[primary.first.keep] = max(primary.draws, rates.get(primary.first.keep, 0))
+        return dict(sorted(draws.items()))
 
     @functools.cached_property
     def student_jobs(self) -> list[StudentJob]:
@@ -343,6 +363,7 @@ class Plan:
         tables = {table for e in self.study.experiments for table in tables_of(self.study, e)}
         placed = {(table.dataset, table.sampler) for table in tables}
         placed |= {(test.tested, test.sampler) for test in self.cross_tests}
+        placed |= {(job.dataset, job.sampler) for job in (*self.mlp_jobs, *self.student_jobs)}
         for job in self.teacher_jobs:
             own = (job.dataset, job.sampler)
             placed |= {own, self.references_of(*own, job.teacher) or own}
@@ -375,12 +396,15 @@ class Plan:
         return job.split == self.study.evaluation.splits and "random" in self.study.datasets[job.dataset].splits
 
     def _trainings(self) -> Iterator[tuple[EmbeddingTable, str, set[Variant]]]:
-        """(embedding table, student, variants) of every experiment on metrics."""
+        """(embedding table, student, variants) of every experiment on metrics and every primary comparison."""
         for experiment in filter(reads_metrics, self.study.experiments):
             variants = variants_of(self.study, experiment)
             for table in tables_of(self.study, experiment):
                 for student in students_of(self.study, experiment):
                     yield table, student, variants
+        for primary in self.primaries:
+            for side in (primary.first,) if primary.draws else (primary.first, primary.second):
+                yield side.table, side.student, {side.variant}
 
     def _student_jobs(self, table: EmbeddingTable, student: str, variants: set[Variant]) -> list[StudentJob]:
         settings = self.study.deep_students.get(student)
@@ -732,6 +756,11 @@ class Plan:
         yield trained
         prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params(job.student)}
         yield Job("predict_mlps", wildcards, vars(job), {**shared, "weights": trained.output}, prediction, modules)
+        if job in self.random_draws:
+            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")}
+            params = {name: training[name] for name in ("student", "names")} | self._scoring_params(job.student)
+            params["draws"] = text(sorted(self.random_draws[job].items()))
+            yield Job("train_random_draws", wildcards, vars(job), inputs, params, modules)
 
     def _scoring_params(self, student: str) -> dict[str, Any]:
         evaluation = self.study.evaluation
@@ -888,8 +917,18 @@ class Plan:
         }
         evaluated = Job("evaluate", study, inputs={**trained, "predictions": predictions}, params=params)
         yield evaluated
-        inputs = {"splits": trained["splits"], "metrics": evaluated.output}
-        params = {"datasets": text(self.trained_datasets), "official": text(self.official_splits)}
+        inputs = {
+            **trained,
+            "metrics": evaluated.output,
+            "predictions": f"results/studies/{self.results_name}/predictions.parquet",
+            "draws": [job.output for job in work if job.rule == "train_random_draws"],
+        }
+        params = {
+            "datasets": text(self.trained_datasets),
+            "official": text(self.official_splits),
+            "primary": text([asdict(primary) for primary in self.primaries]),
+            "margin": evaluation.margin,
+        }
         compared = Job("compare", study, inputs=inputs, params=params)
         yield compared
         costs = self._costs_job(work)
@@ -909,7 +948,10 @@ class Plan:
         shown["histories"] = histories
         for experiment in self.study.experiments:
             yield self._plot_job(experiment, shown, shown_params)
-        alone = {name: f"results/studies/{self.results_name}/{name}.parquet" for name in ("official", "stability")}
+        alone = {
+            name: f"results/studies/{self.results_name}/{name}.parquet"
+            for name in ("official", "stability", "verdicts")
+        }
         yield self._report_job({**shown, **alone}, shown_params)
 
     def _costs_job(self, work: Iterable[Job]) -> Job:

@@ -1,8 +1,8 @@
 """The settings of a study. Entries of each axis are defined beside what they set, in the registries of their rooms."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from iqadistill.encoders.registry import ENCODERS
 from iqadistill.figures.registry import FIGURES
@@ -96,6 +96,49 @@ class EvaluationSettings(Settings):
         4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."
     )
     bootstrap: int = Field(1000, ge=100, description="Bootstrap draws over splits and images.")
+    margin: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Largest difference in SRCC or PLCC that does not matter: within it, two are equivalent.",
+    )
+
+
+class AgainstSettings(Settings):
+    """What the second variant of a primary comparison has instead; exactly one of these."""
+
+    selector: str | None = Field(
+        None,
+        description="Selector entry at the same keep rate; random: the mean over random rankings; all: all patches.",
+    )
+    student: str | None = Field(None, description="Student entry.")
+    encoder: str | None = Field(None, description="Encoder entry.")
+    sampler: str | None = Field(None, description="Sampler entry.")
+
+    @model_validator(mode="after")
+    def _one_axis(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give exactly one of selector, student, encoder, sampler")
+        return self
+
+
+class PrimarySettings(Settings):
+    """A comparison that the study was made for; what it decides stands first in the report."""
+
+    dataset: str = Field(description="Dataset entry.")
+    sampler: str | None = Field(
+        None, description="Sampler entry; default: the dataset's own, or the only one that fits."
+    )
+    encoder: str | None = Field(None, description="Encoder entry; default: the only one.")
+    student: str = Field(description="Student entry.")
+    selector: str = Field("all", description="Selector entry; all: all patches.")
+    keep: Rate | None = Field(None, description="Keep rate; needed with a selector.")
+    against: AgainstSettings = Field(description="What the second variant has instead.")
+    draws: int = Field(
+        99,
+        ge=9,
+        description="Number of random rankings that students are trained on, for a comparison against random.",
+    )
 
 
 class ExperimentSettings(Settings):
@@ -141,6 +184,12 @@ class Study(Settings):
     students: dict[Name, Student] = Field(description="Students by name.")
     evaluation: EvaluationSettings = Field(EvaluationSettings(), description="Splits, pooling and statistics.")
     experiments: tuple[ExperimentSettings, ...] = Field(min_length=1, description="Grids and the figures they feed.")
+    primary: tuple[PrimarySettings, ...] = Field(
+        (),
+        max_length=3,
+        description="Comparisons that the study was made for, named before its results are known; all others are"
+        " exploratory.",
+    )
 
     # names of parameter grids (of selectors and students) and their members; filled by the loader
     _grids: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)

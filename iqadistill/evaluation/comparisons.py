@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.paired import holm, paired_test
+from iqadistill.evaluation.paired import PairedTest, paired_test
 from iqadistill.evaluation.random_splits import over_random_splits
+from iqadistill.evaluation.verdicts import Estimate, decide
 from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
@@ -25,6 +26,7 @@ def compare_variants(
     official: Mapping[str, int] | None = None,
     *,
     untested: Collection[tuple[str, str]] = (),
+    margin: float = 0.01,
 ) -> pa.Table:
     """Test variants against each other on the same random splits, with Holm's correction within each family.
 
@@ -46,9 +48,10 @@ def compare_variants(
         splits: Table "splits" of each training dataset by its name.
         official: Number of the official split of each training dataset that has one; see `over_random_splits`.
         untested: Pairs of dataset and student that are in no test, since the student may have seen the images.
+        margin: Largest difference that does not matter, for the verdicts, which are exploratory here.
 
     Returns:
-        Table "comparisons".
+        Table "comparisons"; the intervals are not corrected for the number of tests, the verdicts are.
 
     Raises:
         InputError: Two variants were not evaluated on the same splits, or the splits of a training dataset are missing.
@@ -59,10 +62,7 @@ def compare_variants(
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:
         raise InputError(f"splits: no table for the training dataset {missing[0]!r}; give it.")
-    sizes = {
-        name: _sizes(over_random_splits(table.to_pandas().assign(train_dataset=name), official))
-        for name, table in splits.items()
-    }
+    sizes = {name: split_sizes(table, name, official) for name, table in splits.items()}
     variants = frame[VARIANT].drop_duplicates(ignore_index=True)
     seen = pd.MultiIndex.from_frame(variants[["dataset", "student"]]).isin(list(untested))
     pairs = _families(variants[~seen])
@@ -83,13 +83,42 @@ def compare_variants(
                 )
             n_train, n_test = sizes[pair["train_dataset"]]
             outcome = paired_test(a, b, n_train=n_train, n_test=n_test)
-            results.append({**pair, "metric": metric, **vars(outcome)})
+            reason = _reason(a, b, outcome)
+            results.append({**pair, "metric": metric, **vars(outcome), "reason": reason})
     if not results:
         return as_table(pd.DataFrame(), "comparisons")
     table = pd.DataFrame(results)
     sweep = table[_SWEEP].where(table.family.isin(_WITHIN_SWEEP), "").astype(str).agg("/".join, axis=1)
-    table["p_holm"] = table.groupby(["family", "dataset", "metric", sweep]).p.transform(lambda p: holm(p))
-    return as_table(table, "comparisons")
+    for _, rows in table.groupby(["family", "dataset", "metric", sweep]):
+        estimates = [
+            Estimate(row.delta, row.error, row.degrees, row.p, row.error, row.degrees, row.reason)
+            for row in rows.itertuples()
+        ]
+        decided = pd.DataFrame([vars(one) for one in decide(estimates, margin)], index=rows.index)
+        table.loc[rows.index, "p_holm"] = decided.p_adjusted
+        table.loc[rows.index, ["verdict", "smallest_detectable"]] = decided[["verdict", "smallest_detectable"]]
+    return as_table(table.drop(columns=["error", "degrees"]), "comparisons")
+
+
+def split_sizes(splits: pa.Table, dataset: str, official: Mapping[str, int]) -> tuple[float, float]:
+    """Mean numbers of training and test images of a dataset's random splits.
+
+    Args:
+        splits: Table "splits" of the dataset.
+        dataset: Name of the dataset.
+        official: Number of the official split of each training dataset that has one; see `over_random_splits`.
+    """
+    return _sizes(over_random_splits(splits.to_pandas().assign(train_dataset=dataset), official))
+
+
+def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
+    """Why there is no test of two variants; empty if there is one."""
+    for place, values in (("first", a), ("second", b)):
+        if values.isna().any():
+            return f"the {place} has no value on split {', '.join(map(str, values.index[values.isna()]))}"
+    if len(a) < 2:
+        return "one split only"
+    return "" if test.error > 0 else "the difference is the same on every split"
 
 
 def _families(variants: pd.DataFrame) -> pd.DataFrame:

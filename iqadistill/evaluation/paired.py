@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from iqadistill.errors import InputError
+from iqadistill.evaluation.correlation import ROUNDING
 
 LEVEL = 0.95
 
@@ -21,6 +22,8 @@ class PairedTest:
         high: Upper end of the interval.
         p: Two-sided p value.
         test: "corrected_t" or "paired_t".
+        error: Standard error of delta.
+        degrees: Degrees of freedom of the error.
     """
 
     delta: float
@@ -28,6 +31,8 @@ class PairedTest:
     high: float
     p: float
     test: str
+    error: float
+    degrees: int
 
 
 def paired_test(
@@ -83,12 +88,12 @@ def holm(pvalues: ArrayLike) -> np.ndarray:
 
 def _t_test(difference: np.ndarray, overlap: float | None) -> PairedTest:
     splits, delta = len(difference), float(difference.mean())
-    name = "paired_t" if overlap is None else "corrected_t"
+    name, nan = "paired_t" if overlap is None else "corrected_t", float("nan")
     if splits < 2 or np.isnan(delta):
-        return PairedTest(delta, np.nan, np.nan, np.nan, name)
+        return PairedTest(delta, nan, nan, nan, name, nan, splits - 1)
     error = float(np.sqrt((1 / splits + (overlap or 0.0)) * difference.var(ddof=1)))
-    if error == 0:  # the same difference on every split
-        return PairedTest(delta, delta, delta, 1.0 if delta == 0 else 0.0, name)
-    half = error * stats.t.ppf(0.5 + LEVEL / 2, splits - 1)
-    p = 2 * stats.t.sf(abs(delta) / error, splits - 1)
-    return PairedTest(delta, delta - half, delta + half, float(p), name)
+    if np.ptp(difference) <= ROUNDING:  # the same difference on every split: no spread to test it by
+        return PairedTest(delta, nan, nan, nan, name, 0.0, splits - 1)
+    half = error * float(stdtrit(splits - 1, 0.5 + LEVEL / 2))
+    p = 2 * float(stdtr(splits - 1, -abs(delta) / error))
+    return PairedTest(delta, delta - half, delta + half, p, name, error, splits - 1)

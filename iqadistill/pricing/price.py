@@ -16,6 +16,7 @@ ON_CARD = (
     "pretrain_teacher",
     "train_mlps",
     "predict_mlps",
+    "train_random_draws",
     "train_student",
     "predict",
     "predict_cross",

@@ -97,6 +97,7 @@ class StudyWork:
             "pretrain_teacher": self._teacher,
             "train_mlps": self._train_mlps,
             "predict_mlps": self._predict_mlps,
+            "train_random_draws": self._train_random_draws,
             "train_student": self._train_student,
             "predict": self._predict,
             "predict_cross": self._predict_cross,
@@ -300,6 +301,27 @@ class StudyWork:
             mlp_flops=2 * parameters * models * images.scored * patches,
             disk=SCORE_ROW * models * images.scored,
             memory=PROCESS_WITH_TORCH + 2 * embeddings + 4 * models * parameters,
+        )
+
+    def _train_random_draws(self, job: Job) -> Work:
+        """Trainings on random rankings, and the scores of the test images."""
+        mlps = MlpJob(**job.names)
+        draws = self.plan.random_draws[mlps]
+        _, splits, patches, parameters = self._mlp(mlps)
+        settings, width = self.study.students[mlps.student], self._encoder(job.names).width
+        assert isinstance(settings, MlpSettings)
+        train, _ = self._shares(mlps.dataset)
+        images = self.images(mlps.dataset)
+        kept = sum(count * keep_count(patches, keep) for keep, count in draws.items())
+        models = splits * sum(draws.values())
+        passes = 3 * settings.epochs * splits * train * kept + models * images.scored * patches
+        embeddings = 4 * images.total * patches * width
+        tested = images.scored * self.study.evaluation.test_fraction
+        return Work(
+            trainings=models,
+            mlp_flops=2 * parameters * passes,
+            disk=SCORE_ROW * models * tested,
+            memory=PROCESS_WITH_TORCH + 2 * embeddings + STORE_BYTES,
         )
 
     def _predict_images(self, job: Job) -> Work:

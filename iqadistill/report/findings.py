@@ -1,4 +1,4 @@
-"""Findings: sentences computed from the paired comparisons and the summary."""
+"""Findings: sentences computed from the exploratory comparisons and the summary."""
 
 from collections.abc import Collection
 
@@ -8,87 +8,93 @@ import pandas as pd
 from iqadistill.figures.drawing.style import METRIC_LABELS, p_text
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, RANDOM, against_random
 
-LEVEL = 0.05  # significance level of the Holm-corrected p values
+VERDICTS = ("better", "worse", "equivalent", "undecided", "undefined")
 FEW_SPLITS = 10  # with fewer splits, the report warns of weak tests
 _NAMES = ["sampler", "encoder", "selector", "student"]
 
 
 def comparison_sentence(row: pd.Series) -> str:
-    """One paired comparison as a sentence.
+    """One exploratory comparison as a sentence.
 
     Args:
         row: Row of table "comparisons".
 
     Returns:
-        For example "at keep 0.4 residual minus random = +0.004 [-0.006, 0.013] SRCC, p_holm 0.61: no difference
-        detected".
+        For example "at keep 0.4 residual minus random = +0.004 [-0.006, 0.013] SRCC: undecided (smallest detectable
+        0.021)".
     """
     first, second = _side_names(row)
     rate = f"at keep {row.keep:g} " if np.isclose(row.keep, row.other_keep) and row.keep < 1 else ""
-    numbers = f"{row.delta:+.3f} [{row.low:.3f}, {row.high:.3f}] {METRIC_LABELS[row.metric]}"
-    if not np.isfinite(row.p_holm):
-        return f"{rate}{first} minus {second} = {numbers}: too few splits for a test"
-    corrected = p_text(row.p_holm).replace("p = ", "p_holm ").replace("p < ", "p_holm < ")
-    return f"{rate}{first} minus {second} = {numbers}, {corrected}: {outcome(row)}"
+    interval = f" [{row.low:.3f}, {row.high:.3f}]" if np.isfinite(row.low) else ""
+    number = f" = {row.delta:+.3f}{interval} {METRIC_LABELS[row.metric]}" if np.isfinite(row.delta) else ""
+    return f"{rate}{first} minus {second}{number}: {in_words(row)}"
 
 
-def outcome(row: pd.Series) -> str:
-    """Outcome of a paired comparison: "better", "worse" or "no difference detected"; a lower RMSE is better."""
-    if not row.p_holm < LEVEL:
-        return "no difference detected"
-    return "better" if (row.delta > 0) != (row.metric == "rmse") else "worse"
+def in_words(row: pd.Series) -> str:
+    """What an exploratory comparison decided, with the number that it rests on.
+
+    Args:
+        row: Row of table "comparisons".
+    """
+    if row.verdict == "undefined":
+        return f"undefined ({row.reason})" if row.reason else "undefined"
+    if row.verdict == "undecided":
+        return f"undecided (smallest detectable {row.smallest_detectable:.3f})"
+    if row.verdict == "equivalent":
+        return "equivalent"
+    return f"{row.verdict} ({p_text(row.p_holm).replace('p ', 'p_holm ')})"
 
 
 def random_headlines(comparisons: pd.DataFrame) -> list[str]:
-    """One sentence per dataset: how often the SRCC of a selector differs from that of random at the same keep rate.
+    """One sentence per dataset: what the comparisons of selectors with one random ranking came to, by SRCC.
 
     Args:
         comparisons: Table "comparisons".
     """
     pairs = against_random(comparisons)
-    sentences = []
-    for dataset, rows in pairs[pairs.metric == "srcc"].groupby("dataset", sort=False):
-        outcomes = [outcome(row) for _, row in rows.iterrows()]
-        sentences.append(
-            f"{dataset}: {len(rows)} comparisons of selectors with random patches at the same keep rate: "
-            f"better in {outcomes.count('better')}, worse in {outcomes.count('worse')}, no difference detected in "
-            f"{outcomes.count('no difference detected')}."
-        )
-    return sentences
+    return [
+        f"{dataset}: {len(rows)} comparisons of selectors with one random ranking at the same rate: {counted(rows)}."
+        for dataset, rows in pairs[pairs.metric == "srcc"].groupby("dataset", sort=False)
+    ]
 
 
-def compared_with_random(rows: pd.DataFrame) -> str:
-    """SRCC of one selector compared with random over its keep rates, in words.
+def counted(rows: pd.DataFrame) -> str:
+    """How many comparisons came to which verdict, with the range of what the undecided ones could have detected.
 
     Args:
-        rows: Rows of table "comparisons" that pair the selector with random at the same keep rates.
+        rows: Rows of table "comparisons".
     """
-    better = rows[(rows.p_holm < LEVEL) & (rows.delta > 0)]
-    worse = rows[(rows.p_holm < LEVEL) & (rows.delta < 0)]
+    words = []
+    for verdict in VERDICTS:
+        pairs = rows[rows.verdict == verdict]
+        if len(pairs):
+            detectable = f" ({_detectable(pairs)})" if verdict == "undecided" else ""
+            words.append(f"{verdict} in {len(pairs)}{detectable}")
+    return ", ".join(words)
+
+
+def by_keep_rate(rows: pd.DataFrame) -> str:
+    """What the comparisons of one selector came to over its keep rates, in words.
+
+    Args:
+        rows: Rows of table "comparisons" of one selector and metric, one a keep rate.
+    """
+    parts = []
+    for verdict in VERDICTS:
+        pairs = rows[rows.verdict == verdict]
+        if len(pairs):
+            detectable = f" ({_detectable(pairs)})" if verdict == "undecided" else ""
+            parts.append(f"{verdict} at keep {_rates(pairs)}{detectable}")
     differences = f"differences {rows.delta.min():+.3f} to {rows.delta.max():+.3f}"
     if len(rows) == 1:
         differences = f"difference {rows.delta.iloc[0]:+.3f}"
-    if better.empty and worse.empty:
-        where = f"keep {rows.keep.iloc[0]:g}" if len(rows) == 1 else f"any of {len(rows)} keep rates"
-        return f"no difference detected at {where} ({differences})"
-    parts = [f"{word} at keep {_rates(pairs)}" for word, pairs in [("better", better), ("worse", worse)] if len(pairs)]
-    of_rates = f", of {len(rows)} keep rates" if len(rows) > 1 else ""
-    return f"{' and '.join(parts)}{of_rates} ({differences})"
+    return f"{'; '.join(parts)}; {differences}"
 
 
-def compared_with_all_patches(rows: pd.DataFrame) -> str:
-    """Keep rates from which on the SRCC of one selector is not detectably worse than that of all patches, in words.
-
-    Args:
-        rows: Rows of table "comparisons" that pair the selector with all patches.
-    """
-    worse = rows[(rows.p_holm < LEVEL) & (rows.delta < 0)]
-    not_worse = rows[rows.keep > worse.keep.max()] if len(worse) else rows
-    if not_worse.empty:
-        return "worse at the highest keep rate tested"
-    lowest = not_worse.loc[not_worse.keep.idxmin()]
-    difference = f"{lowest.delta:+.3f} [{lowest.low:.3f}, {lowest.high:.3f}]"
-    return f"not detectably worse at keep {lowest.keep:g} and above (difference at {lowest.keep:g}: {difference})"
+def _detectable(rows: pd.DataFrame) -> str:
+    """Range of the smallest detectable differences."""
+    low, high = (f"{value:.3f}" for value in (rows.smallest_detectable.min(), rows.smallest_detectable.max()))
+    return f"smallest detectable {low}" if low == high else f"smallest detectable {low} to {high}"
 
 
 def caveats(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[str]:
@@ -117,7 +123,7 @@ def caveats(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = 
                 sentences.append(f"{dataset}: {names} on a single split, which is an illustration, not evidence.")
             elif splits < FEW_SPLITS:
                 sentences.append(
-                    f"{dataset}: {names} on {splits} splits, fewer than {FEW_SPLITS}: the tests have little power."
+                    f"{dataset}: {names} on {splits} splits, fewer than {FEW_SPLITS}: see what they could detect."
                 )
         if LABEL_ONLY not in set(rows.student):
             sentences.append(f"{dataset}: no distortion labels, so the label-only control is missing.")

@@ -32,6 +32,7 @@ from iqadistill.report.tables import (
     ranking_table,
     stability_table,
 )
+from iqadistill.report.verdicts import verdict_sentence
 from iqadistill.tables import read_metadata, write_atomically
 
 TEMPLATE = "report.html.j2"
@@ -103,6 +104,7 @@ class Report:
         figures: Figures of the study.
         summary: Table "summary".
         comparisons: Table "comparisons".
+        verdicts: Table "verdicts".
         costs: Table "costs".
         histories: Tables "history" of all students.
         official: Table "official".
@@ -121,6 +123,7 @@ class Report:
     figures: tuple[ReportFigure, ...]
     summary: pd.DataFrame
     comparisons: pd.DataFrame
+    verdicts: pd.DataFrame
     costs: pd.DataFrame
     histories: pd.DataFrame
     official: pd.DataFrame
@@ -206,6 +209,7 @@ def render_report(report: Report, output: Path) -> None:
     page = environment.get_template(TEMPLATE).render(
         report=report,
         splits=splits_in_words(report.summary),
+        verdicts=[(row.verdict, verdict_sentence(row)) for _, row in report.verdicts.iterrows()],
         headlines=random_headlines(report.comparisons),
         findings=findings_table(report.comparisons),
         warnings=warnings,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from iqadistill.figures.drawing.style import METRIC_LABELS, selector_styles
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, PANEL, against_all, against_random, trained
-from iqadistill.report.findings import compared_with_all_patches, compared_with_random, comparison_sentence, outcome
+from iqadistill.report.findings import by_keep_rate, comparison_sentence, counted
 
 MISSING = "–"
 
@@ -52,11 +52,9 @@ def findings_table(comparisons: pd.DataFrame) -> PageTable:
     key = [*PANEL, "student", "selector"]
     srcc = comparisons[comparisons.metric == "srcc"]
     lines: dict[tuple[str, ...], list[str]] = {}
-    for column, (pairs, in_words) in enumerate(
-        [(against_random(srcc), compared_with_random), (against_all(srcc), compared_with_all_patches)]
-    ):
+    for column, pairs in enumerate((against_random(srcc), against_all(srcc))):
         for variant, rows in pairs.groupby(key, sort=False):
-            lines.setdefault(variant, [MISSING, MISSING])[column] = in_words(rows)
+            lines.setdefault(variant, [MISSING, MISSING])[column] = by_keep_rate(rows)
     styles = selector_styles(variant[-1] for variant in lines)
     sweeps = list(dict.fromkeys(variant[:-1] for variant in lines))
     order = sorted(lines, key=lambda variant: (sweeps.index(variant[:-1]), list(styles).index(variant[-1])))
@@ -67,10 +65,10 @@ def findings_table(comparisons: pd.DataFrame) -> PageTable:
         "encoder",
         "student",
         "selector",
-        "against random at the same rate",
+        "against one random ranking at the same rate",
         "against all patches",
     ]
-    return page_table("SRCC of all selectors, paired tests with Holm's correction", columns, rows)
+    return page_table("SRCC of all selectors (exploratory)", columns, rows)
 
 
 def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[PageTable]:
@@ -119,7 +117,6 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
     """
     tables = []
     for family, rows in comparisons.groupby("family", sort=False):
-        outcomes = [outcome(row) for _, row in rows.iterrows()]
         lines = [
             [
                 row.dataset,
@@ -132,15 +129,10 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
             ]
             for _, row in rows.iterrows()
         ]
-        counts = pd.Series(outcomes).value_counts()
         tests = " and ".join(sorted(set(rows.test.dropna())))
-        note = (
-            f"{len(rows)} pairs on the same splits ({tests}): {counts.get('better', 0)} better, "
-            f"{counts.get('worse', 0)} worse, {counts.get('no difference detected', 0)} without a detected difference "
-            "at Holm-corrected p < 0.05."
-        )
+        note = f"{len(rows)} exploratory pairs on the same splits ({tests}; Holm's procedure): {counted(rows)}."
         columns = ["dataset", "trained on", "sampler", "encoder", "verdict", "p", "p Holm"]
-        marks = [result if result in ("better", "worse") else "" for result in outcomes]
+        marks = [verdict if verdict in ("better", "worse") else "" for verdict in rows.verdict]
         tables.append(page_table(str(family).replace("_", " "), columns, lines, marks, note))
     return tables
 

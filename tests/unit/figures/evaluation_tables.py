@@ -41,6 +41,7 @@ class EvaluationTables:
                 | other
                 | {"family": f"against_{right[0]}", "metric": metric, "delta": delta, "low": delta - 0.01}
                 | {"high": delta + 0.01, "p": p_holm / 4, "p_holm": p_holm, "test": "corrected_t"}
+                | {"verdict": decided(delta, p_holm), "smallest_detectable": 0.015, "reason": ""}
             )
 
     @property
@@ -50,6 +51,13 @@ class EvaluationTables:
     @property
     def comparisons(self) -> pd.DataFrame:
         return as_table(pd.DataFrame(self.pairs, columns=SCHEMAS["comparisons"].names), "comparisons").to_pandas()
+
+
+def decided(delta: float, p_holm: float) -> str:
+    """Verdict of a comparison that could not have been equivalent."""
+    if p_holm < 0.05:
+        return "better" if delta > 0 else "worse"
+    return "undecided"
 
 
 def variant(panel: tuple[str, str, str], selector: str, keep: float) -> dict:

@@ -2,52 +2,41 @@ import numpy as np
 import pytest
 
 from iqadistill.figures.drawing.variants import against_all, against_random
-from iqadistill.report.findings import (
-    caveats,
-    compared_with_all_patches,
-    compared_with_random,
-    comparison_sentence,
-    outcome,
-    random_headlines,
-)
+from iqadistill.report.findings import by_keep_rate, caveats, comparison_sentence, counted, in_words, random_headlines
 
 
-def pair(tables, panel, delta, p_holm):
+def pair(tables, panel, **changed):
     tables.pairs.clear()
-    tables.compare(panel, ("residual", 0.4), ("random", 0.4), delta, p_holm)
-    return tables.comparisons.iloc[0]
+    tables.compare(panel, ("residual", 0.4), ("random", 0.4), 0.004, 0.61)
+    row = tables.comparisons.iloc[0].copy()
+    for name, value in changed.items():
+        row[name] = value
+    return row
 
 
-def test_comparison_sentence_has_rate_difference_interval_and_p(tables, panel):
-    sentence = comparison_sentence(pair(tables, panel, 0.004, 0.61))
-    for value in ("keep 0.4", "residual", "random", "+0.004 [-0.006, 0.014] SRCC", "p_holm 0.61"):
+def test_comparison_sentence_has_rate_difference_interval_and_what_it_could_detect(tables, panel):
+    sentence = comparison_sentence(pair(tables, panel))
+    for value in ("keep 0.4", "residual", "random", "+0.004 [-0.006, 0.014] SRCC", "undecided", "0.015"):
         assert value in sentence
-    assert sentence.endswith("no difference detected")
 
 
 @pytest.mark.parametrize(
-    ("delta", "p_holm", "expected"),
+    ("changed", "expected"),
     [
-        (0.02, 0.01, "better"),
-        (-0.02, 0.01, "worse"),
-        (0.02, 0.2, "no difference detected"),
-        (0.02, 0.05, "no difference detected"),
+        ({"verdict": "better", "p_holm": 0.01}, ["better", "p_holm = 0.010"]),
+        ({"verdict": "equivalent"}, ["equivalent"]),
+        ({"verdict": "undefined", "reason": "one split only"}, ["undefined", "one split only"]),
     ],
 )
-def test_outcome_needs_a_corrected_p_below_the_level(tables, panel, delta, p_holm, expected):
-    assert outcome(pair(tables, panel, delta, p_holm)) == expected
+def test_verdict_stands_with_its_reason(tables, panel, changed, expected):
+    words = in_words(pair(tables, panel, **changed))
+    assert all(value in words for value in expected)
 
 
-def test_lower_rmse_is_better(tables, panel):
-    row = pair(tables, panel, -0.1, 0.001).copy()
-    row["metric"] = "rmse"
-    assert outcome(row) == "better"
-
-
-def test_pair_without_p_value_has_no_detected_difference(tables, panel):
-    row = pair(tables, panel, 0.01, np.nan)
-    assert "+0.010" in comparison_sentence(row) and "p_holm" not in comparison_sentence(row)
-    assert outcome(row) == "no difference detected"
+def test_undefined_difference_has_no_number(tables, panel):
+    nothing = {"delta": np.nan, "low": np.nan, "high": np.nan, "verdict": "undefined", "reason": "one split only"}
+    sentence = comparison_sentence(pair(tables, panel, **nothing))
+    assert "nan" not in sentence and "one split only" in sentence
 
 
 def test_different_keep_rates_are_named(tables, panel):
@@ -57,36 +46,39 @@ def test_different_keep_rates_are_named(tables, panel):
     assert sentence.index("residual at keep 0.4") < sentence.index("all patches") < sentence.index("-0.010")
 
 
-def test_headlines_count_every_comparison(tables):
+def test_headlines_count_every_comparison_by_its_verdict(tables):
     (sentence,) = random_headlines(tables.comparisons)
-    assert "gallery360" in sentence
-    for count in ("45 comparisons", "better in 1", "worse in 0", "no difference detected in 44"):
+    for count in ("gallery360", "45 comparisons", "one random ranking", "better in 1", "undecided in 44 (smallest"):
         assert count in sentence
+
+
+def test_range_of_what_undecided_comparisons_could_detect_is_given(tables):
+    rows = against_random(tables.comparisons)
+    rows = rows[rows.metric == "srcc"].copy()
+    rows.iloc[-1, rows.columns.get_loc("smallest_detectable")] = 0.09
+    assert "smallest detectable 0.015 to 0.090" in counted(rows)
 
 
 def test_selector_is_compared_with_random_over_its_keep_rates(tables):
     rows = against_random(tables.comparisons)
-    words = compared_with_random(rows[(rows.metric == "srcc") & (rows.selector == "residual")])
-    for value in ("better at keep 0.1", "9 keep rates", "+0.002 to +0.020"):
+    words = by_keep_rate(rows[(rows.metric == "srcc") & (rows.selector == "residual")])
+    for value in ("better at keep 0.1", "undecided at keep 0.2, 0.3", "+0.002 to +0.020"):
         assert value in words
     assert "worse" not in words
 
 
-def test_a_single_keep_rate_is_not_called_one_of_several(tables):
+def test_a_single_keep_rate_has_one_difference(tables):
     rows = against_random(tables.comparisons)
     of_residual = rows[(rows.metric == "srcc") & (rows.selector == "residual")].sort_values("keep")
-    for row, expected in ((0, "better at keep 0.1"), (-1, "no difference detected at keep 0.9")):
-        words = compared_with_random(of_residual.iloc[[row]])
-        assert words.startswith(expected) and "rates" not in words and "differences" not in words
+    for row, expected in ((0, "better at keep 0.1"), (-1, "undecided at keep 0.9")):
+        words = by_keep_rate(of_residual.iloc[[row]])
+        assert words.startswith(expected) and "differences" not in words
 
 
-def test_selector_is_not_worse_above_the_last_keep_rate_at_which_it_is_worse(tables):
+def test_weak_comparisons_with_all_patches_are_not_called_enough(tables):
     rows = against_all(tables.comparisons)
-    rows = rows[(rows.metric == "srcc") & (rows.selector == "residual")].copy()
-    assert "not detectably worse at keep 0.3" in compared_with_all_patches(rows)
-    rows.loc[np.isclose(rows.keep, 0.9), "p_holm"] = 0.001
-    rows.loc[np.isclose(rows.keep, 0.9), "delta"] = -0.01
-    assert "not" not in compared_with_all_patches(rows) and "worse" in compared_with_all_patches(rows)
+    words = by_keep_rate(rows[(rows.metric == "srcc") & (rows.selector == "residual")])
+    assert "worse at keep 0.1, 0.2" in words and "undecided at keep 0.3" in words and "not detectably" not in words
 
 
 def test_results_of_a_single_split_are_an_illustration(tables):

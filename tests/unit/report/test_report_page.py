@@ -1,15 +1,19 @@
+import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from verdict_rows import verdict
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.rate_sweep import plot_rate_sweep
 from iqadistill.report.page import DatasetFacts, Report, ReportFigure, dataset_facts, render_report
+from iqadistill.report.summary import write_summary
 from iqadistill.tables import SCHEMAS, as_table
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -87,7 +91,7 @@ def report(tables, tmp_path):
         study={
             "name": "demo",
             "seed": 3,
-            "evaluation": {"splits": 11},
+            "evaluation": {"splits": 11, "margin": 0.01},
             "students": {"mlp": {"model": "mlp"}},
             "selectors": {"residual": {"method": "residual", "metric": "manhattan", "n_components": 5}},
         },
@@ -95,6 +99,7 @@ def report(tables, tmp_path):
         figures=(figure,),
         summary=tables.summary,
         comparisons=tables.comparisons,
+        verdicts=pd.DataFrame([verdict()], columns=SCHEMAS["verdicts"].names),
         costs=costs,
         histories=pd.DataFrame([history(0.5), history(0.6)]),
         official=pd.DataFrame(columns=SCHEMAS["official"].names),
@@ -124,6 +129,27 @@ def test_page_opens_offline(rendered):
             assert target[1:] in page.ids
         elif not target.startswith("data:"):
             assert (rendered.parent / target).is_file()
+
+
+def test_answers_stand_before_all_else(rendered):
+    words = Page(rendered.read_text()).words
+    assert words.index("Answers") < words.index("Exploratory findings")
+    sentence = "residual at keep 0.2 against random selection (the mean over 99 random rankings) is undecided"
+    assert words.index("Answers") < words.index(sentence) < words.index("Exploratory findings", words.index(sentence))
+
+
+def test_study_without_a_primary_comparison_decides_nothing(report, tmp_path):
+    render_report(replace(report, verdicts=report.verdicts[:0]), tmp_path / "report" / "index.html")
+    assert "no primary comparison" in Page((tmp_path / "report" / "index.html").read_text()).words
+
+
+def test_summary_holds_the_verdicts(report, tmp_path):
+    write_summary(report, tmp_path / "summary.json")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    (one,) = summary["verdicts"]
+    assert one["verdict"] == "undecided" and one["p_normal"] is None
+    assert {"margin", "smallest_detectable", "difference", "low", "high", "sentence"} <= set(one)
+    assert summary["datasets"][0]["noise_ceiling"] == 0.931
 
 
 def test_images_are_embedded_and_described(rendered):

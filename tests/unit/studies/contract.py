@@ -156,7 +156,7 @@ def _draw(plan: Plan, experiment: str) -> pd.DataFrame:
 def _report(plan: Plan) -> str:
     """Run the script of the report's job; returns the page."""
     (job,) = (job for job in plan.jobs.values() if job.rule == "render_report")
-    _run(job, Named(page=job.output))
+    _run(job, Named(page=job.output, summary=str(Path(job.output).with_name("summary.json"))))
     return Path(job.output).read_text(encoding="utf-8")
 
 

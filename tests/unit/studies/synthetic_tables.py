@@ -101,6 +101,18 @@ class SyntheticTables:
         splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
         return compare_variants(as_table(self.metrics, "metrics"), splits, self.plan.official_splits)
 
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """Table "verdicts": a row of every primary comparison, undecided."""
+        return pd.DataFrame(
+            {f"other_{name}": value for name, value in vars(primary.second).items() if name != "dataset"}
+            | vars(primary.first)
+            | {"axis": primary.axis, "metric": "srcc", "verdict": "undecided", "margin": 0.01, "difference": 0.002}
+            | {"low": -0.01, "high": 0.014, "smallest_detectable": 0.02, "p": 0.4, "p_adjusted": 0.4}
+            | {"splits": 10, "draws": primary.draws, "below": primary.draws // 2}
+            for primary in self.plan.primaries
+        )
+
     def write(self) -> pd.DataFrame:
         """Write every table that a figure or the report reads to where its job would, under the working directory.
 
@@ -118,6 +130,7 @@ class SyntheticTables:
         write_table(summary, study / "summary.parquet", "summary")
         write_table(self.official, study / "official.parquet", "official")
         write_table(self.stability, study / "stability.parquet", "stability")
+        write_table(self.verdicts, study / "verdicts.parquet", "verdicts")
         write_table(self.comparisons, study / "comparisons.parquet", "comparisons")
         write_table(self.costs, study / "costs.parquet", "costs")
         write_table(self.histories, study / "histories.parquet", "history")

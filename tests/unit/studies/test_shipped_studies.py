@@ -35,7 +35,7 @@ def alone(study: Study, name: str, **changes: tuple) -> Study:
     more = {"mlp_again": study.students["mlp"]} if "students" in changes else {}
     others = () if reads_metrics(experiment) else study.experiments[:1]
     experiments = (*others, experiment.model_copy(update=changes))
-    return study.model_copy(update={"experiments": experiments, "students": {**study.students, **more}})
+    return study.model_copy(update={"experiments": experiments, "primary": (), "students": {**study.students, **more}})
 
 
 @pytest.mark.parametrize(

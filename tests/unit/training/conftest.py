@@ -6,6 +6,8 @@ from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table, embeddings_table
 from iqadistill.training import train_mlps
 
+SMALL = {"hidden": [8], "dropout": [0.25], "epochs": 3, "batch_images": 4, "lr": 1e-2}
+
 
 class ToyStudy:
     """Tables of a small study whose embeddings depend linearly on quality; selectors `one` and `two` rank at random."""
@@ -33,8 +35,13 @@ class ToyStudy:
     def train(self, rates, **settings):
         """Train MLPs for a few epochs; settings are those of MlpSettings and arguments of train_mlps."""
         arguments = {name: settings.pop(name) for name in ("seed", "device", "memory_gb") if name in settings}
-        mlp = MlpSettings(**{"hidden": [8], "dropout": [0.25], "epochs": 3, "batch_images": 4, "lr": 1e-2} | settings)
+        mlp = MlpSettings(**SMALL | settings)
         return train_mlps(self.embeddings, self.images, self.splits, self.selections, rates, mlp, **arguments)
+
+    @property
+    def settings(self):
+        """Settings of the MLPs that `train` trains by default."""
+        return MlpSettings(**SMALL)
 
 
 @pytest.fixture

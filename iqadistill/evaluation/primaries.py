@@ -1,0 +1,155 @@
+"""What the primary comparisons of a study decided."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from iqadistill.errors import InputError
+from iqadistill.evaluation.comparisons import split_sizes
+from iqadistill.evaluation.metrics import with_roles
+from iqadistill.evaluation.paired import paired_test
+from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
+from iqadistill.evaluation.random_splits import over_random_splits
+from iqadistill.evaluation.verdicts import Estimate, decide
+from iqadistill.tables import as_table
+
+SIDE = ["dataset", "sampler", "encoder", "selector", "keep", "student"]
+METRIC = "srcc"
+
+
+def decide_primaries(
+    primaries: Sequence[Mapping[str, Any]],
+    metrics: pa.Table,
+    predictions: pa.Table,
+    draws: Iterable[pa.Table],
+    images: Mapping[str, pa.Table],
+    splits: Mapping[str, pa.Table],
+    official: Mapping[str, int],
+    *,
+    margin: float,
+    untested: Collection[tuple[str, str]] = (),
+) -> pa.Table:
+    """Decide the primary comparisons of a study, as one family of Holm's procedure.
+
+    A selector against random is ranked among students of random rankings on the same images, see
+    `compare_with_random`. All others are corrected resampled t-tests on the splits that both variants have, see
+    `paired_test`.
+
+    Args:
+        primaries: Primary comparisons: `first` and `second` with the columns dataset, sampler, encoder, selector, keep
+            and student; `axis`, in which they differ; and `draws`, the number of random rankings or 0.
+        metrics: Table "metrics".
+        predictions: Table "predictions".
+        draws: Tables "draws" of the students of random rankings.
+        images: Table "images" of each training dataset by its name.
+        splits: Table "splits" of each training dataset by its name.
+        official: Number of the official split of each training dataset that has one; it takes part in nothing.
+        margin: Largest difference in SRCC that does not matter.
+        untested: Pairs of dataset and student that are in no test, since the student may have seen the images.
+
+    Returns:
+        Table "verdicts".
+
+    Raises:
+        InputError: A variant was not evaluated.
+    """
+    measured = over_random_splits(metrics.to_pandas(), official)
+    measured = measured[measured.dataset == measured.train_dataset]
+    drawn = [table.to_pandas() for table in draws]
+    rows: list[dict[str, Any]] = []
+    estimates: list[Estimate] = []
+    for primary in primaries:
+        first, second = primary["first"], primary["second"]
+        facts: dict[str, Any] = {**{f"other_{name}": second[name] for name in SIDE if name != "dataset"}, **first}
+        seen = {(side["dataset"], side["student"]) for side in (first, second)} & set(untested)
+        if seen:
+            estimate = _undefined(f"{next(iter(seen))[1]} may have seen the test images")
+        elif primary["draws"]:
+            among = _among_random(first, predictions, drawn, images, splits, official)
+            estimate = among.estimate
+            facts |= {"draws": among.draws, "below": among.below, "deviation": among.deviation}
+            facts |= {"p_normal": among.p_normal, "test": "random_rankings"}
+            facts["splits"] = len(_srcc(measured, first))
+        else:
+            a, b = _srcc(measured, first), _srcc(measured, second)
+            shared = a.index.intersection(b.index)
+            estimate = _paired(a[shared], b[shared], *split_sizes(splits[first["dataset"]], first["dataset"], official))
+            facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
+        estimates.append(estimate)
+        rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})
+    verdicts = decide(estimates, margin)
+    table = pd.DataFrame([{**row, "metric": METRIC, **vars(one)} for row, one in zip(rows, verdicts, strict=True)])
+    return as_table(table, "verdicts")
+
+
+def _paired(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
+    for name, values in (("the first variant", a), ("the second variant", b)):
+        if values.isna().any():
+            where = ", ".join(map(str, values.index[values.isna()]))
+            return _undefined(
+                f"{name} gives all test images of split {where} the same score, so that its SRCC is undefined"
+            )
+    if len(a) < 2:
+        return _undefined(f"{len(a)} split in common, and a test needs two or more")
+    test = paired_test(a, b, n_train=n_train, n_test=n_test)
+    reason = "" if test.error > 0 else "the difference is the same on every split"
+    return Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, reason)
+
+
+def _among_random(
+    side: Mapping[str, Any],
+    predictions: pa.Table,
+    drawn: Sequence[pd.DataFrame],
+    images: Mapping[str, pa.Table],
+    splits: Mapping[str, pa.Table],
+    official: Mapping[str, int],
+) -> AmongRandom:
+    dataset = side["dataset"]
+    of_selector = _rows_of(side, predictions.to_pandas())
+    of_selector = over_random_splits(of_selector[of_selector.dataset == of_selector.train_dataset], official)
+    of_selector = with_roles(of_selector, {dataset: splits[dataset]}).query("role == 'test'")
+    names = [name for name in SIDE if name != "selector"]
+    tables = [rows for table in drawn if len(rows := _matching(side, table, names))]
+    if not tables or of_selector.empty:
+        raise InputError(f"verdicts: {_name(side)} or its random rankings were not evaluated; run their stages again.")
+    content = images[dataset].select(["image_id", "reference_id"]).to_pandas().set_index("image_id").reference_id
+    codes = pd.Series(pd.factorize(content)[0], content.index)
+    tests = []
+    by_split = dict(list(pd.concat(tables).groupby("split")))
+    for split, rows in of_selector.groupby("split"):
+        rows = rows.set_index("image_id")
+        random = by_split[split].pivot(index="draw", columns="image_id", values="prediction")[rows.index]
+        stacked = np.vstack([rows.prediction.to_numpy()[None], random.to_numpy()])
+        tests.append(SplitScores(stacked, rows.score.to_numpy(), codes[rows.index].to_numpy()))
+    return compare_with_random(tests)
+
+
+def _srcc(measured: pd.DataFrame, side: Mapping[str, Any]) -> pd.Series:
+    """SRCC by split of one variant."""
+    rows = _rows_of(side, measured)
+    if rows.empty:
+        raise InputError(f"verdicts: {_name(side)} was not evaluated; run the evaluate stage again.")
+    return rows.set_index("split")[METRIC].sort_index()
+
+
+def _rows_of(side: Mapping[str, Any], rows: pd.DataFrame) -> pd.DataFrame:
+    return _matching(side, rows, SIDE)
+
+
+def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    match = np.full(len(rows), True)
+    for name in names:
+        match &= np.isclose(rows[name], side[name]) if name == "keep" else (rows[name] == side[name]).to_numpy()
+    return rows[match]
+
+
+def _name(side: Mapping[str, Any]) -> str:
+    return " ".join(f"{side[name]}" for name in SIDE if side[name] != "")
+
+
+def _undefined(reason: str) -> Estimate:
+    nan = float("nan")
+    return Estimate(nan, nan, nan, nan, nan, nan, reason)

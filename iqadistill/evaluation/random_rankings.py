@@ -1,0 +1,129 @@
+"""A selector among random rankings: the Monte Carlo test of a selector against random at the same keep rate.
+
+Students are trained on the patches that random rankings keep as they are on those that the selector keeps: the same
+splits, initial weights, order of images and dropout masks. Were the selector no better than chance, its student would
+be one more of theirs, and every place among them equally probable. No formula for the correlation of splits is needed,
+because splits, trainings and images are the same for all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata, shapiro
+
+from iqadistill.evaluation.verdicts import Estimate
+
+GROUPS = 100  # of contents, each left out once; where there are fewer contents, one each
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """Test images of one split, as the selector's student and those of the random rankings score them.
+
+    Attributes:
+        predictions: Scores (1 + R, n); the selector comes first.
+        scores: Scores (n,) of people.
+        content: Number (n,) of each image's content, the same in all splits.
+    """
+
+    predictions: np.ndarray
+    scores: np.ndarray
+    content: np.ndarray
+
+
+@dataclass(frozen=True)
+class AmongRandom:
+    """A selector among random rankings.
+
+    Attributes:
+        estimate: The difference of the selector's SRCC and the mean over random rankings, and its tests.
+        draws: Number R of random rankings.
+        below: Number of random rankings with a lower SRCC than the selector.
+        deviation: Standard deviation over the random rankings of the mean SRCC over splits.
+        p_normal: p value of the Shapiro-Wilk test that the random rankings are normal.
+    """
+
+    estimate: Estimate
+    draws: int
+    below: int
+    deviation: float
+    p_normal: float
+
+
+def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
+    """Test a selector against random rankings on the same images.
+
+    The p value is the selector's place by distance from the mean of all, (1 + #{as far}) / (1 + R), and says nothing
+    about other images. The broad error does: the larger one of the delete-a-group jackknife over contents, whose
+    differences contain the noise of trainings, and of the deviation over random rankings.
+
+    Args:
+        tests: Test images of each split.
+    """
+    srcc = np.stack([rank_correlations(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
+    means = srcc.mean(0)
+    selector, random = float(means[0]), means[1:]
+    draws, nan = len(random), float("nan")
+    if not np.isfinite(means).all():
+        return AmongRandom(Estimate(nan, nan, nan, nan, nan, nan, _undefined(srcc)), draws, 0, nan, nan)
+    difference = selector - float(random.mean())
+    deviation = float(random.std(ddof=1)) if draws > 1 else nan
+    if not deviation > 0:
+        reason = "all random rankings have the same SRCC"
+        return AmongRandom(Estimate(difference, nan, nan, nan, nan, nan, reason), draws, 0, deviation, nan)
+    error = deviation * np.sqrt(1 + 1 / draws)
+    distance = np.abs(means - means.mean())
+    p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
+    jackknife, groups = contents_error(tests)
+    broad = (jackknife, groups - 1) if jackknife > error else (error, draws - 1)
+    return AmongRandom(
+        estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1]),
+        draws=draws,
+        below=int((random < selector).sum()),
+        deviation=deviation,
+        p_normal=float(shapiro(random).pvalue) if draws >= 3 else nan,
+    )
+
+
+def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
+    """Standard error of the difference over contents, by the delete-a-group jackknife, and its number of groups.
+
+    A group of contents is left out of all test sets at once; what remains of them gives the difference again.
+    """
+    contents = np.unique(np.concatenate([test.content for test in tests]))
+    groups = min(GROUPS, len(contents))
+    group_of = dict(zip(np.random.default_rng(0).permutation(contents), np.arange(len(contents)) % groups, strict=True))
+    whole = np.array([_difference(test.predictions, test.scores) for test in tests])
+    members = [np.array([group_of[content] for content in test.content]) for test in tests]
+    without = np.tile(whole, (groups, 1))
+    for split, (test, group) in enumerate(zip(tests, members, strict=True)):
+        for left_out in np.unique(group):
+            rest = group != left_out
+            without[left_out, split] = _difference(test.predictions[:, rest], test.scores[rest])
+    known = np.isfinite(without)
+    differences = np.where(known, without, 0).sum(1) / known.sum(1)
+    return float(np.sqrt((groups - 1) * differences.var())), groups
+
+
+def rank_correlations(predictions: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """SRCC (M,) of M predictions (M, n) with scores (n,); NaN where either is constant."""
+    if predictions.shape[1] < 2:
+        return np.full(len(predictions), np.nan)
+    ranks, target = rankdata(predictions, axis=1), rankdata(scores)
+    ranks, target = ranks - ranks.mean(1, keepdims=True), target - target.mean()
+    spread = np.sqrt((ranks**2).sum(1) * (target**2).sum())
+    return np.divide(ranks @ target, spread, out=np.full(len(ranks), np.nan), where=spread > 0)
+
+
+def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
+    srcc = rank_correlations(predictions, scores)
+    return float(srcc[0] - srcc[1:].mean())
+
+
+def _undefined(srcc: np.ndarray) -> str:
+    """Which students have no SRCC on which splits."""
+    splits = np.flatnonzero(np.isnan(srcc).any(1))
+    who = "the selector's student" if np.isnan(srcc[:, 0]).any() else "a student of a random ranking"
+    where = ", ".join(map(str, splits))
+    return f"{who} gives all test images of split {where} the same score, so that its SRCC is undefined"

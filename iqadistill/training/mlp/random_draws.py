@@ -1,0 +1,75 @@
+"""Students trained on random rankings, and their scores of the test images: what a selector is ranked among."""
+
+import itertools
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from iqadistill.models.students.mlp import MlpSettings
+from iqadistill.selection.random_draws import RandomRankings
+from iqadistill.tables import as_table
+from iqadistill.training.mlp.prediction import predict_mlps
+from iqadistill.training.mlp.training import train_mlps
+
+CHUNK_BYTES = 2**29  # of the weights of students that are trained before the next ones
+
+
+def predict_random_draws(
+    embeddings: pa.Table,
+    images: pa.Table,
+    splits: pa.Table,
+    draws: Mapping[float, int],
+    settings: MlpSettings,
+    *,
+    names: Mapping[str, str],
+    seed: int,
+    pooling: str = "mean",
+    test_patches: str = "all",
+    scored: pa.Table | None = None,
+    device: str = "cpu",
+) -> pa.Table:
+    """Train a student on each random ranking and split, as those of selectors are trained, and score the test images.
+
+    Args:
+        embeddings: Table "embeddings".
+        images: Table "images".
+        splits: Table "splits".
+        draws: Number of random rankings by keep rate; the first rankings of all rates are the same.
+        settings: Settings of the student.
+        names: Names for the variant columns sampler, encoder and student.
+        seed: Seed of the study.
+        pooling: How patch scores become an image score.
+        test_patches: "all" to score an image by all its patches, "kept" by those that the ranking keeps.
+        scored: Table "embeddings" of the patches that may score an image; default: all.
+        device: "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        Table "draws", with rows of test images only.
+    """
+    rankings = RandomRankings(embeddings, seed=seed)
+    width = embeddings["embedding"].type.list_size
+    layers = (width, *settings.hidden, 1)
+    parameters = sum((before + 1) * after for before, after in itertools.pairwise(layers))
+    models = max(1, CHUNK_BYTES // (4 * parameters * len(splits["split"].unique()) * len(draws)))
+    tested = splits.to_pandas().query("role == 'test'")[["split", "image_id"]]
+    parts = []
+    most = max(draws.values())
+    for start in range(0, most, models):
+        numbers = range(start, min(start + models, most))
+        selections = {f"{number}": rankings.draw(number) for number in numbers}
+        variants = [(f"{number}", keep) for keep, count in draws.items() for number in numbers if number < count]
+        mlps = train_mlps(embeddings, images, splits, selections, variants, settings, seed=seed, device=device)
+        predictions = predict_mlps(
+            mlps,
+            embeddings if scored is None else scored,
+            images,
+            selections,
+            **names,
+            pooling=pooling,
+            test_patches=test_patches,
+        )
+        rows = predictions.to_pandas().merge(tested, on=["split", "image_id"])
+        parts.append(rows.assign(draw=rows.selector.astype(int)))
+    columns = ["dataset", "image_id", "sampler", "encoder", "keep", "student", "split", "draw", "score", "prediction"]
+    return as_table(pd.concat(parts, ignore_index=True)[columns], "draws")
