@@ -170,7 +170,7 @@ def test_page_has_scores_findings_results_and_provenance(rendered):
         "residual residual manhattan 5 – gallery360 erp lite0_stages 6.0 2,000",
         "gallery360 erp lite0_stages mlp 0.870 ± 0.010 0.880 ± 0.010 – – – 10",
         "at keep 0.4 residual minus random = +0.002",
-        "no difference detected",
+        "undecided in 44",
         "distortion label alone",
         "one split, best epoch on test",
         "cviq Assessor360 0.9801 0.9836 –",
