@@ -86,7 +86,7 @@ def _channels_first(image: np.ndarray, device: str | torch.device) -> Tensor:
 
 
 def reduction(side: int, size: int | None) -> float:
-    """Factor by which a flat image is reduced so that its crops of `side` pixels have `size`; 1 where they are smaller."""
+    """Factor by which a flat image is reduced so that its crops of `side` pixels have `size`; 1 if they are smaller."""
     return 1.0 if size is None or side <= size else size / side
 
 

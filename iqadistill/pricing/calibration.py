@@ -25,7 +25,7 @@ from iqadistill.panorama.viewports import extract_viewports
 from iqadistill.patches.crops import extract_crops
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates, card_rates
-from iqadistill.pricing.work import selection_flops
+from iqadistill.pricing.work import cutting_effort, selection_flops
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
@@ -83,9 +83,7 @@ class Budget:
         return sum(times[1:] or times) / len(times[1:] or times)
 
 
-def calibrate(
-    plan: Plan, device: str = "cpu", seconds: float = SECONDS, clock: Callable[[], float] = time.perf_counter
-) -> Rates:
+def calibrate(plan: Plan, device: str, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Rates:
     """Measure what the study's work takes: its most frequent networks, decoding, selection, the start of a job.
 
     On the CPU networks run in one thread, as their jobs do. What the study does not have, or what no time is left for,
@@ -165,22 +163,20 @@ def _decoding(folder: Path) -> Measurement:
 
 
 def _cutting(plan: Plan) -> Measurement:
-    """Pixels of patches, of the study's first sampler in use; viewports take longer than crops."""
-    name = max(
-        sorted({sampler for _, sampler in plan.sampled}), key=lambda name: plan.study.samplers[name].kind == "sphere"
-    )
-    sampler = plan.study.samplers[name]
+    """Pixels of patches, as of crops, of the study's sampler in use that takes longest."""
+    samplers = [plan.study.samplers[name] for name in sorted({sampler for _, sampler in plan.sampled})]
+    sampler = max(samplers, key=cutting_effort)
     count = min(sampler.count, 16)
 
     def prepare() -> Work:
         image = torch.from_numpy(_example(max(1024, sampler.size))).permute(2, 0, 1)
-        if sampler.kind == "sphere":
+        if cutting_effort(sampler) > 1:
             angles = np.linspace(-1, 1, count)
             return lambda: extract_viewports(image, angles, angles / 2, 1.0, sampler.size).float() / 255
         corners = [0] * count
         return lambda: extract_crops(image, corners, corners, sampler.size).float() / 255
 
-    return count * sampler.size**2, prepare
+    return count * sampler.size**2 * cutting_effort(sampler), prepare
 
 
 def _networks(plan: Plan, device: str) -> Mapping[str, Measurement]:

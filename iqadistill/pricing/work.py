@@ -13,13 +13,15 @@ from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.patches.reading import reduction
 from iqadistill.pricing.images import count_images
 from iqadistill.pricing.networks import NetworkCount, count_backbone, count_encoder, count_network
+from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.selection.base import keep_count
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.deep.epoch_reader import windows_of_epoch
 
 STACK_BYTES = 2 * 2**30  # patches of stacked MLPs, see `iqadistill.training.mlp.training.train_mlps`
 CACHE_BYTES = 2**30  # outputs of teachers that are cached, see `TeacherOutputCache`
-COPIED = 0.1  # effort of a crop that is copied as bytes from an image in memory; others become floats in between
+COPIED = 0.1  # effort of a crop that is copied as bytes from an image in memory; other crops become floats in between
+VIEWED = 12.0  # effort of a viewport, compared with a crop of as many pixels
 CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 channels and 7 x 7 cells, and some means
 ITERATIONS = {"irls": 100, "published": 50}  # of a residual selector; it takes more or fewer as the data have it
 PROCESS, PROCESS_WITH_TORCH = 0.2e9, 0.7e9  # bytes of memory before any work
@@ -41,7 +43,7 @@ class Work:
         mlp_flops: Operations of MLPs.
         selection_flops: Operations of selectors.
         decoded: Pixels of images that are decoded, as of PNG files.
-        cut: Pixels of patches that are cut.
+        cut: Pixels of patches that are cut, as of crops.
         rendered: Pixels of images that are rendered.
         searched: Pixels of images that a sampler of scanpaths looks at.
         evaluated: Rows of predictions times bootstrap draws.
@@ -150,7 +152,7 @@ class StudyWork:
             forward_passes=patches,
             encoder_flops=patches * network.flops,
             decoded=images.total * images.effort_of(scale),
-            cut=patches * sampler.size**2,
+            cut=patches * sampler.size**2 * cutting_effort(sampler),
             disk=stored,
             memory=PROCESS_WITH_TORCH + WORKSPACE + 2 * stored + 4 * network.parameters + 24 * images.pixels,
         )
@@ -223,24 +225,23 @@ class StudyWork:
         """Decoding, cutting and memory of a training, see `iqadistill.training.deep.epoch_reader.epoch_reader`."""
         scale, patch = self._scale(dataset, sampler, size), 3 * size**2
         effort, memory = self.images(dataset).effort_of(scale), settings.memory_gb * 2**30
-        flat, all_validated = (
-            self.study.samplers[sampler].kind == "flat",
-            validated * self.study.samplers[sampler].count,
-        )
+        placed = self.study.samplers[sampler]
+        flat, cutting = placed.kind == "flat", size**2 * cutting_effort(placed)
+        all_validated = validated * placed.count
         fits = (train * kept + all_validated) * patch <= memory
         again = 1 if fits else settings.epochs
         work.decoded += again * validated * effort
-        work.cut += again * all_validated * size**2
+        work.cut += again * all_validated * cutting
         if fits and settings.crops == "fixed":
             work.decoded += train * effort
-            work.cut += train * kept * size**2
+            work.cut += train * kept * cutting
             work.memory += (train * kept + all_validated) * patch
             return
         planned = train * min(kept, settings.patches_per_epoch or kept)
         held = train * self.images(dataset).bytes_of(scale) if flat else math.inf
         windows, whole = windows_of_epoch(planned, patch, held, settings.mix_patches, memory)
         work.decoded += (1 if windows == 1 and not whole else settings.epochs) * train * effort
-        work.cut += settings.epochs * planned * size**2 * (COPIED if flat else 1)
+        work.cut += settings.epochs * planned * (COPIED * size**2 if flat else cutting)
         work.memory += 2 * planned * patch / windows if whole else min(held, memory)
 
     def _teacher(self, job: Job) -> Work:
@@ -299,7 +300,7 @@ class StudyWork:
             forward_passes=passes,
             forward_flops=passes * network.flops,
             decoded=times * images.scored * images.effort_of(self._scale(tested, sampler, size)),
-            cut=passes * size**2,
+            cut=passes * size**2 * cutting_effort(self.study.samplers[sampler]),
             disk=SCORE_ROW * images.scored,
             memory=PROCESS_WITH_TORCH + 4 * network.parameters + 16 * network.activations + 24 * images.pixels,
         )
@@ -375,6 +376,11 @@ class StudyWork:
         rows += sum(self.images(dataset).scored for dataset in tested)
         memory = PROCESS + 400 * rows
         return Work(evaluated=rows * self.study.evaluation.bootstrap, disk=2 * SCORE_ROW * rows, memory=memory)
+
+
+def cutting_effort(sampler: SamplerSettings) -> float:
+    """Effort of cutting a sampler's patch from a decoded image, compared with a crop of as many pixels."""
+    return VIEWED if sampler.kind == "sphere" and getattr(sampler, "projection", "viewport") == "viewport" else 1.0
 
 
 def selection_flops(selector: SelectorSettings, patches: int, width: int) -> float:

@@ -62,8 +62,8 @@ def train_network(
         selection: Table "selection" of the selector; None for all patches.
         keep: Fraction of a training image's patches that is trained on; validation uses all.
         split: Number of the split.
-        settings: Settings of the training. Where patches or images exceed its `memory_gb`, batches are mixed from a part
-            of the images, which changes the weights, see `iqadistill.training.deep.epoch_reader.epoch_reader`.
+        settings: Settings of the training. Where patches or images exceed its `memory_gb`, batches are mixed from a
+            window of images, which changes the weights, see `iqadistill.training.deep.epoch_reader.epoch_reader`.
         variant: Variant columns of the history, except for keep and split.
         size: Side in pixels to which patches are resized; None to leave them as they are.
         seed: Seed of all random draws.
