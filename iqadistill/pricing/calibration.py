@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import mode
@@ -75,7 +75,8 @@ class Budget:
         self._open -= 1
         if left <= 0:
             return None
-        work, times = prepare(), []
+        work = prepare()
+        times: list[float] = []
         while not times or self.used < end:
             begin = self.used
             work()
@@ -99,21 +100,22 @@ def calibrate(plan: Plan, device: str, seconds: float, clock: Callable[[], float
     torch.set_num_threads(1)
     try:
         starts = {"launch": _LAUNCH, "imports": _IMPORTS, "torch_imports": _TORCH_IMPORTS}
-        works = {"cutting": _cutting(plan), **_networks(plan, device), **_embeddings(plan, device)}
+        works = {**_networks(plan, device), **_embeddings(plan, device), "cutting": _cutting(plan)}
         budget = Budget(seconds, 1 + len(starts) + len(works), clock)
         with tempfile.TemporaryDirectory() as folder:
             pixels, prepare = _decoding(Path(folder))
             taken = budget.seconds(prepare)
         rates = _assumed(device, speed=pixels / taken / Rates().decoding if taken else 1.0)
-        times = {name: budget.seconds(_process(imports)) for name, imports in starts.items()}
-        measured = {name: time for name, time in times.items() if time is not None}
-        if "launch" in measured:
-            measured["launch"] *= _LAUNCHES
+        measured = {}
         for name, (amount, prepare) in works.items():
             taken = budget.seconds(prepare)
             if taken is not None:
                 measured[name] = amount / taken
-        rates = replace(rates, **measured)
+        for name, imports in starts.items():
+            taken = budget.seconds(_process(imports))
+            if taken is not None:
+                measured[name] = taken * (_LAUNCHES if name == "launch" else 1)
+        rates = Rates(**asdict(rates) | measured)
     finally:
         torch.set_num_threads(threads)
     where = f"{device} and one core" if rates.card else "one core"
@@ -131,7 +133,7 @@ def _assumed(device: str, speed: float) -> Rates:
     cores += [] if rates.card else ["encoder", "forward", "training", "mlp"]
     faster = {name: getattr(rates, name) * speed for name in cores}
     slower = {name: getattr(rates, name) / speed for name in ("launch", "imports", "torch_imports", "drawing")}
-    return replace(rates, **faster, **slower)
+    return Rates(**asdict(rates) | faster | slower)
 
 
 def _process(imports: str) -> Callable[[], Work]:
@@ -264,7 +266,7 @@ def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -
 
 def _selecting(selector: SelectorSettings, count: int, width: int) -> Measurement:
     flops = selection_flops(selector, count, width)
-    images = int(np.clip(4e9 / flops, 4, 64))
+    images = int(np.clip(4e9 / flops, 2, 64))
 
     def prepare() -> Work:
         rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.patches.reading import reduction
 from iqadistill.pricing.images import count_images
 from iqadistill.pricing.networks import NetworkCount, count_backbone, count_encoder, count_network
-from iqadistill.sampling.settings import SamplerSettings
+from iqadistill.sampling.settings import FlatSamplerSettings, SamplerSettings
 from iqadistill.selection.base import keep_count
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.deep.epoch_reader import windows_of_epoch
@@ -146,7 +146,7 @@ class StudyWork:
         images, sampler = self.images(job.names["dataset"]), self.study.samplers[job.names["sampler"]]
         patches, network = images.total * sampler.count, self._encoder(job.names)
         size = self.study.encoders[job.names["encoder"]].size or sampler.size
-        scale = self._scale(job.names["dataset"], job.names["sampler"], size)
+        scale = self.scale(job.names["dataset"], job.names["sampler"], size)
         stored = patches * network.width * (2 if self.study.encoders[job.names["encoder"]].dtype == "float16" else 4)
         return Work(
             forward_passes=patches,
@@ -173,10 +173,12 @@ class StudyWork:
         train = scored * (1 - evaluation.test_fraction - evaluation.val_fraction)
         return train, scored * evaluation.val_fraction
 
-    def _scale(self, dataset: str, sampler: str, size: int) -> float:
+    def scale(self, dataset: str, sampler: str, size: int) -> float:
         """Factor by which the images of a dataset are reduced before crops are cut to `size` from them."""
         images, settings = self.images(dataset), self.study.samplers[sampler]
-        return reduction(settings.crop_side(images.width, images.height), size) if settings.kind == "flat" else 1.0
+        if not isinstance(settings, FlatSamplerSettings):
+            return 1.0
+        return reduction(settings.crop_side(images.width, images.height), size)
 
     def _training(
         self,
@@ -223,7 +225,7 @@ class StudyWork:
         size: int,
     ) -> None:
         """Decoding, cutting and memory of a training, see `iqadistill.training.deep.epoch_reader.epoch_reader`."""
-        scale, patch = self._scale(dataset, sampler, size), 3 * size**2
+        scale, patch = self.scale(dataset, sampler, size), 3 * size**2
         effort, memory = self.images(dataset).effort_of(scale), settings.memory_gb * 2**30
         placed = self.study.samplers[sampler]
         flat, cutting = placed.kind == "flat", size**2 * cutting_effort(placed)
@@ -299,7 +301,7 @@ class StudyWork:
         return Work(
             forward_passes=passes,
             forward_flops=passes * network.flops,
-            decoded=times * images.scored * images.effort_of(self._scale(tested, sampler, size)),
+            decoded=times * images.scored * images.effort_of(self.scale(tested, sampler, size)),
             cut=passes * size**2 * cutting_effort(self.study.samplers[sampler]),
             disk=SCORE_ROW * images.scored,
             memory=PROCESS_WITH_TORCH + 4 * network.parameters + 16 * network.activations + 24 * images.pixels,
