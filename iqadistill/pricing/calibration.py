@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import mode
@@ -39,7 +40,8 @@ _LAUNCHES = (
 )
 
 
-Work = Callable[[], object]
+Work = Callable[[], float]
+"""A repetition of some work; returns how much it did, in pixels, operations or processes."""
 
 
 class Budget:
@@ -62,8 +64,8 @@ class Budget:
         """Seconds since the beginning."""
         return self._clock() - self._begin
 
-    def seconds(self, prepare: Callable[[], Work]) -> float | None:
-        """Seconds of one repetition of some work; None where no time is left to measure it.
+    def rate(self, prepare: Callable[[], Work]) -> float | None:
+        """How much of some work is done in a second; None where no time is left to measure it.
 
         The first repetition, which warms up, counts only if there is no time for another.
 
@@ -77,11 +79,12 @@ class Budget:
             return None
         work = prepare()
         times: list[float] = []
+        amounts: list[float] = []
         while not times or self.used < end:
             begin = self.used
-            work()
+            amounts.append(work())
             times.append(self.used - begin)
-        return sum(times[1:] or times) / len(times[1:] or times)
+        return sum(amounts[1:] or amounts) / sum(times[1:] or times)
 
 
 def calibrate(plan: Plan, device: str, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Rates:
@@ -103,27 +106,16 @@ def calibrate(plan: Plan, device: str, seconds: float, clock: Callable[[], float
         works = {**_networks(plan, device), **_embeddings(plan, device), "cutting": _cutting(plan)}
         budget = Budget(seconds, 1 + len(starts) + len(works), clock)
         with tempfile.TemporaryDirectory() as folder:
-            pixels, prepare = _decoding(Path(folder))
-            taken = budget.seconds(prepare)
-        rates = _assumed(device, speed=pixels / taken / Rates().decoding if taken else 1.0)
-        measured = {}
-        for name, (amount, prepare) in works.items():
-            taken = budget.seconds(prepare)
-            if taken is not None:
-                measured[name] = amount / taken
+            decoding = budget.rate(_decoding(Path(folder))) or Rates().decoding
+        measured = {name: rate for name, prepare in works.items() if (rate := budget.rate(prepare))}
         for name, imports in starts.items():
-            taken = budget.seconds(_process(imports))
-            if taken is not None:
-                measured[name] = taken * (_LAUNCHES if name == "launch" else 1)
-        rates = Rates(**asdict(rates) | measured)
+            if rate := budget.rate(_process(imports)):
+                measured[name] = (_LAUNCHES if name == "launch" else 1) / rate
+        rates = Rates(**asdict(_assumed(device, speed=decoding / Rates().decoding)) | measured)
     finally:
         torch.set_num_threads(threads)
     where = f"{device} and one core" if rates.card else "one core"
     return replace(rates, source=f"measured here in {budget.used:.0f} s on {where}")
-
-
-Measurement = tuple[float, Callable[[], Work]]
-"""An amount of work (pixels or operations), and what prepares a repetition of it."""
 
 
 def _assumed(device: str, speed: float) -> Rates:
@@ -138,7 +130,12 @@ def _assumed(device: str, speed: float) -> Rates:
 
 def _process(imports: str) -> Callable[[], Work]:
     """The start of a process that imports modules; the first repetition brings them to hand."""
-    return lambda: lambda: subprocess.run([sys.executable, "-c", imports], check=True)
+
+    def start() -> float:
+        subprocess.run([sys.executable, "-c", imports], check=True)
+        return 1
+
+    return lambda: start
 
 
 def _wait(device: str) -> None:
@@ -154,17 +151,17 @@ def _example(side: int) -> np.ndarray:
     return (smooth + rng.normal(0, 3, smooth.shape)).clip(0, 255).astype(np.uint8)
 
 
-def _decoding(folder: Path) -> Measurement:
+def _decoding(folder: Path) -> Callable[[], Work]:
     file, side = folder / "image.png", 1024
 
     def prepare() -> Work:
         Image.fromarray(_example(side)).save(file)
-        return lambda: read_image(file)
+        return lambda: float(read_image(file)[..., 0].size)
 
-    return side**2, prepare
+    return prepare
 
 
-def _cutting(plan: Plan) -> Measurement:
+def _cutting(plan: Plan) -> Callable[[], Work]:
     """Pixels of patches, as of crops, of the study's sampler in use that takes longest."""
     samplers = [plan.study.samplers[name] for name in sorted({sampler for _, sampler in plan.sampled})]
     sampler = max(samplers, key=cutting_effort)
@@ -174,14 +171,15 @@ def _cutting(plan: Plan) -> Measurement:
         image = torch.from_numpy(_example(max(1024, sampler.size))).permute(2, 0, 1)
         if cutting_effort(sampler) > 1:
             angles = np.linspace(-1, 1, count)
-            return lambda: extract_viewports(image, angles, angles / 2, 1.0, sampler.size).float() / 255
-        corners = [0] * count
-        return lambda: extract_crops(image, corners, corners, sampler.size).float() / 255
+            cut = partial(extract_viewports, image, angles, angles / 2, 1.0, sampler.size)
+        else:
+            cut = partial(extract_crops, image, [0] * count, [0] * count, sampler.size)
+        return lambda: (cut().float() / 255)[:, 0].numel() * cutting_effort(sampler)
 
-    return count * sampler.size**2 * cutting_effort(sampler), prepare
+    return prepare
 
 
-def _networks(plan: Plan, device: str) -> Mapping[str, Measurement]:
+def _networks(plan: Plan, device: str) -> Mapping[str, Callable[[], Work]]:
     """Passes with and without gradient of the deep network that most jobs train."""
     study, kind = plan.study, torch.device(device).type
     trained: list[tuple[DeepStudentSettings | TeacherSettings, int]] = [
@@ -199,12 +197,13 @@ def _networks(plan: Plan, device: str) -> Mapping[str, Measurement]:
         patches, quality = torch.rand(batch, 3, size, size, device=device), torch.rand(batch, device=device)
         optimiser = torch.optim.AdamW(module.parameters(), lr=1e-6)
 
-        def step() -> None:
+        def step() -> float:
             optimiser.zero_grad()
             losses = module.losses(patches, quality)  # type: ignore[operator]
             torch.stack(list(losses.values())).sum().backward()
             optimiser.step()
             _wait(device)
+            return batch * settings.views * counted.training_flops
 
         return step
 
@@ -213,16 +212,14 @@ def _networks(plan: Plan, device: str) -> Mapping[str, Measurement]:
         patches = torch.rand(batch, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
 
         @torch.inference_mode()
-        def score() -> None:
+        def score() -> float:
             network(patches)
             _wait(device)
+            return batch * counted.flops
 
         return score
 
-    return {
-        "training": (batch * settings.views * counted.training_flops, training),
-        "forward": (batch * counted.flops, forward),
-    }
+    return {"training": training, "forward": forward}
 
 
 def _training_module(settings: DeepStudentSettings | TeacherSettings, size: int) -> nn.Module:
@@ -234,7 +231,7 @@ def _training_module(settings: DeepStudentSettings | TeacherSettings, size: int)
     return settings.training_module(network, pool)
 
 
-def _embeddings(plan: Plan, device: str) -> Mapping[str, Measurement]:
+def _embeddings(plan: Plan, device: str) -> Mapping[str, Callable[[], Work]]:
     """The encoder in most use, and selection and MLPs on its embeddings."""
     study = plan.study
     tables = sorted(plan.embedded)
@@ -253,31 +250,44 @@ def _embeddings(plan: Plan, device: str) -> Mapping[str, Measurement]:
     return works
 
 
-def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -> Measurement:
+def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -> Callable[[], Work]:
     batch = int(max(2, min(16 if device == "cpu" else 256, _BATCH_FLOPS[torch.device(device).type] / flops)))
 
     def prepare() -> Work:
         encoder = settings.model_copy(update={"weights": "none"}).create(device)
         patches = torch.rand(batch, 3, size, size)
-        return lambda: encoder.embed(patches).cpu()
 
-    return batch * flops, prepare
+        def embed() -> float:
+            encoder.embed(patches).cpu()
+            return batch * flops
+
+        return embed
+
+    return prepare
 
 
-def _selecting(selector: SelectorSettings, count: int, width: int) -> Measurement:
+def _selecting(selector: SelectorSettings, count: int, width: int) -> Callable[[], Work]:
     flops = selection_flops(selector, count, width)
-    images = int(np.clip(4e9 / flops, 2, 64))
+    most = int(np.clip(4e9 / flops, 1, 64))
 
     def prepare() -> Work:
         rng = np.random.default_rng(0)
         centres = rng.normal(size=(4, width))
-        embeddings = [centres[rng.integers(0, 4, count)] + rng.normal(size=(count, width)) for _ in range(images)]
-        return lambda: selector.create("cpu").fit_many(embeddings)
+        embeddings = [centres[rng.integers(0, 4, count)] + rng.normal(size=(count, width)) for _ in range(most)]
+        images = 1  # then twice as many each time: how long a system takes depends on the selector and is not known
 
-    return images * flops, prepare
+        def select() -> float:
+            nonlocal images
+            selector.create("cpu").fit_many(embeddings[:images])
+            done, images = images, min(2 * images, most)
+            return done * flops
+
+        return select
+
+    return prepare
 
 
-def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> Measurement:
+def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> Callable[[], Work]:
     models, images, kept = 4, 2 * settings.batch_images, max(1, count // 2)
     widths = (width, *settings.hidden, 1)
     parameters = sum((before + 1) * after for before, after in pairwise(widths))
@@ -290,10 +300,11 @@ def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> Measurem
         quality, once = torch.rand(images, device=device), settings.model_copy(update={"epochs": 1})
         generator = torch.Generator().manual_seed(0)
 
-        def epoch() -> None:
+        def epoch() -> float:
             for _ in train_stack(stack, patches, present, quality, once, generator, lambda: []):
                 _wait(device)
+            return 6 * models * images * kept * parameters
 
         return epoch
 
-    return 6 * models * images * kept * parameters, prepare
+    return prepare

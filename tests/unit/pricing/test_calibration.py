@@ -21,12 +21,13 @@ class Clock:
         return self.now
 
     def work(self, *seconds):
-        """Work whose repetitions take these seconds, the last ones for ever, and the list of those done."""
+        """Work of 2 units a repetition, which takes these seconds, the last for ever, and the list of those done."""
         done = []
 
         def repeat():
             done.append(seconds[min(len(done), len(seconds) - 1)])
             self.now += done[-1]
+            return 2.0
 
         return (lambda: repeat), done
 
@@ -37,7 +38,7 @@ def test_measurements_share_the_time_equally():
     counts = []
     for _ in range(4):
         prepare, done = clock.work(1.0)
-        assert budget.seconds(prepare) == pytest.approx(1.0)
+        assert budget.rate(prepare) == pytest.approx(2.0)
         counts.append(len(done))
     assert counts == [5, 5, 5, 5] and budget.used == 20
 
@@ -45,9 +46,9 @@ def test_measurements_share_the_time_equally():
 def test_first_repetition_warms_up():
     clock = Clock()
     prepare, done = clock.work(4.0, 1.0)
-    assert Budget(10.0, 1, clock).seconds(prepare) == pytest.approx(1.0) and len(done) == 7
+    assert Budget(10.0, 1, clock).rate(prepare) == pytest.approx(2.0) and len(done) == 7
     prepare, done = clock.work(40.0, 1.0)
-    assert Budget(10.0, 1, clock).seconds(prepare) == 40.0 and len(done) == 1
+    assert Budget(10.0, 1, clock).rate(prepare) == 0.05 and len(done) == 1
 
 
 def test_time_left_by_one_measurement_is_taken_from_the_others():
@@ -55,12 +56,12 @@ def test_time_left_by_one_measurement_is_taken_from_the_others():
     clock = Clock()
     budget = Budget(20.0, 4, clock)
     slow, _ = clock.work(14.0)
-    assert budget.seconds(slow) == 14.0
+    assert budget.rate(slow) == 2 / 14
     fast, done = clock.work(0.5)
-    assert budget.seconds(fast) == 0.5 and len(done) == 4
-    assert budget.seconds(slow) == 14.0 and budget.used == 30  # it began in time
+    assert budget.rate(fast) == 4.0 and len(done) == 4
+    assert budget.rate(slow) == 2 / 14 and budget.used == 30  # it began in time
     never, done = clock.work(1.0)
-    assert budget.seconds(never) is None and not done
+    assert budget.rate(never) is None and not done
 
 
 def test_preparation_is_part_of_the_time():
@@ -72,21 +73,21 @@ def test_preparation_is_part_of_the_time():
         return prepare()
 
     budget = Budget(10.0, 1, clock)
-    assert budget.seconds(slowly) == 1.0 and len(done) == 1 and budget.used == 10
+    assert budget.rate(slowly) == 2.0 and len(done) == 1 and budget.used == 10
 
 
 @pytest.fixture
 def measured(monkeypatch):
     """What was measured, with works that do nothing, each a minute on the given clock."""
-    names, real = [], Budget.seconds
+    names, real = [], Budget.rate
 
-    def seconds(budget, prepare):
+    def rate(budget, prepare):
         budget._clock.now += 60.0 * bool(names)
-        taken = real(budget, lambda: lambda: None)
+        taken = real(budget, lambda: lambda: 1e6)
         names.append(taken)
         return taken
 
-    monkeypatch.setattr(Budget, "seconds", seconds)
+    monkeypatch.setattr(Budget, "rate", rate)
     return names
 
 
