@@ -268,7 +268,7 @@ def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -
 
 def _selecting(selector: SelectorSettings, count: int, width: int) -> Callable[[], Work]:
     flops = selection_flops(selector, count, width)
-    most = int(np.clip(4e9 / flops, 1, 64))
+    most = int(np.clip(4e9 / flops, 1, 8))  # of more, one that takes many times as many iterations may hold up all
 
     def prepare() -> Work:
         rng = np.random.default_rng(0)
