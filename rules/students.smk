@@ -91,7 +91,7 @@ rule train_student:
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=memory_of_training("train_student", "student"),
         runtime=1440,
     params:
         student=given("train_student", "student"),

@@ -54,6 +54,12 @@ class TrainingSettings(Settings):
         ge=1,
         description="Patches that batches are mixed from at least; all or as many as memory allows where that is more.",
     )
+    memory_gb: float = Field(
+        2.0,
+        ge=0,
+        description="Memory in GiB that a training gives to its patches, or to decoded images that crops are cut from;"
+        " what exceeds it is decoded again in every epoch, and batches are mixed from a part of the images at a time.",
+    )
     flips: tuple[Literal["horizontal", "vertical"], ...] = Field(
         ("horizontal",), description="Flips for augmentation; each is applied to a patch half of the time."
     )
