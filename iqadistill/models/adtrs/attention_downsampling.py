@@ -14,9 +14,10 @@ class AttentionDownsampling(Attention2dDownsample):
         Q = BN(DW(T) + every second cell of T),  K = BN(T),  V = BN(T),  L = DW(V), normalised,
         O = BN(ReLU(softmax(Q K^T / sqrt(d) + b) V + L)),
 
-    d = 256 / heads the width of a head's keys, of 4 d values each; b one number per head and offset |dy|, |dx| between the cells of query and key: the attention down-sampling of
-    EfficientFormer-V2 (arXiv 2212.08059, github.com/snap-research/EfficientFormer), as implemented in timm, with ReLU
-    as in arXiv 2409.07115.
+    d = 256 / heads the width of a head's queries and keys, 4 d that of its values, and b one number per head and offset
+    |dy|, |dx| between the cells of query and key: the attention down-sampling of EfficientFormer-V2 (arXiv 2212.08059,
+    github.com/snap-research/EfficientFormer), as implemented in timm, with ReLU as in arXiv 2409.07115. More heads are
+    narrower, so that their number changes neither operations nor parameters but b.
 
     Args:
         width: Number of channels in and out.
