@@ -14,13 +14,13 @@ from iqadistill.config.experiments import (
     tested_datasets,
 )
 from iqadistill.config.jobs import EVERY_IMAGE, Plan, StudentJob
-from iqadistill.config.study import ExperimentSettings, Study
+from iqadistill.config.study import EvaluationSettings, ExperimentSettings, Study
 from iqadistill.datasets.registry import RENAMED as RENAMED_SOURCES
 from iqadistill.datasets.registry import list_datasets
 from iqadistill.errors import InputError, nearest
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
-from iqadistill.models.settings import ImageStudentSettings
+from iqadistill.models.settings import ImageStudentSettings, StudentSettings
 from iqadistill.models.students.external import ExternalSettings
 
 AXES = ("datasets", "samplers", "encoders", "selectors", "students")
@@ -43,13 +43,17 @@ def check_study_entries(study: Study) -> None:
 
 
 def check_test_patches(study: Study) -> None:
-    """Patches that score an image are limited in one way."""
+    """Patches that score an image are limited in one way, by the evaluation and by a student's own settings."""
     evaluation = study.evaluation
-    if evaluation.max_test_patches and evaluation.test_patches == "kept":
-        raise InputError(
-            "evaluation.max_test_patches: limits all sampled patches, but test_patches: kept leaves the choice to the"
-            " selectors; remove one of the two."
-        )
+    scorings: list[tuple[str, EvaluationSettings | StudentSettings]] = [("evaluation", evaluation)]
+    scorings += [(f"students.{name}", student) for name, student in study.students.items()]
+    for where, own in scorings:
+        kept = (own.test_patches or evaluation.test_patches) == "kept"
+        if kept and (own.max_test_patches or evaluation.max_test_patches):
+            raise InputError(
+                f"{where}.max_test_patches: limits all sampled patches, but test_patches: kept leaves the choice to the"
+                " selectors; remove one of the two."
+            )
 
 
 def check_sources(study: Study) -> None:

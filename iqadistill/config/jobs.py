@@ -48,7 +48,7 @@ from iqadistill.settings import Settings
 HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
 DIGEST = r"[0-9a-f]{8}"
-UNTRAINED = ("splits", "test_patches")
+UNTRAINED = ("splits", "test_patches", "max_test_patches", "flip")
 """Settings of students that do not change what a training makes."""
 
 _STUDENT = "{study}/{dataset}/{sampler}/{encoder}/{selector}/{keep}/{student}/{split}"
@@ -734,16 +734,17 @@ class Plan:
         yield Job("predict_mlps", wildcards, vars(job), {**shared, "weights": trained.output}, prediction, modules)
 
     def _scoring_params(self, student: str) -> dict[str, Any]:
-        evaluation = self.study.evaluation
+        evaluation, settings = self.study.evaluation, self.study.students[student]
         return {
             "pooling": evaluation.pooling,
-            "test_patches": self.study.students[student].test_patches or evaluation.test_patches,
-            "max_test_patches": evaluation.max_test_patches or 0,
+            "test_patches": settings.test_patches or evaluation.test_patches,
+            "max_test_patches": settings.max_test_patches or evaluation.max_test_patches or 0,
             "seed": self.study.seed,
         }
 
     def _network_scoring(self, student: str) -> dict[str, Any]:
-        return {**self._scoring_params(student), "flip": self.study.evaluation.flip}
+        own = self.study.deep_students[student].flip
+        return {**self._scoring_params(student), "flip": self.study.evaluation.flip if own is None else own}
 
     def _reference_files(self, dataset: str, sampler: str, split: str, teacher: str) -> list[str]:
         """Tables of the pristine images that a teacher, or a student of it, compares with."""
@@ -860,7 +861,7 @@ class Plan:
         student = self.study.students[job.student]
         wildcards = {"study": self.study.name, **vars(job)}
         inputs: dict[str, Any] = {"images": self.images_file(job.dataset), "splits": self.splits_file(job.dataset)}
-        params: dict[str, Any] = {"name": job.student, "student": text(dump(student, {"files"}))}
+        params: dict[str, Any] = {"name": job.student, "student": text(dump(student, {"files", *UNTRAINED}))}
         modules = (STUDENTS.module(student.model),)
         if isinstance(student, ExternalSettings):
             inputs["file"] = student.files[job.dataset]

@@ -139,6 +139,12 @@ class StudentSettings(Settings):
         description="Patches that score a test image: all sampled ones, or those the selector keeps; default: as"
         " evaluation.test_patches. Two entries that differ in it alone show both in one study.",
     )
+    max_test_patches: int | None = Field(
+        None,
+        ge=1,
+        description="Largest number of patches that score an image, drawn from all sampled ones and the same for all"
+        " students of one limit; default: as evaluation.max_test_patches.",
+    )
 
 
 class ImageStudentSettings(StudentSettings):
@@ -179,6 +185,11 @@ class DeepStudentSettings(TrainingSettings, StudentSettings):
         None,
         ge=1,
         description="Number of random splits to train, the first ones; fewer than 5 are an illustration; default: all.",
+    )
+    flip: bool | None = Field(
+        None,
+        description="Whether horizontally flipped patches are scored as well, for the report's table of stability;"
+        " default: as evaluation.flip. Augmentation in training is flips.",
     )
     size: int | None = Field(
         None, ge=16, description="Side in pixels to which patches are resized; default: the sampler's size."

@@ -347,3 +347,14 @@ def test_limit_of_test_patches_and_kept_test_patches_are_refused_together(raw):
     )
     raw["evaluation"]["test_patches"] = "kept"
     refused(raw, "evaluation.max_test_patches", "remove")
+
+
+def test_student_of_limited_and_kept_test_patches_is_refused(raw):
+    raw["students"]["mlp"]["test_patches"] = "kept"
+    raw["evaluation"] = {"max_test_patches": 4}
+    refused(raw, "students.mlp.max_test_patches", "remove")
+    raw["evaluation"] = {"test_patches": "kept"}
+    raw["students"]["mlp"] = {"max_test_patches": 4}
+    refused(raw, "students.mlp.max_test_patches", "remove")
+    raw["students"]["mlp"]["test_patches"] = "all"
+    check_study(raw)

@@ -89,11 +89,11 @@ class SyntheticTables:
 
     @property
     def stability(self) -> pd.DataFrame:
-        """Table "stability": a row of every deep student if flipped patches are scored too."""
-        deep = self.trained[self.trained.student.isin(list(self.plan.study.deep_students))]
-        variants = deep[["dataset", *VARIANT_OVER_SPLITS]].drop_duplicates()
-        rows = variants.assign(difference=0.01, std=0.002, splits=2)
-        return rows if self.plan.study.evaluation.flip else rows[:0]
+        """Table "stability": a row of every deep student whose flipped patches are scored too."""
+        scored = [job for job in self.plan.jobs.values() if job.rule == "predict" and job.params["flip"]]
+        flipped = self.trained[self.trained.student.isin([job.names["student"] for job in scored])]
+        variants = flipped[["dataset", *VARIANT_OVER_SPLITS]].drop_duplicates()
+        return variants.assign(difference=0.01, std=0.002, splits=2)
 
     @property
     def comparisons(self) -> pa.Table:
