@@ -133,8 +133,8 @@ def _draw_row(axes: Axes, y: float, row: pd.Series, color: str, marker: str, lab
     if row.splits:
         dot(axes, y, row, color, marker, label, upright=False)
     else:
-        place = {"xy": (0.01, y), "xycoords": ("axes fraction", "data"), "va": "center"}
-        axes.annotate(f"undefined: {row.undefined}", **place, color=color, fontsize=6)
+        text, at = f"undefined: {row.undefined}", (0.01, y)
+        axes.annotate(text, at, xycoords=("axes fraction", "data"), va="center", color=color, fontsize=6)
 
 
 def _tick(rows: pd.DataFrame) -> str:
