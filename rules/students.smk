@@ -43,6 +43,7 @@ rule predict_mlps:
         weights=reads("predict_mlps", "weights"),
     output:
         predictions=output("predict_mlps"),
+        time=output("predict_mlps", ".json"),
     log:
         log_of("predict_mlps"),
     benchmark:
@@ -118,6 +119,7 @@ rule predict:
         sidecar=reads("predict", "sidecar"),
     output:
         predictions=output("predict"),
+        time=output("predict", ".json"),
     log:
         log_of("predict"),
     benchmark:
@@ -151,6 +153,7 @@ rule predict_cross:
         sidecar=reads("predict_cross", "sidecar"),
     output:
         predictions=output("predict_cross"),
+        time=output("predict_cross", ".json"),
     log:
         log_of("predict_cross"),
     benchmark:

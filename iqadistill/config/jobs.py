@@ -96,8 +96,22 @@ PREDICTIONS = ("predict_mlps", "predict", "predict_cross", "predict_images", "re
 COUNTED = ("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", "train_student", *PREDICTIONS)
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
+TIMED = ("embed_patches", "predict_mlps", "predict", "predict_cross", "predict_images")
+"""Rules whose jobs leave the time to embed or score an image beside their table."""
+
 # What the registry says about a dataset that does not decide what its index holds.
-_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation", "typical_size"}
+_NOT_INDEXED = {
+    "title",
+    "access",
+    "page",
+    "archives",
+    "holds",
+    "licence",
+    "terms",
+    "citation",
+    "typical_size",
+    "distortion_types",
+}
 
 
 def path_of(rule: str, suffix: str | None = None) -> str:
@@ -229,6 +243,11 @@ class Job:
     def benchmark(self) -> str:
         """Where Snakemake writes what the job took."""
         return beside(self.rule, "benchmarks", ".tsv").format(**self.wildcards)
+
+
+def has_sidecar(job: Job) -> bool:
+    """Whether a job writes JSON beside its first output: facts on weights, or the time to embed or score images."""
+    return job.rule in TIMED or job.output.endswith(".safetensors")
 
 
 def short_digest(*facts: Any) -> str:
@@ -898,6 +917,7 @@ class Plan:
         shown: dict[str, Any] = {
             "images": [self.images_file(name) for name in self.shown_datasets],
             "summary": f"results/studies/{self.results_name}/summary.parquet",
+            "distortions": f"results/studies/{self.results_name}/distortions.parquet",
             "comparisons": compared.output,
             "costs": costs.output,
         }
@@ -920,7 +940,7 @@ class Plan:
                 "rule": job.rule,
                 "names": dict(job.names),
                 "benchmark": job.benchmark,
-                "sidecar": job.file(".json") if job.output.endswith(".safetensors") else None,
+                "sidecar": job.file(".json") if has_sidecar(job) else None,
             }
             for job in jobs
         ]

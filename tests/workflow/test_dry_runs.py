@@ -24,7 +24,7 @@ WORD_TARGETS = ("datasets", "patches", "embeddings", "selection", "teachers", "s
         (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 5}),
         (
             ("--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"),
-            {"train_student": 25, "pretrain_teacher": 10},
+            {"train_student": 30, "pretrain_teacher": 10},
         ),
         (("--cores", "2", "--configfile", "studies/paper_adtrs.yaml"), {"retrieve_dataset": 5, "train_mlps": 13}),
         (("--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"), {"retrieve_dataset": 9, "train_mlps": 8}),

@@ -301,6 +301,24 @@ def test_figure_of_all_patches_refuses_selectors_and_keep_rates(raw, key):
     refused(raw, f"experiments[1] (pooling).{key}")
 
 
+def test_figure_of_at_most_one_keep_rate_takes_none_or_one(raw):
+    experiment = {"figure": "distortions", "datasets": ["gallery2d"]}
+    raw["experiments"].append(experiment)
+    assert check_study(raw)
+    raw["experiments"][1] = {**experiment, "selectors": ["residual"]}
+    refused(raw, "experiments[1] (distortions).keep: missing")
+    raw["experiments"][1] |= {"keep": [0.2, 0.5]}
+    refused(raw, "experiments[1] (distortions).keep", "[0.2, 0.5]")
+    raw["experiments"][1] |= {"keep": [0.5]}
+    assert check_study(raw)
+
+
+def test_figure_of_distortions_refuses_labels_without_types(raw):
+    raw["datasets"]["livec"] = {}
+    raw["experiments"].append({"figure": "distortions", "datasets": ["gallery2d", "livec"]})
+    refused(raw, "experiments[1] (distortions).datasets", "'livec' name no types of distortion")
+
+
 def test_dimension_figure_refuses_selector_without_components(raw):
     raw["experiments"].append({"figure": "dimension", "selectors": ["residual", "random"], "keep": [0.5]})
     refused(raw, "experiments[1]", "n_components", "'random'")
