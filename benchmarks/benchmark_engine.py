@@ -97,9 +97,10 @@ def training(options: argparse.Namespace, made, memory_gb: float) -> float:
         batch_size=options.batch,
         precision=options.precision,
         channels_last=options.channels_last,
+        memory_gb=memory_gb,
     )
     images, splits, patches = made
-    arguments = {"device": options.device, "workers": options.workers, "memory_gb": memory_gb, "variant": VARIANT}
+    arguments = {"device": options.device, "workers": options.workers, "variant": VARIANT}
     history = train_network(Student(options.model), images, splits, patches, None, 1.0, 0, settings, **arguments)
     later = history.to_pandas().iloc[1:]
     return float(later.num_patches.sum() / later.seconds.sum())

@@ -120,6 +120,16 @@ SCHEMAS: dict[str, pa.Schema] = {
     "metrics": pa.schema(
         [("dataset", pa.string()), *VARIANT, *((name, pa.float64()) for name in METRICS), ("n", pa.int32())]
     ),
+    # one row a variant, split and type of distortion; an empty type stands for all test images
+    "distortions": pa.schema(
+        [
+            ("dataset", pa.string()),
+            *VARIANT,
+            ("distortion", pa.string()),
+            ("images", pa.int32()),
+            ("srcc", pa.float64()),
+        ]
+    ),
     # one row a variant: median over splits, spread, and a bootstrap interval over images and splits
     "summary": pa.schema(
         [
@@ -213,6 +223,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("max_vram", pa.float64()),
             ("parameters", pa.float64()),
             ("flops", pa.float64()),
+            ("scored_images", pa.float64()),
+            ("scored_patches", pa.float64()),
+            ("scoring_seconds", pa.float64()),  # of all these images, once
         ]
     ),
 }

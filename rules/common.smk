@@ -1,5 +1,7 @@
 # Read the study, constrain the wildcards, and ask the study's plan what each job reads and is given.
 import functools
+import json
+import math
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -63,6 +65,16 @@ def reads(rule, name):
 def given(rule, name):
     """Params function: what a job is given under a name."""
     return lambda wildcards: PLAN.job(rule, wildcards).params[name]
+
+
+def memory_of_training(rule, entry):
+    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else."""
+
+    def megabytes(wildcards):
+        settings = json.loads(PLAN.job(rule, wildcards).params[entry])
+        return 6000 + math.ceil(1000 * settings["memory_gb"])
+
+    return megabytes
 
 
 def code(rule, script=None):

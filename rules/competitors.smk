@@ -6,6 +6,7 @@ rule predict_images:
         pristine=reads("predict_images", "pristine"),
     output:
         predictions=output("predict_images"),
+        time=output("predict_images", ".json"),
     log:
         log_of("predict_images"),
     benchmark:

@@ -5,6 +5,7 @@ rule embed_patches:
         weights_file=reads("embed_patches", "weights_file"),
     output:
         embeddings=output("embed_patches"),
+        time=output("embed_patches", ".json"),
     log:
         log_of("embed_patches"),
     benchmark:

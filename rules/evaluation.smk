@@ -7,6 +7,7 @@ rule evaluate:
         metrics=output("evaluate"),
         predictions="results/studies/{study}/predictions.parquet",
         summary="results/studies/{study}/summary.parquet",
+        distortions="results/studies/{study}/distortions.parquet",
         official="results/studies/{study}/official.parquet",
         stability="results/studies/{study}/stability.parquet",
     log:

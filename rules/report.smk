@@ -2,6 +2,7 @@ rule plot_metrics:
     input:
         images=reads("plot_metrics", "images"),
         summary=reads("plot_metrics", "summary"),
+        distortions=reads("plot_metrics", "distortions"),
         comparisons=reads("plot_metrics", "comparisons"),
         costs=reads("plot_metrics", "costs"),
         histories=reads("plot_metrics", "histories"),

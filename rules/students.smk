@@ -43,6 +43,7 @@ rule predict_mlps:
         weights=reads("predict_mlps", "weights"),
     output:
         predictions=output("predict_mlps"),
+        time=output("predict_mlps", ".json"),
     log:
         log_of("predict_mlps"),
     benchmark:
@@ -125,7 +126,7 @@ rule train_student:
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=memory_of_training("train_student", "student"),
         runtime=1440,
     params:
         student=given("train_student", "student"),
@@ -152,6 +153,7 @@ rule predict:
         sidecar=reads("predict", "sidecar"),
     output:
         predictions=output("predict"),
+        time=output("predict", ".json"),
     log:
         log_of("predict"),
     benchmark:
@@ -185,6 +187,7 @@ rule predict_cross:
         sidecar=reads("predict_cross", "sidecar"),
     output:
         predictions=output("predict_cross"),
+        time=output("predict_cross", ".json"),
     log:
         log_of("predict_cross"),
     benchmark:

@@ -19,7 +19,7 @@ rule pretrain_teacher:
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
-        mem_mb=8000,
+        mem_mb=memory_of_training("pretrain_teacher", "teacher"),
         runtime=1440,
     params:
         teacher=given("pretrain_teacher", "teacher"),

@@ -1,10 +1,11 @@
-"""Measure every variant on its test images: metrics of each split, summary over random splits, the official split."""
+"""Measure every variant on its test images: metrics of each split and type of distortion, summary, official split."""
 
 import json
 
 import pyarrow as pa
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.distortions import evaluate_distortions
 from iqadistill.evaluation.label_only import predict_label_only
 from iqadistill.evaluation.metrics import evaluate_predictions, summarise
 from iqadistill.evaluation.official import evaluate_official
@@ -31,4 +32,6 @@ with job_log(snakemake.log[0]):
     write_table(metrics, snakemake.output.metrics, "metrics", facts)
     write_table(summary, snakemake.output.summary, "summary", facts)
     write_table(flip_stability(predictions, splits, official), snakemake.output.stability, "stability")
+    distortions = evaluate_distortions(metrics, predictions, images, splits)
+    write_table(distortions, snakemake.output.distortions, "distortions")
     write_table(alone, snakemake.output.official, "official")

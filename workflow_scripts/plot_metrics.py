@@ -27,6 +27,9 @@ with job_log(snakemake.log[0]):
     inputs = MetricInputs.of(
         experiment,
         summary=summary.to_pandas(),
+        distortions=over_random_splits(
+            read_table(snakemake.input.distortions, "distortions").to_pandas(), json.loads(snakemake.params.official)
+        ),
         histories=over_random_splits(histories, json.loads(snakemake.params.official)),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),

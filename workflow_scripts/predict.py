@@ -1,9 +1,13 @@
 """Score every image with a trained deep student, of the dataset it was trained on or of another one."""
 
+import time
+
+import pyarrow.compute as pc
 import torch
 from job import decoding_threads, granted_device
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.scoring_time import write_scoring_time
 from iqadistill.sampling.patch_table import draw_patches
 from iqadistill.selection.kept import kept_patches
 from iqadistill.tables import read_table, write_table
@@ -20,9 +24,11 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         patches = kept_patches(patches, read_table(files.selection[0], "selection"), sidecar.variant["keep"])
     if params.max_test_patches:
         patches = draw_patches(patches, params.max_test_patches, params.seed)
+    network, images = rebuild_network(sidecar, files.weights), read_table(files.images, "images")
+    start = time.perf_counter()
     predictions = predict_network(
-        rebuild_network(sidecar, files.weights),
-        read_table(files.images, "images"),
+        network,
+        images,
         patches,
         sidecar.variant,
         pooling=params.pooling,
@@ -31,5 +37,12 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         device=device,
         precision=sidecar.settings["precision"],
         workers=decoding_threads(snakemake),
+    )
+    write_scoring_time(
+        snakemake.output.time,
+        time.perf_counter() - start,
+        images=len(predictions),
+        patches=pc.sum(predictions["num_patches"]).as_py(),
+        passes=2 if params.flip else 1,
     )
     write_table(predictions, snakemake.output.predictions, "predictions")

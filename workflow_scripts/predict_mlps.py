@@ -1,11 +1,14 @@
 """Score every image with every trained MLP."""
 
 import json
+import time
 
+import pyarrow.compute as pc
 import torch
 from job import granted_device
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.scoring_time import write_scoring_time
 from iqadistill.sampling.patch_table import draw_patches
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.mlp.prediction import predict_mlps
@@ -19,8 +22,10 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     embeddings = read_table(files.embeddings, "embeddings")
     if params.max_test_patches:
         embeddings = draw_patches(embeddings, params.max_test_patches, params.seed)
+    mlps = load_mlps(files.weights, device=device)
+    start = time.perf_counter()
     predictions = predict_mlps(
-        load_mlps(files.weights, device=device),
+        mlps,
         embeddings,
         read_table(files.images, "images"),
         dict(zip(selectors, selections, strict=True)),
@@ -29,5 +34,14 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         student=names["student"],
         pooling=params.pooling,
         test_patches=params.test_patches,
+    )
+    seconds = time.perf_counter() - start
+    of_one = predictions.slice(0, len(predictions) // len(mlps.variants))
+    write_scoring_time(
+        snakemake.output.time,
+        seconds,
+        images=len(of_one),
+        patches=pc.sum(of_one["num_patches"]).as_py(),
+        passes=len(mlps.variants),
     )
     write_table(predictions, snakemake.output.predictions, "predictions")

@@ -109,10 +109,10 @@ def _plan(file: Path) -> "Plan":
 
 def _measured(plan: "Plan") -> "Rates":
     from iqadistill.devices import lease_device
-    from iqadistill.pricing.calibration import calibrate
+    from iqadistill.pricing.calibration import SECONDS, calibrate
 
     with lease_device(plan.study.device) as device:
-        return calibrate(plan, device)
+        return calibrate(plan, device, SECONDS)
 
 
 def _above_zero(text: str) -> float:

@@ -15,13 +15,13 @@ from iqadistill.config.experiments import (
 )
 from iqadistill.config.jobs import EVERY_IMAGE, Plan, StudentJob
 from iqadistill.config.primaries import primaries_of
-from iqadistill.config.study import ExperimentSettings, Study
+from iqadistill.config.study import EvaluationSettings, ExperimentSettings, Study
 from iqadistill.datasets.registry import RENAMED as RENAMED_SOURCES
 from iqadistill.datasets.registry import list_datasets
 from iqadistill.errors import InputError, nearest
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
-from iqadistill.models.settings import ImageStudentSettings
+from iqadistill.models.settings import ImageStudentSettings, StudentSettings
 from iqadistill.models.students.external import ExternalSettings
 
 AXES = ("datasets", "samplers", "encoders", "selectors", "students")
@@ -44,13 +44,17 @@ def check_study_entries(study: Study) -> None:
 
 
 def check_test_patches(study: Study) -> None:
-    """Patches that score an image are limited in one way."""
+    """Patches that score an image are limited in one way, by the evaluation and by a student's own settings."""
     evaluation = study.evaluation
-    if evaluation.max_test_patches and evaluation.test_patches == "kept":
-        raise InputError(
-            "evaluation.max_test_patches: limits all sampled patches, but test_patches: kept leaves the choice to the"
-            " selectors; remove one of the two."
-        )
+    scorings: list[tuple[str, EvaluationSettings | StudentSettings]] = [("evaluation", evaluation)]
+    scorings += [(f"students.{name}", student) for name, student in study.students.items()]
+    for where, own in scorings:
+        kept = (own.test_patches or evaluation.test_patches) == "kept"
+        if kept and (own.max_test_patches or evaluation.max_test_patches):
+            raise InputError(
+                f"{where}.max_test_patches: limits all sampled patches, but test_patches: kept leaves the choice to the"
+                " selectors; remove one of the two."
+            )
 
 
 def check_sources(study: Study) -> None:
@@ -142,15 +146,33 @@ def check_primaries(study: Study) -> None:
     primaries_of(study)
 
 
+def check_distortion_types(study: Study) -> None:
+    """Figures on types of distortion show datasets whose labels name them."""
+    for where, experiment in _experiments(study):
+        if FIGURES.spec(experiment.figure).distortions:
+            for table in tables_of(study, experiment):
+                if not source_of(study, table.dataset).distortion_types:
+                    raise InputError(
+                        f"{where}.datasets: the labels of {table.dataset!r} name no types of distortion, which figure"
+                        f" {experiment.figure} shows; name other datasets."
+                    )
+
+
 def check_figure_rates(study: Study) -> None:
     """A figure is given the keep rates and selectors that it shows, neither more nor fewer."""
     for where, experiment in _experiments(study):
         spec = FIGURES.spec(experiment.figure)
         rates = [rate for rate in experiment.keep or study.keep if rate < 1]
-        if spec.rates == "one" and len(rates) != 1:
+        needs_rate = spec.rates == "one" or (spec.rates == "at_most_one" and not shows_all_patches_only(experiment))
+        if needs_rate and len(rates) != 1:
             raise InputError(
                 f"{where}.keep: figure {experiment.figure} shows one keep rate below 1, found {rates}; give one, such"
                 " as keep: [0.4], and an experiment for each further rate."
+            )
+        if spec.rates == "at_most_one" and experiment.selectors is not None and experiment.keep is None:
+            raise InputError(
+                f"{where}.keep: missing; figure {experiment.figure} shows selectors at one keep rate: give it, such as"
+                " keep: [0.4], or remove selectors to show all patches."
             )
         for key in ("selectors", "keep"):
             if shows_all_patches_only(experiment) and getattr(experiment, key) is not None:
@@ -194,7 +216,13 @@ def check_figure_needs(study: Study) -> None:
             learns_from = study.students[name].learns_from
             if spec.students == "pixels" and learns_from != "pixels":
                 raise InputError(f"{where}.students: {name!r} learns from {learns_from}; name deep students only.")
-            shows_patches = spec.rates != "none" or spec.one_student or spec.students == "trained"
+            if spec.students == "measured" and learns_from == "predictions":
+                raise InputError(
+                    f"{where}.students: what {name!r} costs is not known, for another tool made its predictions; name"
+                    " other students."
+                )
+            shows_rates = spec.rates != "none" and not shows_all_patches_only(experiment)
+            shows_patches = shows_rates or spec.one_student or spec.students == "trained"
             if learns_from in ("images", "predictions") and shows_patches:
                 raise InputError(
                     f"{where}.students: {name!r} has no patches to select or encode; name it in an experiment with"
@@ -441,6 +469,7 @@ EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_own_samplers,
     check_tables,
     check_scored,
+    check_distortion_types,
     check_figure_rates,
     check_figure_needs,
     check_image_students,

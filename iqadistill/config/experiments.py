@@ -31,7 +31,8 @@ def reads_metrics(experiment: ExperimentSettings) -> bool:
 def shows_all_patches_only(experiment: ExperimentSettings) -> bool:
     """Whether a figure on metrics compares students, encoders or samplers on all patches, without any selector."""
     spec = FIGURES.spec(experiment.figure)
-    return spec.reads == "metrics" and spec.rates == "none"
+    without_rate = spec.rates == "none" or (spec.rates == "at_most_one" and experiment.keep is None)
+    return spec.reads == "metrics" and without_rate
 
 
 def selectors_of(study: Study, experiment: ExperimentSettings) -> list[str]:

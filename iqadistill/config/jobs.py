@@ -49,7 +49,7 @@ from iqadistill.settings import Settings
 HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
 DIGEST = r"[0-9a-f]{8}"
-UNTRAINED = ("splits", "test_patches")
+UNTRAINED = ("splits", "test_patches", "max_test_patches", "flip")
 """Settings of students that do not change what a training makes."""
 
 _STUDENT = "{study}/{dataset}/{sampler}/{encoder}/{selector}/{keep}/{student}/{split}"
@@ -101,8 +101,22 @@ COUNTED = (
 )
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
+TIMED = ("embed_patches", "predict_mlps", "predict", "predict_cross", "predict_images")
+"""Rules whose jobs leave the time to embed or score an image beside their table."""
+
 # What the registry says about a dataset that does not decide what its index holds.
-_NOT_INDEXED = {"title", "access", "page", "archives", "holds", "licence", "terms", "citation", "typical_size"}
+_NOT_INDEXED = {
+    "title",
+    "access",
+    "page",
+    "archives",
+    "holds",
+    "licence",
+    "terms",
+    "citation",
+    "typical_size",
+    "distortion_types",
+}
 
 
 def path_of(rule: str, suffix: str | None = None) -> str:
@@ -234,6 +248,11 @@ class Job:
     def benchmark(self) -> str:
         """Where Snakemake writes what the job took."""
         return beside(self.rule, "benchmarks", ".tsv").format(**self.wildcards)
+
+
+def has_sidecar(job: Job) -> bool:
+    """Whether a job writes JSON beside its first output: facts on weights, or the time to embed or score images."""
+    return job.rule in TIMED or job.output.endswith(".safetensors")
 
 
 def short_digest(*facts: Any) -> str:
@@ -763,16 +782,17 @@ class Plan:
             yield Job("train_random_draws", wildcards, vars(job), inputs, params, modules)
 
     def _scoring_params(self, student: str) -> dict[str, Any]:
-        evaluation = self.study.evaluation
+        evaluation, settings = self.study.evaluation, self.study.students[student]
         return {
             "pooling": evaluation.pooling,
-            "test_patches": self.study.students[student].test_patches or evaluation.test_patches,
-            "max_test_patches": evaluation.max_test_patches or 0,
+            "test_patches": settings.test_patches or evaluation.test_patches,
+            "max_test_patches": settings.max_test_patches or evaluation.max_test_patches or 0,
             "seed": self.study.seed,
         }
 
     def _network_scoring(self, student: str) -> dict[str, Any]:
-        return {**self._scoring_params(student), "flip": self.study.evaluation.flip}
+        own = self.study.deep_students[student].flip
+        return {**self._scoring_params(student), "flip": self.study.evaluation.flip if own is None else own}
 
     def _reference_files(self, dataset: str, sampler: str, split: str, teacher: str) -> list[str]:
         """Tables of the pristine images that a teacher, or a student of it, compares with."""
@@ -889,7 +909,7 @@ class Plan:
         student = self.study.students[job.student]
         wildcards = {"study": self.study.name, **vars(job)}
         inputs: dict[str, Any] = {"images": self.images_file(job.dataset), "splits": self.splits_file(job.dataset)}
-        params: dict[str, Any] = {"name": job.student, "student": text(dump(student, {"files"}))}
+        params: dict[str, Any] = {"name": job.student, "student": text(dump(student, {"files", *UNTRAINED}))}
         modules = (STUDENTS.module(student.model),)
         if isinstance(student, ExternalSettings):
             inputs["file"] = student.files[job.dataset]
@@ -936,6 +956,7 @@ class Plan:
         shown: dict[str, Any] = {
             "images": [self.images_file(name) for name in self.shown_datasets],
             "summary": f"results/studies/{self.results_name}/summary.parquet",
+            "distortions": f"results/studies/{self.results_name}/distortions.parquet",
             "comparisons": compared.output,
             "costs": costs.output,
         }
@@ -961,7 +982,7 @@ class Plan:
                 "rule": job.rule,
                 "names": dict(job.names),
                 "benchmark": job.benchmark,
-                "sidecar": job.file(".json") if job.output.endswith(".safetensors") else None,
+                "sidecar": job.file(".json") if has_sidecar(job) else None,
             }
             for job in jobs
         ]

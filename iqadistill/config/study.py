@@ -85,12 +85,12 @@ class EvaluationSettings(Settings):
         None,
         ge=1,
         description="Largest number of patches that score an image, drawn from all sampled ones and the same for all"
-        " students; default: no limit.",
+        " students; a student's own max_test_patches comes first. Default: no limit.",
     )
     flip: bool = Field(
         False,
         description="Whether deep students also score horizontally flipped patches; the report then shows how stable"
-        " their scores are. Doubles the time of prediction.",
+        " their scores are. Doubles the time of prediction; a student's own flip comes first.",
     )
     logistic: Literal[4, 5] = Field(
         4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."

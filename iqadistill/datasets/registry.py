@@ -83,6 +83,9 @@ class DatasetRecord(Settings):
     reference: Literal["named", "itself"] = Field(
         "named", description="Whether labels name the pristine image of each image, or every image is its own content."
     )
+    distortion_types: bool = Field(
+        True, description="Whether labels may name the type of distortion of each image; official ones do or do not."
+    )
     splits: tuple[Literal["random", "official"], ...] = Field(
         ("random",), description="Kinds of splits: random ones, disjoint by content, and the authors' official one."
     )

@@ -1,4 +1,4 @@
-"""Costs of a study's jobs, from Snakemake's benchmark files and the sidecars of trained networks."""
+"""Costs of a study's jobs, from Snakemake's benchmark files and the sidecars of weights, embeddings and predictions."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ class MeasuredJob(TypedDict):
         rule: Name of its rule.
         names: Names of the entries that it ran for, by kind, e.g. dataset or sampler.
         benchmark: Path of its benchmark file.
-        sidecar: Path of the sidecar of the weights that it trained; None for other jobs.
+        sidecar: Path of the sidecar of its weights, embeddings or predictions; None for other jobs.
     """
 
     rule: str
@@ -54,11 +54,11 @@ def _cost(job: MeasuredJob) -> dict[str, object]:
         "seconds": measured["s"],
         "cpu_seconds": pd.to_numeric(measured["cpu_time"], errors="coerce"),
         "max_rss": pd.to_numeric(measured["max_rss"], errors="coerce") * MEGABYTE,
-        **_network_cost(job["sidecar"]),
+        **_sidecar_cost(job["sidecar"]),
     }
 
 
-def _network_cost(sidecar: str | None) -> dict[str, float]:
-    """Parameters, FLOPs and peak GPU memory of a deep network; empty for other jobs."""
+def _sidecar_cost(sidecar: str | None) -> dict[str, float]:
+    """Parameters, FLOPs and peak GPU memory of a deep network, or the time of scoring; empty for other jobs."""
     facts = json.loads(Path(sidecar).read_text(encoding="utf-8")) if sidecar else {}
     return facts.get("cost") or {}

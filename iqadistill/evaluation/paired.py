@@ -94,6 +94,7 @@ def _t_test(difference: np.ndarray, overlap: float | None) -> PairedTest:
     error = float(np.sqrt((1 / splits + (overlap or 0.0)) * difference.var(ddof=1)))
     if np.ptp(difference) <= ROUNDING:  # the same difference on every split: no spread to test it by
         return PairedTest(delta, nan, nan, nan, name, 0.0, splits - 1)
+    # Student's t from the functions behind scipy.stats.t, which alone takes as long to import as all the rest.
     half = error * float(stdtrit(splits - 1, 0.5 + LEVEL / 2))
     p = 2 * float(stdtr(splits - 1, -abs(delta) / error))
     return PairedTest(delta, delta - half, delta + half, p, name, error, splits - 1)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -24,7 +23,7 @@ from iqadistill.figures.drawing.variants import (
     in_panel,
     one,
     panels,
-    trained,
+    srcc_at,
     with_random_delta,
 )
 from iqadistill.figures.inputs import MetricInputs
@@ -75,9 +74,7 @@ def plot_dimension(
         InputError: A selector has no `n_components`, or none of the selectors was evaluated.
     """
     notes = notes or {}
-    rows = trained(summary)
-    rows = rows[rows.metric == "srcc"]
-    at_rate = rows[np.isclose(rows.keep, keep)]
+    rows, at_rate = srcc_at(summary, keep)
     shown = by_setting(at_rate, settings, ["n_components"])
     style = selector_styles(["residual"])["residual"]
     figure, grid = panel_grid(len(panels(shown)), 3.0, 2.8)

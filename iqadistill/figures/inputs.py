@@ -21,6 +21,7 @@ class MetricInputs:
         experiment: The experiment.
         summary: Rows of table "summary" of students tested on their training datasets, with the controls.
         cross_dataset: Rows of table "summary" of students tested on other datasets.
+        distortions: Rows of table "distortions".
         comparisons: Table "comparisons" of the study.
         costs: Table "costs" of the study.
         histories: Rows of the tables "history", with a column `dataset`.
@@ -33,6 +34,7 @@ class MetricInputs:
     experiment: Experiment
     summary: pd.DataFrame
     cross_dataset: pd.DataFrame
+    distortions: pd.DataFrame
     comparisons: pd.DataFrame
     costs: pd.DataFrame
     histories: pd.DataFrame
@@ -47,6 +49,7 @@ class MetricInputs:
         experiment: Experiment,
         *,
         summary: pd.DataFrame,
+        distortions: pd.DataFrame,
         comparisons: pd.DataFrame,
         costs: pd.DataFrame,
         histories: pd.DataFrame,
@@ -60,6 +63,7 @@ class MetricInputs:
         Args:
             experiment: The experiment.
             summary: Table "summary" of the study.
+            distortions: Table "distortions" of the study.
             comparisons: Table "comparisons" of the study.
             costs: Table "costs" of the study.
             histories: Tables "history" of all students of the study.
@@ -72,6 +76,7 @@ class MetricInputs:
             experiment=experiment,
             summary=experiment_rows(summary, experiment),
             cross_dataset=cross_dataset_rows(summary, experiment),
+            distortions=experiment_rows(distortions, experiment),
             comparisons=comparisons,
             costs=costs,
             histories=experiment_rows(histories.assign(dataset=histories.train_dataset), experiment),

@@ -32,6 +32,11 @@ FIGURE = FigureSpec(
         "SRCC and PLCC of the student against the fraction of patches it was trained on: median over {{ "
         "splits }} content-disjoint splits; error bars are 95 % bootstrap intervals over images "
         "and splits. Grey band: random patches at the same rate; dashed line: all patches."
+        "{% if table is not none %} Test images are scored by "
+        "{% if (study.students[table.student.iloc[0]].test_patches or study.evaluation.test_patches) == 'kept' %}"
+        "the patches that the selector keeps{% elif study.evaluation.max_test_patches %}"
+        "at most {{ study.evaluation.max_test_patches }} of their patches{% else %}all their patches{% endif %}."
+        "{% endif %}"
     ),
     alt=(
         "Line charts of SRCC and PLCC against the keep rate for every selector, with random as a grey band and "

@@ -28,16 +28,21 @@ class FigureSpec(Settings):
     reads: Literal["metrics", "selections"] = Field(
         description="metrics: results of trained students; selections: rankings and patches only."
     )
-    rates: Literal["one", "many", "none"] = Field(
-        description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches."
+    rates: Literal["one", "at_most_one", "many", "none"] = Field(
+        description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches,"
+        " as one of at most one rate does where its experiment gives no `keep`."
     )
-    students: Literal["any", "trained", "pixels"] = Field(
+    students: Literal["any", "measured", "trained", "pixels"] = Field(
         "any",
-        description="Students in the figure; trained: those with a history of epochs; pixels: deep students only.",
+        description="Students in the figure; measured: all but predictions of other tools; trained: those with a"
+        " history of epochs; pixels: deep students only.",
     )
     one_student: bool = Field(False, description="Whether the figure shows a single student.")
     needs: tuple[str, ...] = Field(
         (), description="Settings that distinguish the selectors: all must have them, no two may agree in all of them."
+    )
+    distortions: bool = Field(
+        False, description="Whether the figure shows types of distortion, so that labels must name them."
     )
     ranks: bool = Field(
         False, description="Whether the figure ranks patches itself, with the selectors of the experiment."

@@ -72,7 +72,7 @@ def training_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame
     )
     variants = runs.groupby(key, as_index=False)[["patches", "train_seconds"]].mean()
     names = [*PANEL, "selector"]
-    selecting = _named_jobs(costs, "select_patches", names)[[*names, "seconds"]]
+    selecting = named_jobs(costs, "select_patches", names)[[*names, "seconds"]]
     return variants.merge(selecting.rename(columns={"seconds": "select_seconds"}), on=names, how="left").fillna(
         {"select_seconds": 0.0}
     )
@@ -125,11 +125,11 @@ def student_costs(histories: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
 
 def _jobs_with_memory(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
     """Costs of a rule's jobs with some of their names as columns, and their peak memory in bytes."""
-    jobs = _named_jobs(costs, rule, names)
+    jobs = named_jobs(costs, rule, names)
     return jobs.assign(memory=jobs.max_vram.fillna(jobs.max_rss))
 
 
-def _named_jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
+def named_jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
     """Costs of a rule's jobs with some of their names as columns."""
     jobs = costs[costs["rule"] == rule]
     return jobs.join(pd.DataFrame([json.loads(text) for text in jobs.wildcards], columns=names, index=jobs.index))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -16,7 +15,7 @@ from iqadistill.figures.drawing.variants import (
     by_setting,
     in_panel,
     one,
-    trained,
+    srcc_at,
     with_random_delta,
 )
 from iqadistill.figures.inputs import MetricInputs
@@ -78,9 +77,7 @@ def plot_sampler_metric(
         InputError: A selector has no `metric` or `gamma`, or none of the selectors was evaluated.
     """
     notes = notes or {}
-    rows = trained(summary)
-    rows = rows[rows.metric == "srcc"]
-    at_rate = rows[np.isclose(rows.keep, keep)]
+    rows, at_rate = srcc_at(summary, keep)
     shown = by_setting(at_rate.rename(columns={"metric": "score"}), settings, ["metric", "gamma"])
     pairs = list(shown[["dataset", "encoder"]].drop_duplicates().itertuples(index=False, name=None))
     present = set(zip(shown.metric, shown.gamma, strict=True))

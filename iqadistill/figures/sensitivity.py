@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from iqadistill.figures.drawing.style import panel_grid, panel_title, styled
-from iqadistill.figures.drawing.variants import PANEL, by_setting, in_panel, panels, trained, with_random_delta
+from iqadistill.figures.drawing.variants import PANEL, by_setting, in_panel, panels, srcc_at, with_random_delta
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
 
@@ -63,8 +63,8 @@ def plot_sensitivity(
         InputError: A selector has no `alpha` or `beta`, or none of the selectors was evaluated.
     """
     notes = notes or {}
-    rows = trained(summary)
-    shown = by_setting(rows[(rows.metric == "srcc") & np.isclose(rows.keep, keep)], settings, ["alpha", "beta"])
+    _, at_rate = srcc_at(summary, keep)
+    shown = by_setting(at_rate, settings, ["alpha", "beta"])
     shown["below_best"] = shown.groupby(PANEL)["median"].transform("max") - shown["median"]
     figure, grid = panel_grid(len(panels(shown)), 3.9, 3.3)
     for axes, panel in zip(grid, panels(shown), strict=True):

@@ -113,8 +113,8 @@ def plot_students(
         axes_row[0].set_yticks(range(len(names)), [_label(name, in_block) for name in names])
         train_dataset, dataset, sampler, _ = block
         title = f"{with_note(dataset, notes)}, {sampler}"
-        if tested_on:
-            title += f", trained on {with_note(train_dataset, notes)}"
+        if tested_on:  # the sampler is that of the training: the tested dataset may have one of its own
+            title = f"{with_note(dataset, notes)}, trained on {with_note(train_dataset, notes)} ({sampler})"
         axes_row[0].set_title(title, loc="left", fontweight="bold", fontsize=9.5)
     return figure, table.drop(columns="order").reset_index(drop=True)
 

@@ -15,17 +15,20 @@ Image.MAX_IMAGE_PIXELS = 2**28
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 """Suffixes of images where a folder is searched; a file that is named explicitly may have any suffix."""
 
+GAP = 2  # how many times larger than asked for a JPEG is decoded at least: what is left is low-pass filtered exactly
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Decode an image.
+def read_image(path: str | Path, scale: float = 1.0) -> np.ndarray:
+    """Decode an image, and reduce it where that is asked for.
 
     EXIF rotation is applied, transparency is composited over black, and palettes, grey, CMYK and 16-bit samples become
-    8-bit RGB; the first frame of an animation is used.
+    8-bit RGB; the first frame of an animation is used. A JPEG file that is reduced is decoded at the smallest of
+    a half, a quarter and an eighth of its size that leaves it twice as large as asked for: in a fraction of the time.
 
     Args:
         path: Any file Pillow can read.
+        scale: Factor, at most 1, by which the image is reduced, low-pass filtered (bicubic).
 
     Returns:
         Array (H, W, 3), uint8, RGB.
@@ -33,8 +36,17 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         InputError: The file is missing, truncated, or not an image with integer samples.
     """
-    with _opened(path) as image:
-        return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+    with _opened(path) as file:
+        image = file if scale == 1 else _decoded_small(file, scale)
+        upright = _to_rgb(ImageOps.exif_transpose(image))
+        if scale != 1 and image is file:
+            upright = upright.resize(_scaled_size(upright, scale), Image.Resampling.BICUBIC)
+        return np.asarray(upright)
+
+
+def scaled(length: int, scale: float) -> int:
+    """Length in pixels of an image's side as `read_image` reduces it."""
+    return round(length * scale)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -69,6 +81,22 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         raise InputError(
             f"{path}: cannot be decoded ({error}); replace the file or remove it from the dataset."
         ) from None
+
+
+def _scaled_size(image: Image.Image, scale: float) -> tuple[int, int]:
+    return scaled(image.width, scale), scaled(image.height, scale)
+
+
+def _decoded_small(file: Image.Image, scale: float) -> Image.Image:
+    """A JPEG file decoded at a fraction of its size and then reduced by the rest of `scale`; other files as they are.
+
+    The last row and column of the fraction may reach beyond the image, which the box leaves out.
+    """
+    whole, size = file.size, _scaled_size(file, scale)
+    drafted = file.draft(None, (GAP * size[0], GAP * size[1]))
+    if drafted is None or file.size == whole:
+        return file
+    return file.resize(size, Image.Resampling.BICUBIC, box=drafted[1])
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

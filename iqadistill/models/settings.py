@@ -54,6 +54,12 @@ class TrainingSettings(Settings):
         ge=1,
         description="Patches that batches are mixed from at least; all or as many as memory allows where that is more.",
     )
+    memory_gb: float = Field(
+        2.0,
+        ge=0,
+        description="Memory in GiB that a training gives to its patches, or to decoded images that crops are cut from;"
+        " what exceeds it is decoded again in every epoch, and batches are mixed from a part of the images at a time.",
+    )
     flips: tuple[Literal["horizontal", "vertical"], ...] = Field(
         ("horizontal",), description="Flips for augmentation; each is applied to a patch half of the time."
     )
@@ -133,6 +139,12 @@ class StudentSettings(Settings):
         description="Patches that score a test image: all sampled ones, or those the selector keeps; default: as"
         " evaluation.test_patches. Two entries that differ in it alone show both in one study.",
     )
+    max_test_patches: int | None = Field(
+        None,
+        ge=1,
+        description="Largest number of patches that score an image, drawn from all sampled ones and the same for all"
+        " students of one limit; default: as evaluation.max_test_patches.",
+    )
 
 
 class ImageStudentSettings(StudentSettings):
@@ -173,6 +185,11 @@ class DeepStudentSettings(TrainingSettings, StudentSettings):
         None,
         ge=1,
         description="Number of random splits to train, the first ones; fewer than 5 are an illustration; default: all.",
+    )
+    flip: bool | None = Field(
+        None,
+        description="Whether horizontally flipped patches are scored as well, for the report's table of stability;"
+        " default: as evaluation.flip. Augmentation in training is flips.",
     )
     size: int | None = Field(
         None, ge=16, description="Side in pixels to which patches are resized; default: the sampler's size."

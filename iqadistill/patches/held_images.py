@@ -13,7 +13,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.crops import extract_crops
-from iqadistill.patches.reading import reduced, reduced_corners, reduced_shape
+from iqadistill.patches.reading import reduced_corners, reduced_shape, reduction
 
 
 def are_flat_crops(patches: pa.Table) -> bool:
@@ -112,7 +112,7 @@ class HeldImages:
             if image is not None:
                 self._held[index] = image
                 return image
-        pixels = reduced(read_image(self._paths[index]), int(self.sides[index]), self._size)
+        pixels = read_image(self._paths[index], reduction(int(self.sides[index]), self._size))
         image = torch.from_numpy(np.moveaxis(pixels, 2, 0).copy())  # a copy: Pillow's array is read-only
         with self._lock:
             self._held[index] = image

@@ -6,11 +6,10 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 import torch
-from PIL import Image
 from torch import Tensor
 
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import read_image
+from iqadistill.images.decoding import read_image, scaled
 from iqadistill.panorama.viewports import extract_viewports
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.crops import extract_crops
@@ -48,7 +47,7 @@ def read_patches(
 
     def read(group: tuple[str, pa.Table]) -> Tensor:
         name, rows = group
-        return _cut(read_image(paths[name]), rows, size, device)
+        return _cut(paths[name], rows, size, device)
 
     return map_ahead(read, groups, workers)
 
@@ -62,22 +61,23 @@ def _groups_by_image(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         start += count
 
 
-def _cut(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
+def _cut(path: str, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
     sides = rows["size"].unique().to_pylist()
     if len(sides) > 1:
         raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; run sample_patches again.")
     side = sides[0]
+    if rows["yaw"].null_count:
+        x, y = (rows[name].to_numpy() for name in ("x", "y"))
+        image = read_image(path, reduction(side, size))
+        x, y, side = reduced_corners(x, y, image.shape, side, size)
+        return extract_crops(_channels_first(image, device), x, y, side).float() / 255
+    image = read_image(path)
     if rows["x"].null_count:
         yaw, pitch, fov = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
         patches = extract_viewports(_channels_first(image, device), yaw, pitch, fov, side)
-    elif rows["yaw"].null_count == 0:
+    else:
         x, y = (rows[name].to_pylist() for name in ("x", "y"))
         patches = extract_crops(_channels_first(image, device), x, y, side, wrap=True)
-    else:
-        x, y = (rows[name].to_numpy() for name in ("x", "y"))
-        image = reduced(image, side, size)
-        x, y, side = reduced_corners(x, y, image.shape, side, size)
-        patches = extract_crops(_channels_first(image, device), x, y, side)
     return patches.float() / 255
 
 
@@ -85,20 +85,15 @@ def _channels_first(image: np.ndarray, device: str | torch.device) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(device)  # a copy: Pillow's array is read-only
 
 
+def reduction(side: int, size: int | None) -> float:
+    """Factor by which a flat image is reduced so that its crops of `side` pixels have `size`; 1 if they are smaller."""
+    return 1.0 if size is None or side <= size else size / side
+
+
 def reduced_shape(height: int, width: int, side: int, size: int | None) -> tuple[int, int]:
-    """Height and width of a flat image that is reduced so that its crops of `side` pixels have `size`, where less."""
-    if size is None or side <= size:
-        return height, width
-    scale = size / side
-    return max(size, round(height * scale)), max(size, round(width * scale))
-
-
-def reduced(image: np.ndarray, side: int, size: int | None) -> np.ndarray:
-    """A flat image (H, W, 3) reduced so that its crops of `side` pixels have `size`, where that is less."""
-    height, width = reduced_shape(image.shape[0], image.shape[1], side, size)
-    if (height, width) == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    """Height and width of a flat image that is reduced by `reduction`."""
+    scale = reduction(side, size)
+    return scaled(height, scale), scaled(width, scale)
 
 
 def reduced_corners(
@@ -111,9 +106,10 @@ def reduced_corners(
         y: Top rows (n,) in the original image.
         shape: Height and width of the reduced image.
         side: Side of the crops in the original image.
-        size: Side to which they are reduced, as of `reduced`.
+        size: Side to which they are reduced, as of `reduction`.
     """
-    if size is None or side <= size:
+    scale = reduction(side, size)
+    if size is None or scale == 1:
         return x, y, side
-    x, y = (np.rint(corner * (size / side)).astype(np.int64) for corner in (x, y))
+    x, y = (np.rint(corner * scale).astype(np.int64) for corner in (x, y))
     return x.clip(max=shape[1] - size), y.clip(max=shape[0] - size), size

@@ -1,14 +1,15 @@
-"""A calibration of some seconds: how fast this machine does what a study asks for."""
+"""A calibration within a fixed time: how fast this machine does what a study asks for."""
 
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import mode
-from typing import TypedDict
 
 import numpy as np
 import torch
@@ -24,13 +25,13 @@ from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.panorama.viewports import extract_viewports
 from iqadistill.patches.crops import extract_crops
 from iqadistill.pricing.networks import count_encoder, count_network
-from iqadistill.pricing.rates import Rates
-from iqadistill.pricing.work import selection_flops
+from iqadistill.pricing.rates import Rates, card_rates
+from iqadistill.pricing.work import cutting_effort, selection_flops
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
-SECONDS = 1.5  # of each measurement, the last repetition not counted
-_BATCH_FLOPS = {"cpu": 30e9, "cuda": 3e12}  # operations of a batch, so that one fits into the time
+SECONDS = 20.0  # of a calibration, which end it but for the repetition that is under way
+_BATCH_FLOPS = {"cpu": 10e9, "cuda": 3e12}  # operations of a batch where its network allows, a fraction of a second
 _LAUNCH = "import snakemake.cli, iqadistill.config.jobs"
 _IMPORTS = "import pandas, pyarrow.parquet, iqadistill.tables"
 _TORCH_IMPORTS = "import torch, timm, pandas, pyarrow.parquet"
@@ -39,70 +40,102 @@ _LAUNCHES = (
 )
 
 
-class Measured(TypedDict, total=False):
-    """Rates of what a study has of networks and selectors."""
-
-    encoder: float
-    forward: float
-    training: float
-    mlp: float
-    selection: float
+Work = Callable[[], float]
+"""A repetition of some work; returns how much it did, in pixels, operations or processes."""
 
 
-def calibrate(plan: Plan, device: str = "cpu") -> Rates:
-    """Measure what the study's work takes: its costliest networks, decoding, selection, the start of a job.
+class Budget:
+    """Time that measurements share: each is given an equal part of what is left when it begins.
 
-    On the CPU networks run in one thread, as their jobs do. What the study does not have keeps the assumed rate.
+    However slow the machine is, no repetition begins after the time is over. Work is to be small: what has begun is
+    completed.
+
+    Args:
+        seconds: Time of all measurements.
+        measurements: Their number.
+        clock: Time in seconds.
+    """
+
+    def __init__(self, seconds: float, measurements: int, clock: Callable[[], float] = time.perf_counter):
+        self._clock, self._begin, self._seconds, self._open = clock, clock(), seconds, measurements
+
+    @property
+    def used(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._begin
+
+    def rate(self, prepare: Callable[[], Work]) -> float | None:
+        """How much of some work is done in a second; None where no time is left to measure it.
+
+        The first repetition, which warms up, counts only if there is no time for another.
+
+        Args:
+            prepare: Makes the work; its time is part of the measurement's.
+        """
+        left = self._seconds - self.used
+        end = self.used + left / max(1, self._open)
+        self._open -= 1
+        if left <= 0:
+            return None
+        work = prepare()
+        times: list[float] = []
+        amounts: list[float] = []
+        while not times or self.used < end:
+            begin = self.used
+            amounts.append(work())
+            times.append(self.used - begin)
+        return sum(amounts[1:] or amounts) / sum(times[1:] or times)
+
+
+def calibrate(plan: Plan, device: str, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Rates:
+    """Measure what the study's work takes: its most frequent networks, decoding, selection, the start of a job.
+
+    On the CPU networks run in one thread, as their jobs do. What the study does not have, or what no time is left for,
+    keeps the assumed rate, on cores in proportion to how fast this core decodes.
 
     Args:
         plan: The study's jobs.
         device: "cpu" or "cuda:N".
+        seconds: Time of all measurements.
+        clock: Time in seconds.
     """
-    assumed, threads = Rates(), torch.get_num_threads()
-    started = time.perf_counter()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        decoding = _decoding()
-        speed = decoding / assumed.decoding  # of this core, for what is not measured
-        rates = Rates(
-            launch=_run(_LAUNCH) * _LAUNCHES,
-            imports=_run(_IMPORTS),
-            torch_imports=_run(_TORCH_IMPORTS),
-            rendering=assumed.rendering * speed,
-            searching=assumed.searching * speed,
-            evaluating=assumed.evaluating * speed,
-            drawing=assumed.drawing / speed,
-            decoding=decoding,
-            cutting=_cutting(plan),
-            card=device != "cpu",
-        )
-        rates = replace(replace(rates, **_networks(plan, device)), **_embeddings(plan, device))
+        starts = {"launch": _LAUNCH, "imports": _IMPORTS, "torch_imports": _TORCH_IMPORTS}
+        works = {**_networks(plan, device), **_embeddings(plan, device), "cutting": _cutting(plan)}
+        budget = Budget(seconds, 1 + len(starts) + len(works), clock)
+        with tempfile.TemporaryDirectory() as folder:
+            decoding = budget.rate(_decoding(Path(folder))) or Rates().decoding
+        measured = {name: rate for name, prepare in works.items() if (rate := budget.rate(prepare))}
+        for name, imports in starts.items():
+            if rate := budget.rate(_process(imports)):
+                measured[name] = (_LAUNCHES if name == "launch" else 1) / rate
+        rates = Rates(**asdict(_assumed(device, speed=decoding / Rates().decoding)) | measured)
     finally:
         torch.set_num_threads(threads)
     where = f"{device} and one core" if rates.card else "one core"
-    return replace(rates, source=f"measured here in {time.perf_counter() - started:.0f} s on {where}")
+    return replace(rates, source=f"measured here in {budget.used:.0f} s on {where}")
 
 
-def _run(imports: str) -> float:
-    """Seconds in which a new process imports modules; the second time, when the disk has them at hand."""
-    times = []
-    for _ in range(2):
-        started = time.perf_counter()
+def _assumed(device: str, speed: float) -> Rates:
+    """Assumed rates, those of a core as many times as fast as this one decodes."""
+    rates = Rates() if device == "cpu" else card_rates()
+    cores = ["decoding", "cutting", "rendering", "searching", "evaluating", "selection"]
+    cores += [] if rates.card else ["encoder", "forward", "training", "mlp"]
+    faster = {name: getattr(rates, name) * speed for name in cores}
+    slower = {name: getattr(rates, name) / speed for name in ("launch", "imports", "torch_imports", "drawing")}
+    return Rates(**asdict(rates) | faster | slower)
+
+
+def _process(imports: str) -> Callable[[], Work]:
+    """The start of a process that imports modules; the first repetition brings them to hand."""
+
+    def start() -> float:
         subprocess.run([sys.executable, "-c", imports], check=True)
-        times.append(time.perf_counter() - started)
-    return min(times)
+        return 1
 
-
-def _seconds(work: Callable[[], object], device: str = "cpu") -> float:
-    """Seconds of one repetition of some work, after one to warm up."""
-    work()
-    _wait(device)
-    started, count = time.perf_counter(), 0
-    while time.perf_counter() - started < SECONDS:
-        work()
-        _wait(device)
-        count += 1
-    return (time.perf_counter() - started) / count
+    return lambda: start
 
 
 def _wait(device: str) -> None:
@@ -118,33 +151,36 @@ def _example(side: int) -> np.ndarray:
     return (smooth + rng.normal(0, 3, smooth.shape)).clip(0, 255).astype(np.uint8)
 
 
-def _decoding() -> float:
-    image = _example(1024)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "image.png"
-        Image.fromarray(image).save(file)
-        return image.shape[0] * image.shape[1] / _seconds(lambda: read_image(file))
+def _decoding(folder: Path) -> Callable[[], Work]:
+    file, side = folder / "image.png", 1024
+
+    def prepare() -> Work:
+        Image.fromarray(_example(side)).save(file)
+        return lambda: float(read_image(file)[..., 0].size)
+
+    return prepare
 
 
-def _cutting(plan: Plan) -> float:
-    """Pixels of patches a second, of the study's first sampler in use; viewports take longer than crops."""
-    name = max(
-        sorted({sampler for _, sampler in plan.sampled}), key=lambda name: plan.study.samplers[name].kind == "sphere"
-    )
-    sampler = plan.study.samplers[name]
+def _cutting(plan: Plan) -> Callable[[], Work]:
+    """Pixels of patches, as of crops, of the study's sampler in use that takes longest."""
+    samplers = [plan.study.samplers[name] for name in sorted({sampler for _, sampler in plan.sampled})]
+    sampler = max(samplers, key=cutting_effort)
     count = min(sampler.count, 16)
-    image = torch.from_numpy(_example(max(1024, sampler.size))).permute(2, 0, 1)
-    if sampler.kind == "sphere":
-        angles = np.linspace(-1, 1, count)
-        seconds = _seconds(lambda: extract_viewports(image, angles, angles / 2, 1.0, sampler.size).float() / 255)
-    else:
-        corners = [0] * count
-        seconds = _seconds(lambda: extract_crops(image, corners, corners, sampler.size).float() / 255)
-    return count * sampler.size**2 / seconds
+
+    def prepare() -> Work:
+        image = torch.from_numpy(_example(max(1024, sampler.size))).permute(2, 0, 1)
+        if cutting_effort(sampler) > 1:
+            angles = np.linspace(-1, 1, count)
+            cut = partial(extract_viewports, image, angles, angles / 2, 1.0, sampler.size)
+        else:
+            cut = partial(extract_crops, image, [0] * count, [0] * count, sampler.size)
+        return lambda: (cut().float() / 255)[:, 0].numel() * cutting_effort(sampler)
+
+    return prepare
 
 
-def _networks(plan: Plan, device: str) -> Measured:
-    """Rates of the deep network that most jobs train, without and with gradient."""
+def _networks(plan: Plan, device: str) -> Mapping[str, Callable[[], Work]]:
+    """Passes with and without gradient of the deep network that most jobs train."""
     study, kind = plan.study, torch.device(device).type
     trained: list[tuple[DeepStudentSettings | TeacherSettings, int]] = [
         (study.deep_students[job.student], study.samplers[job.sampler].size) for job in plan.student_jobs
@@ -154,22 +190,35 @@ def _networks(plan: Plan, device: str) -> Measured:
     settings, sampled = mode(trained)
     size = settings.size or sampled
     counted = count_network(settings, size)
-    module = _training_module(settings, size).to(device)
     batch = int(max(2, min(settings.batch_size, _BATCH_FLOPS[kind] / (counted.flops * 3 * settings.views))))
-    patches, quality = torch.rand(batch, 3, size, size, device=device), torch.rand(batch, device=device)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=1e-6)
 
-    def step() -> None:
-        optimiser.zero_grad()
-        losses = module.losses(patches, quality)  # type: ignore[operator]
-        torch.stack(list(losses.values())).sum().backward()
-        optimiser.step()
+    def training() -> Work:
+        module = _training_module(settings, size).to(device)
+        patches, quality = torch.rand(batch, 3, size, size, device=device), torch.rand(batch, device=device)
+        optimiser = torch.optim.AdamW(module.parameters(), lr=1e-6)
 
-    training = batch * settings.views * counted.training_flops / _seconds(step, device)
-    module.eval()
-    with torch.inference_mode():
-        many = patches.contiguous(memory_format=torch.channels_last)
-        forward = batch * counted.flops / _seconds(lambda: module(many), device)
+        def step() -> float:
+            optimiser.zero_grad()
+            losses = module.losses(patches, quality)  # type: ignore[operator]
+            torch.stack(list(losses.values())).sum().backward()
+            optimiser.step()
+            _wait(device)
+            return batch * settings.views * counted.training_flops
+
+        return step
+
+    def forward() -> Work:
+        network = settings.without_weights().create_network(size).to(device).eval()
+        patches = torch.rand(batch, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
+
+        @torch.inference_mode()
+        def score() -> float:
+            network(patches)
+            _wait(device)
+            return batch * counted.flops
+
+        return score
+
     return {"training": training, "forward": forward}
 
 
@@ -182,8 +231,8 @@ def _training_module(settings: DeepStudentSettings | TeacherSettings, size: int)
     return settings.training_module(network, pool)
 
 
-def _embeddings(plan: Plan, device: str) -> Measured:
-    """Rates of the encoder in most use, and of selection and MLPs on its embeddings."""
+def _embeddings(plan: Plan, device: str) -> Mapping[str, Callable[[], Work]]:
+    """The encoder in most use, and selection and MLPs on its embeddings."""
     study = plan.study
     tables = sorted(plan.embedded)
     if not tables:
@@ -191,45 +240,71 @@ def _embeddings(plan: Plan, device: str) -> Measured:
     table = mode([(table.sampler, table.encoder) for table in tables])
     sampler, settings = study.samplers[table[0]], study.encoders[table[1]]
     counted = count_encoder(settings, sampler.size)
-    rates: Measured = {"encoder": _encoding(settings, sampler.size, counted.flops, device)}
+    works = {"encoder": _encoding(settings, sampler.size, counted.flops, device)}
     ranked = [name for _, name in plan.rankings if hasattr(study.selectors[name], "solver")]
     if ranked:
-        rates["selection"] = _selecting(study.selectors[mode(sorted(ranked))], sampler.count, counted.width)
+        works["selection"] = _selecting(study.selectors[mode(sorted(ranked))], sampler.count, counted.width)
     students = [student for job in plan.mlp_jobs if isinstance(student := study.students[job.student], MlpSettings)]
     if students:
-        rates["mlp"] = _mlp(students[0], sampler.count, counted.width, device)
-    return rates
+        works["mlp"] = _mlp(students[0], sampler.count, counted.width, device)
+    return works
 
 
-def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -> float:
-    encoder = settings.model_copy(update={"weights": "none"}).create(device)
+def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -> Callable[[], Work]:
     batch = int(max(2, min(16 if device == "cpu" else 256, _BATCH_FLOPS[torch.device(device).type] / flops)))
-    patches = torch.rand(batch, 3, size, size)
-    return batch * flops / _seconds(lambda: encoder.embed(patches).cpu(), device)
+
+    def prepare() -> Work:
+        encoder = settings.model_copy(update={"weights": "none"}).create(device)
+        patches = torch.rand(batch, 3, size, size)
+
+        def embed() -> float:
+            encoder.embed(patches).cpu()
+            return batch * flops
+
+        return embed
+
+    return prepare
 
 
-def _selecting(selector: SelectorSettings, count: int, width: int) -> float:
+def _selecting(selector: SelectorSettings, count: int, width: int) -> Callable[[], Work]:
     flops = selection_flops(selector, count, width)
-    images = int(np.clip(4e9 / flops, 4, 64))
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(4, width))
-    embeddings = [centres[rng.integers(0, 4, count)] + rng.normal(size=(count, width)) for _ in range(images)]
-    return images * flops / _seconds(lambda: selector.create("cpu").fit_many(embeddings))
+    most = int(np.clip(4e9 / flops, 1, 8))  # of more, one that takes many times as many iterations may hold up all
+
+    def prepare() -> Work:
+        rng = np.random.default_rng(0)
+        centres = rng.normal(size=(4, width))
+        embeddings = [centres[rng.integers(0, 4, count)] + rng.normal(size=(count, width)) for _ in range(most)]
+        images = 1  # then twice as many each time: how long a system takes depends on the selector and is not known
+
+        def select() -> float:
+            nonlocal images
+            selector.create("cpu").fit_many(embeddings[:images])
+            done, images = images, min(2 * images, most)
+            return done * flops
+
+        return select
+
+    return prepare
 
 
-def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> float:
-    models, images = 4, 2 * settings.batch_images
-    mlp = settings.create_network(width, torch.Generator().manual_seed(0))
-    stack = StackedMlps.copies(mlp, models, device)
-    kept = max(1, count // 2)
-    patches = torch.rand(models, images, kept, width, device=device)
-    present = torch.ones(images, kept, dtype=torch.bool, device=device)
-    quality, once = torch.rand(images, device=device), settings.model_copy(update={"epochs": 1})
-    generator = torch.Generator().manual_seed(0)
+def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> Callable[[], Work]:
+    models, images, kept = 4, 2 * settings.batch_images, max(1, count // 2)
+    widths = (width, *settings.hidden, 1)
+    parameters = sum((before + 1) * after for before, after in pairwise(widths))
 
-    def epoch() -> None:
-        for _ in train_stack(stack, patches, present, quality, once, generator, lambda: []):
-            pass
+    def prepare() -> Work:
+        mlp = settings.create_network(width, torch.Generator().manual_seed(0))
+        stack = StackedMlps.copies(mlp, models, device)
+        patches = torch.rand(models, images, kept, width, device=device)
+        present = torch.ones(images, kept, dtype=torch.bool, device=device)
+        quality, once = torch.rand(images, device=device), settings.model_copy(update={"epochs": 1})
+        generator = torch.Generator().manual_seed(0)
 
-    parameters = sum(weight[0].numel() for weight in stack.weights)
-    return 6 * models * images * kept * parameters / _seconds(epoch, device)
+        def epoch() -> float:
+            for _ in train_stack(stack, patches, present, quality, once, generator, lambda: []):
+                _wait(device)
+            return 6 * models * images * kept * parameters
+
+        return epoch
+
+    return prepare

@@ -16,7 +16,7 @@ class Rates:
         mlp: Operations a second of stacked MLPs.
         selection: Operations a second of selectors.
         decoding: Pixels a second that are decoded, of PNG files.
-        cutting: Pixels a second of patches that are cut.
+        cutting: Pixels a second of crops that are cut, see `iqadistill.pricing.work.cutting_effort` for viewports.
         rendering: Pixels a second of images that are rendered.
         searching: Pixels a second of images that scanpaths are drawn on.
         evaluating: Rows of predictions times bootstrap draws a second.
@@ -34,7 +34,7 @@ class Rates:
     mlp: float = 50e9
     selection: float = 10e9
     decoding: float = 40e6
-    cutting: float = 30e6
+    cutting: float = 100e6
     rendering: float = 8e6
     searching: float = 16e6
     evaluating: float = 30e6

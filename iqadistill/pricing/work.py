@@ -2,20 +2,26 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from iqadistill.config.experiments import RANDOM, Variant
+from iqadistill.config.experiments import RANDOM, Variant, sampler_for
 from iqadistill.config.jobs import EVERY_IMAGE, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
+from iqadistill.patches.reading import reduction
 from iqadistill.pricing.images import count_images
 from iqadistill.pricing.networks import NetworkCount, count_backbone, count_encoder, count_network
+from iqadistill.sampling.settings import FlatSamplerSettings, SamplerSettings
 from iqadistill.selection.base import keep_count
 from iqadistill.selection.settings import SelectorSettings
+from iqadistill.training.deep.epoch_reader import windows_of_epoch
 
-STORE_BYTES = 2 * 2**30  # patches up to this size are decoded once, see `iqadistill.patches.store.PatchStore`
+STACK_BYTES = 2 * 2**30  # patches of stacked MLPs, see `iqadistill.training.mlp.training.train_mlps`
 CACHE_BYTES = 2**30  # outputs of teachers that are cached, see `TeacherOutputCache`
+COPIED = 0.1  # effort of a crop that is copied as bytes from an image in memory; other crops become floats in between
+VIEWED = 12.0  # effort of a viewport, compared with a crop of as many pixels
 CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 channels and 7 x 7 cells, and some means
 ITERATIONS = {"irls": 100, "published": 50}  # of a residual selector; it takes more or fewer as the data have it
 PROCESS, PROCESS_WITH_TORCH = 0.2e9, 0.7e9  # bytes of memory before any work
@@ -37,7 +43,7 @@ class Work:
         mlp_flops: Operations of MLPs.
         selection_flops: Operations of selectors.
         decoded: Pixels of images that are decoded, as of PNG files.
-        cut: Pixels of patches that are cut.
+        cut: Pixels of patches that are cut, as of crops.
         rendered: Pixels of images that are rendered.
         searched: Pixels of images that a sampler of scanpaths looks at.
         evaluated: Rows of predictions times bootstrap draws.
@@ -100,7 +106,7 @@ class StudyWork:
             "train_random_draws": self._train_random_draws,
             "train_student": self._train_student,
             "predict": self._predict,
-            "predict_cross": self._predict_cross,
+            "predict_cross": self._predict,
             "predict_images": self._predict_images,
             "evaluate": self._evaluate,
         }
@@ -140,12 +146,14 @@ class StudyWork:
     def _embed(self, job: Job) -> Work:
         images, sampler = self.images(job.names["dataset"]), self.study.samplers[job.names["sampler"]]
         patches, network = images.total * sampler.count, self._encoder(job.names)
+        size = self.study.encoders[job.names["encoder"]].size or sampler.size
+        scale = self.scale(job.names["dataset"], job.names["sampler"], size)
         stored = patches * network.width * (2 if self.study.encoders[job.names["encoder"]].dtype == "float16" else 4)
         return Work(
             forward_passes=patches,
             encoder_flops=patches * network.flops,
-            decoded=images.total * images.effort,
-            cut=patches * sampler.size**2,
+            decoded=images.total * images.effort_of(scale),
+            cut=patches * sampler.size**2 * cutting_effort(sampler),
             disk=stored,
             memory=PROCESS_WITH_TORCH + WORKSPACE + 2 * stored + 4 * network.parameters + 24 * images.pixels,
         )
@@ -166,67 +174,110 @@ class StudyWork:
         train = scored * (1 - evaluation.test_fraction - evaluation.val_fraction)
         return train, scored * evaluation.val_fraction
 
+    def scale(self, dataset: str, sampler: str, size: int) -> float:
+        """Factor by which the images of a dataset are reduced before crops are cut to `size` from them."""
+        images, settings = self.images(dataset), self.study.samplers[sampler]
+        if not isinstance(settings, FlatSamplerSettings):
+            return 1.0
+        return reduction(settings.crop_side(images.width, images.height), size)
+
     def _training(
         self,
         settings: TrainingSettings,
         network: NetworkCount,
         dataset: str,
+        sampler: str,
         split: str,
-        patches: int,
         kept: int,
         size: int,
     ) -> Work:
         """A training on some patches of each training image; validation takes all."""
-        images, (train, validated) = self.images(dataset), self._shares(dataset)
+        train, validated = self._shares(dataset)
         if split == EVERY_IMAGE:
-            train, validated = images.scored, 0.0
-        drawn = min(kept, settings.patches_per_epoch or kept)
-        passes = settings.epochs * train * drawn * settings.views
+            train, validated = self.images(dataset).scored, 0.0
+        patches = self.study.samplers[sampler].count
+        passes = settings.epochs * train * min(kept, settings.patches_per_epoch or kept)
         scored = settings.epochs * validated * patches
-        stored = (train * kept + validated * patches) * 3 * size**2
-        times = 1 if stored <= STORE_BYTES else settings.epochs
         piece = -(-settings.batch_size // settings.accumulation)
-        memory = PROCESS_WITH_TORCH + WORKSPACE + 16 * network.parameters + piece * settings.views * network.activations
-        return Work(
+        work = Work(
             trainings=1,
-            training_passes=passes,
+            training_passes=passes * settings.views,
             forward_passes=scored,
-            training_flops=passes * network.training_flops,
+            training_flops=passes * settings.views * network.training_flops,
             forward_flops=scored * network.flops,
-            decoded=times * (train + validated) * images.effort,
-            cut=times * stored / 3,
             disk=4 * network.parameters,
-            memory=memory + min(stored, STORE_BYTES, 2 * settings.mix_patches * 3 * size**2),
+            memory=PROCESS_WITH_TORCH
+            + WORKSPACE
+            + 16 * network.parameters
+            + piece * settings.views * network.activations,
         )
+        self._add_reading(work, settings, dataset, sampler, train, validated, kept, size)
+        return work
+
+    def _add_reading(
+        self,
+        work: Work,
+        settings: TrainingSettings,
+        dataset: str,
+        sampler: str,
+        train: float,
+        validated: float,
+        kept: int,
+        size: int,
+    ) -> None:
+        """Decoding, cutting and memory of a training, see `iqadistill.training.deep.epoch_reader.epoch_reader`."""
+        scale, patch = self.scale(dataset, sampler, size), 3 * size**2
+        effort, memory = self.images(dataset).effort_of(scale), settings.memory_gb * 2**30
+        placed = self.study.samplers[sampler]
+        flat, cutting = placed.kind == "flat", size**2 * cutting_effort(placed)
+        all_validated = validated * placed.count
+        fits = (train * kept + all_validated) * patch <= memory
+        again = 1 if fits else settings.epochs
+        work.decoded += again * validated * effort
+        work.cut += again * all_validated * cutting
+        if fits and settings.crops == "fixed":
+            work.decoded += train * effort
+            work.cut += train * kept * cutting
+            work.memory += (train * kept + all_validated) * patch
+            return
+        planned = train * min(kept, settings.patches_per_epoch or kept)
+        held = train * self.images(dataset).bytes_of(scale) if flat else math.inf
+        windows, whole = windows_of_epoch(planned, patch, held, settings.mix_patches, memory)
+        work.decoded += (1 if windows == 1 and not whole else settings.epochs) * train * effort
+        work.cut += settings.epochs * planned * (COPIED * size**2 if flat else cutting)
+        work.memory += 2 * planned * patch / windows if whole else min(held, memory)
 
     def _teacher(self, job: Job) -> Work:
         teacher = TeacherJob(**job.names)
         settings: TeacherSettings = self.study.teachers[teacher.teacher]
         patches, size = self.study.samplers[teacher.sampler].count, int(job.params["size"])
         network = count_network(settings, size)
-        work = self._training(settings, network, teacher.dataset, teacher.split, patches, patches, size)
+        work = self._training(settings, network, teacher.dataset, teacher.sampler, teacher.split, patches, size)
         work.cut += settings.reference_patches() * size**2
         return work
 
     def _train_student(self, job: Job) -> Work:
         student = StudentJob(**job.names)
         settings, size = self.study.deep_students[student.student], int(job.params["size"])
-        patches, network = self.study.samplers[student.sampler].count, count_network(settings, size)
-        kept = keep_count(patches, student.keep)
-        work = self._training(settings, network, student.dataset, str(student.split), patches, kept, size)
+        kept = keep_count(self.study.samplers[student.sampler].count, student.keep)
+        network = count_network(settings, size)
+        work = self._training(settings, network, student.dataset, student.sampler, str(student.split), kept, size)
         self._add_teachers(work, settings, student, kept, size)
         return work
 
     def _add_teachers(self, work: Work, settings: DeepStudentSettings, job: StudentJob, kept: int, size: int) -> None:
-        """Passes of frozen teachers: a patch that comes again, flipped the same way, is found in their cache."""
+        """Passes of frozen teachers: a patch that comes again, flipped the same way, is found in their cache.
+
+        Fresh crops never come again.
+        """
         teachers = [self.study.teachers[name] for name in settings.teachers().values()]
         if not teachers:
             return
         train, _ = self._shares(job.dataset)
-        seen = work.training_passes / settings.views
-        looks = 2 ** len(settings.flips)
-        times = seen / (train * kept) if train else 0.0
-        distinct = train * kept * looks * (1 - (1 - 1 / looks) ** times)
+        distinct = seen = work.training_passes / settings.views
+        if settings.crops == "fixed" and train:
+            looks = 2 ** len(settings.flips)
+            distinct = train * kept * looks * (1 - (1 - 1 / looks) ** (seen / (train * kept)))
         share = min(1.0, CACHE_BYTES / (CACHED_PATCH * distinct)) if distinct else 0.0
         passes = seen - share * (seen - distinct)
         for teacher in teachers:
@@ -238,27 +289,30 @@ class StudyWork:
         work.memory += min(CACHE_BYTES, CACHED_PATCH * distinct)
 
     def _predict(self, job: Job) -> Work:
-        kept = self.study.evaluation.test_patches == "kept"
-        return self._prediction(StudentJob(**job.names), job.names["dataset"], job.names["keep"] if kept else 1.0)
-
-    def _predict_cross(self, job: Job) -> Work:
+        """Scores of all scored images, of the student's own dataset or of another one; once more where it flips."""
         names = dict(job.names)
-        tested = str(names.pop("tested"))
-        return self._prediction(StudentJob(**names), tested, 1.0)
-
-    def _prediction(self, job: StudentJob, dataset: str, keep: float) -> Work:
-        images, sampler = self.images(dataset), self.study.samplers[job.sampler]
-        settings = self.study.deep_students[job.student]
-        size = settings.size or sampler.size
-        network, passes = count_network(settings, size), images.scored * keep_count(sampler.count, keep)
+        tested = str(names.pop("tested", names["dataset"]))
+        student = StudentJob(**names)
+        sampler = sampler_for(self.study, tested, student.sampler) if tested != student.dataset else student.sampler
+        settings, images = self.study.deep_students[student.student], self.images(tested)
+        keep = student.keep if job.inputs["selection"] else 1.0
+        patches = self._scoring_patches(job, sampler, keep)
+        times, size = 2 if job.params["flip"] else 1, settings.size or self.study.samplers[student.sampler].size
+        network, passes = count_network(settings, size), times * images.scored * patches
         return Work(
             forward_passes=passes,
             forward_flops=passes * network.flops,
-            decoded=images.scored * images.effort,
-            cut=passes * size**2,
+            decoded=times * images.scored * images.effort_of(self.scale(tested, sampler, size)),
+            cut=passes * size**2 * cutting_effort(self.study.samplers[sampler]),
             disk=SCORE_ROW * images.scored,
             memory=PROCESS_WITH_TORCH + 4 * network.parameters + 16 * network.activations + 24 * images.pixels,
         )
+
+    def _scoring_patches(self, job: Job, sampler: str, keep: float) -> int:
+        """Patches of an image that a prediction takes."""
+        count = self.study.samplers[sampler].count
+        taken = keep_count(count, keep) if job.params["test_patches"] == "kept" else count
+        return min(taken, int(job.params["max_test_patches"]) or taken)
 
     # MLPs
 
@@ -284,7 +338,7 @@ class StudyWork:
         embeddings = 4 * self.images(mlps.dataset).total * patches * width
         rates = {keep: [rate for _, rate in variants].count(keep) for _, keep in variants}
         stacked = max(8 * count * train * keep_count(patches, keep) * width for keep, count in rates.items())
-        stacked = min(STORE_BYTES, stacked)
+        stacked = min(STACK_BYTES, stacked)
         return Work(
             trainings=models,
             mlp_flops=2 * parameters * seen,
@@ -297,8 +351,9 @@ class StudyWork:
         variants, splits, patches, parameters = self._mlp(mlps)
         images, models = self.images(mlps.dataset), splits * len(variants)
         embeddings = 4 * images.total * patches * self._encoder(job.names).width
+        scoring = sum(self._scoring_patches(job, mlps.sampler, keep) for _, keep in variants)
         return Work(
-            mlp_flops=2 * parameters * models * images.scored * patches,
+            mlp_flops=2 * parameters * splits * images.scored * scoring,
             disk=SCORE_ROW * models * images.scored,
             memory=PROCESS_WITH_TORCH + 2 * embeddings + 4 * models * parameters,
         )
@@ -345,6 +400,11 @@ class StudyWork:
         rows += sum(self.images(dataset).scored for dataset in tested)
         memory = PROCESS + 400 * rows
         return Work(evaluated=rows * self.study.evaluation.bootstrap, disk=2 * SCORE_ROW * rows, memory=memory)
+
+
+def cutting_effort(sampler: SamplerSettings) -> float:
+    """Effort of cutting a sampler's patch from a decoded image, compared with a crop of as many pixels."""
+    return VIEWED if sampler.kind == "sphere" and getattr(sampler, "projection", "viewport") == "viewport" else 1.0
 
 
 def selection_flops(selector: SelectorSettings, patches: int, width: int) -> float:

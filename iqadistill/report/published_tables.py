@@ -90,7 +90,7 @@ def published_cross_table(published: pd.DataFrame, summary: pd.DataFrame) -> Pag
             lines.append([train_dataset, dataset, row.method, f"{row.value:g}", MISSING, row.source, row.protocol])
         for row in tested.itertuples():
             median = interval_text(row.median, row.low, row.high)
-            protocol = f"all patches, sampler {row.sampler}"
+            protocol = f"all patches, trained with sampler {row.sampler}"
             lines.append([train_dataset, dataset, row.student, median, str(row.splits), OURS, protocol])
         marks += [""] * len(rows) + ["strong"] * len(tested)
     columns = ["trained on", "tested on", "method", "SRCC", "splits", "source", "protocol"]

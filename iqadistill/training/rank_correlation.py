@@ -1,7 +1,7 @@
 """Rank correlation of predictions with quality, as both trainers report it on validation images."""
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 
 def rank_correlation(predictions: np.ndarray, quality: np.ndarray) -> np.ndarray:
@@ -14,7 +14,7 @@ def rank_correlation(predictions: np.ndarray, quality: np.ndarray) -> np.ndarray
     Returns:
         Coefficients (M,); NaN where the predictions of a model, or the qualities, are all equal.
     """
-    ranks, target = rankdata(predictions, axis=1), rankdata(quality)
+    ranks, target = pd.DataFrame(predictions).rank(axis=1).to_numpy(), pd.Series(quality).rank().to_numpy()
     ranks, target = ranks - ranks.mean(1, keepdims=True), target - target.mean()
     spread = np.sqrt((ranks**2).sum(1) * (target**2).sum())
     return np.divide(ranks @ target, spread, out=np.full(len(ranks), np.nan), where=spread > 0)

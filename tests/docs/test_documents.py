@@ -57,3 +57,30 @@ def test_versions_agree():
     assert project["version"] == __version__ == str(citation["version"])
     licence = (REPOSITORY / "LICENSE").read_text()
     assert all(author["name"] in licence for author in citation["authors"])
+
+
+STUDIES = {"A": "studies/paper_selection360", "B": "studies/paper_rkiqt", "C": "studies/paper_adtrs", "demo": "config"}
+STUDIES["own_images_rkiqt"] = "studies/own_images_rkiqt"
+
+
+def _statements():
+    """Cells of every statement's row in docs/papers.md."""
+    lines = (REPOSITORY / "docs/papers.md").read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if re.match(r"\| [ABCD]\d", line)]
+
+
+def test_every_statement_of_the_papers_has_one_row():
+    rows = _statements()
+    assert len({row[0] for row in rows}) == len(rows) == 122
+    assert {row[-1] for row in rows} == {"shown", "ready", "later"}
+
+
+@pytest.mark.parametrize("row", [row for row in _statements() if len(row) == 5], ids=lambda row: row[0])
+def test_statements_of_the_papers_name_files_and_experiments_that_exist(row):
+    _, _, code, shown, _ = row
+    for name in re.findall(r"[a-z0-9_/]+/[a-z0-9_]+(?:\.\w+)?", code):
+        assert (REPOSITORY / "iqadistill" / name).exists(), name
+    for study, names in (part.split(" ", 1) for part in shown.split("; ") if part):
+        study = yaml.safe_load((REPOSITORY / f"{STUDIES[study]}.yaml").read_text(encoding="utf-8"))
+        experiments = {entry.get("name", entry["figure"]) for entry in study["experiments"]}
+        assert set(names.split(", ")) <= experiments | {"report", "all"}

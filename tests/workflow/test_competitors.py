@@ -43,7 +43,11 @@ def study(workflow):
             "tool": {"model": "external", "files": {"own": "tool.csv"}},
             "trained_tool": {"model": "external", "files": {"own": "trained_tool.csv"}},
         },
-        experiments=[{"figure": "students", "students": STUDENTS}],
+        experiments=[
+            {"figure": "students", "students": STUDENTS},
+            {"figure": "student_cost", "students": ["mlp", "brisque", "niqe"]},
+            {"figure": "distortions", "students": ["mlp", "brisque"]},
+        ],
     )
 
 
@@ -70,6 +74,10 @@ def test_competitors_are_measured_compared_and_shown(workflow, study):
     table = pd.read_parquet(results / "tables/students.parquet")
     assert set(table.student) == set(STUDENTS) and set(table.sampler) == {"grid_crops"}
     assert set(table.student[table.delta_first.notna()]) == {"brisque", "niqe", "trained_tool"}
+    costs = pd.read_parquet(results / "tables/student_cost.parquet").set_index("student")
+    assert (costs.milliseconds > 0).all() and costs.patches.to_dict() == {"mlp": 6, "brisque": 0, "niqe": 0}
+    types = pd.read_parquet(results / "tables/distortions.parquet")
+    assert types.distortion.value_counts().to_dict() == {"all test images": 2}  # the labels name none
     page = (results / "report/index.html").read_text()
     assert "tool is one model for all splits, which may have seen the test images" in page
     assert "tool (may have seen these images)" in page

@@ -21,12 +21,12 @@ WORD_TARGETS = ("datasets", "patches", "embeddings", "selection", "teachers", "s
         ),
         (("--cores", "2", "--configfile", "studies/own_images.yaml"), {"index_dataset": 1, "embed_patches": 2}),
         (("--cores", "2", "--configfile", "studies/panoramas.yaml"), {"render_dataset": 1, "sample_patches": 3}),
-        (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 1}),
+        (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 5}),
         (
             ("--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"),
-            {"train_student": 25, "pretrain_teacher": 10},
+            {"train_student": 30, "pretrain_teacher": 10},
         ),
-        (("--cores", "2", "--configfile", "studies/paper_adtrs.yaml"), {"retrieve_dataset": 5, "train_mlps": 5}),
+        (("--cores", "2", "--configfile", "studies/paper_adtrs.yaml"), {"retrieve_dataset": 5, "train_mlps": 13}),
         (("--cores", "2", "--configfile", "studies/paper_rkiqt.yaml"), {"retrieve_dataset": 9, "train_mlps": 8}),
     ],
     ids=lambda value: " ".join(value[-1:]) if isinstance(value, tuple) else "",
@@ -35,6 +35,9 @@ def test_dry_run_builds_the_full_dag(shipped, arguments, jobs):
     planned = shipped.dry_run(*arguments)
     assert {rule: planned.counts[rule] for rule in jobs} == jobs
     assert planned.counts["render_report"] == 1
+    trainings = [job for job in planned.jobs if job.rule in ("train_student", "pretrain_teacher")]
+    memory = 13000 if "studies/paper_rkiqt.yaml" in arguments else 8000  # 7 GiB of images there, 2 elsewhere
+    assert {job.resources["mem_mb"] for job in trainings} <= {memory}
 
 
 def test_every_shipped_study_is_planned_above(shipped):

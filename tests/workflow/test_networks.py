@@ -24,6 +24,7 @@ def arguments(workflow):
         experiments=[
             {"figure": "students", "students": ["mlp", "adtrs"]},
             {"figure": "rate_sweep", "students": ["adtrs"], "selectors": ["residual"]},
+            {"figure": "student_cost", "students": ["mlp", "adtrs"]},
         ],
     )
     return ["--cores", "2", "--configfile", study]
@@ -44,6 +45,8 @@ def test_deep_student_goes_through_the_whole_chain(workflow, arguments):
     assert facts["variant"]["selector"] == "residual" and facts["settings"]["epochs"] == 1
     assert not any((results / "checkpoints").rglob("*.safetensors"))
     assert (results / "studies/small/figures/students.svg").is_file()
+    costs = pd.read_parquet(results / "studies/small/tables/student_cost.parquet").set_index("student")
+    assert (costs.milliseconds > 0).all() and set(costs.patches) == {4}
     assert not workflow.dry_run(*arguments).jobs
     # another learning rate trains the deep student again, and nothing else
     text = (workflow.folder / "small.yaml").read_text().replace("epochs: 1", "epochs: 1\n    lr: 0.001")

@@ -27,6 +27,17 @@ def trained(summary: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def srcc_at(summary: pd.DataFrame, keep: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """SRCC of students tested on their training dataset: at all keep rates, and at a single one.
+
+    Raises:
+        InputError: There are no such rows.
+    """
+    rows = trained(summary)
+    rows = rows[rows.metric == "srcc"]
+    return rows, rows[np.isclose(rows.keep, keep)]
+
+
 def without_selection(summary: pd.DataFrame) -> pd.DataFrame:
     """Rows of students on all patches or on whole images, tested on their training dataset.
 

@@ -77,7 +77,8 @@ class ADTRS(nn.Module):
                     f"{size} pixels give {self.cells} x {self.cells} cells."
                 )
             self.l2_pooling = L2Pooling()
-            self.attention = nn.Sequential(*(AttentionDownsampling(width, side) for side in cells[:-1]))
+            blocks = [AttentionDownsampling(width, side, settings.heads) for side in cells[:-1]]
+            self.attention = nn.Sequential(*blocks)
             self.attention_head = nn.Linear(width, last)
         self.head = quality_head(last * (2 if self.branches == "fused" else 1))
 

@@ -31,6 +31,9 @@ class AdtrsSettings(DeepStudentSettings):
         "fused", description="Features that are scored: both branches, the CNN's last map, or the attention's output."
     )
     blocks: int = Field(1, ge=1, description="Attention blocks in a row; each halves the map.")
+    heads: Literal[1, 2, 4, 8, 16, 32, 64, 128, 256] = Field(
+        16, description="Heads of each attention block, which divide its 256 channels of keys among them."
+    )
     dropout: Fraction = Field(0.1, description="Dropout rate on the L2-pooled stages.")
     consistency_dropout: Literal["one_view", "both_views"] = Field(
         "one_view",

@@ -117,19 +117,36 @@ def epoch_reader(
         return EpochReader(store, None, (), seed, windows=1, whole_windows=False)
     memory = memory_gb * 2**30
     planned = patches_of_epoch(store.counts[: len(image_ids)], settings)
-    in_patches = min(_windows(2 * planned * 3 * store.side**2, memory), max(1, planned // settings.mix_patches))
     if not flat:
-        return EpochReader(store, None, (), seed, int(in_patches), whole_windows=True)
+        windows, _ = windows_of_epoch(planned, 3 * store.side**2, math.inf, settings.mix_patches, memory)
+        return EpochReader(store, None, (), seed, windows, whole_windows=True)
     held = HeldImages(
         images, patches, store.image[:trained], image_ids, side=store.side, size=size, workers=workers, memory=memory
     )
-    windows, placed = _windows(held.nbytes.sum(), _HELD * memory), tuple(image_ids) if fresh else ()
-    if windows <= in_patches:
-        return EpochReader(store, held, placed, seed, int(windows), whole_windows=False)
-    held.memory = 0  # its windows are read at once, so no image need stay
-    return EpochReader(store, held, placed, seed, int(in_patches), whole_windows=True)
+    held_bytes = float(held.nbytes.sum())
+    windows, whole = windows_of_epoch(planned, 3 * store.side**2, held_bytes, settings.mix_patches, memory)
+    if whole:
+        held.memory = 0  # its windows are read at once, so no image need stay
+    return EpochReader(store, held, tuple(image_ids) if fresh else (), seed, windows, whole_windows=whole)
+
+
+def windows_of_epoch(
+    planned: float, patch_bytes: float, image_bytes: float, mix_patches: int, memory: float
+) -> tuple[int, bool]:
+    """Windows of an epoch whose patches are not all kept, and whether each is read at once instead of held as images.
+
+    Args:
+        planned: Number of patches in an epoch.
+        patch_bytes: Bytes of a patch.
+        image_bytes: Bytes of all training images as they are held; infinite for images that cannot be.
+        mix_patches: Patches that a window has at least.
+        memory: Bytes of memory.
+    """
+    in_patches = min(_windows(2 * planned * patch_bytes, memory), max(1, planned // mix_patches))
+    in_images = _windows(image_bytes, _HELD * memory)
+    return int(min(in_images, in_patches)), in_images > in_patches
 
 
 def _windows(needed: float, memory: float) -> float:
     """Number of windows whose share of `needed` bytes fits in memory."""
-    return math.ceil(needed / memory) if memory else math.inf
+    return math.ceil(needed / memory) if memory and math.isfinite(needed) else math.inf

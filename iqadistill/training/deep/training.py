@@ -42,7 +42,6 @@ def train_network(
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
     workers: int = 2,
-    memory_gb: float = 2.0,
 ) -> pa.Table:
     """Train a network in place on the kept patches of a split's training images.
 
@@ -63,16 +62,14 @@ def train_network(
         selection: Table "selection" of the selector; None for all patches.
         keep: Fraction of a training image's patches that is trained on; validation uses all.
         split: Number of the split.
-        settings: Settings of the training.
+        settings: Settings of the training. Where patches or images exceed its `memory_gb`, batches are mixed from a
+            window of images, which changes the weights, see `iqadistill.training.deep.epoch_reader.epoch_reader`.
         variant: Variant columns of the history, except for keep and split.
         size: Side in pixels to which patches are resized; None to leave them as they are.
         seed: Seed of all random draws.
         device: "cpu", "cuda" or "cuda:N".
         checkpoints: Checkpoints to resume from; None for no checkpoints.
         workers: Number of images that are decoded at the same time.
-        memory_gb: Memory in GiB for patches, or for images that crops are cut from; batches are mixed from all images
-            if they fit, else from windows of images, see `iqadistill.training.deep.epoch_reader.epoch_reader`. It then
-            changes the weights.
 
     Returns:
         Table "history". `loss` and its `parts` are means over the epoch, `val_srcc` is that of the mean of an image's
@@ -96,7 +93,7 @@ def train_network(
         seed,
         size=size,
         workers=workers,
-        memory_gb=memory_gb,
+        memory_gb=settings.memory_gb,
     )
     if isinstance(network, MeasuresScores):
         network.set_score_span(score_scale(images).span)

@@ -83,10 +83,18 @@ def test_only_experiments_that_name_them_show_them(raw):
     assert {job.dataset for job in planned(raw).image_jobs} == {"gallery2d", "own"}
 
 
-@pytest.mark.parametrize("figure", ["rate_sweep", "pooling", "student_cost", "curves"])
+@pytest.mark.parametrize("figure", ["rate_sweep", "pooling", "curves"])
 def test_figures_of_patches_do_not_show_them(raw, figure):
     raw["experiments"].append({"figure": figure, "datasets": ["own"], "students": ["brisque"]})
-    refused(raw, r"experiments\[1\].*students: 'brisque'.* name (it in an experiment with figure students|deep)")
+    refused(raw, r"experiments\[1\].*students: 'brisque'.* name it in an experiment with figure students")
+
+
+def test_costs_are_shown_of_methods_that_run_here(raw):
+    cost = {"figure": "student_cost", "datasets": ["own"], "students": ["mlp", "brisque", "niqe"]}
+    raw["experiments"].append(cost)
+    assert planned(raw)
+    raw["experiments"][1] = {**cost, "students": ["mlp", "tool"]}
+    refused(raw, r"experiments\[1\].*students: what 'tool' costs is not known")
 
 
 def test_panoramas_are_refused(raw):

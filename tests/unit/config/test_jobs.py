@@ -156,6 +156,25 @@ def test_student_entries_show_kept_patches_beside_all(raw):
     assert trained[0] == trained[1]  # nothing is trained again
 
 
+def test_scoring_of_a_student_comes_before_that_of_the_evaluation_and_trains_nothing_again(raw):
+    raw["students"] = {"mlp": {"max_test_patches": [2, 3]}, "rkiqt": raw["students"]["rkiqt"]}
+    raw["students"]["rkiqt_again"] = raw["students"]["rkiqt"]
+    raw["experiments"] = [{"figure": "students", "students": ["mlp", "rkiqt", "rkiqt_again"]}]
+    raw["evaluation"] = {"max_test_patches": 4, "flip": True}
+    before = plan(raw).jobs
+    raw["students"]["rkiqt"] = {**raw["students"]["rkiqt"], "max_test_patches": 1, "flip": False}
+    after = plan(raw).jobs
+    scored = {job.names["student"]: job.params for job in after.values() if job.rule in ("predict_mlps", "predict")}
+    limits = {name: params["max_test_patches"] for name, params in scored.items()}
+    assert limits == {"mlp.max_test_patches-2": 2, "mlp.max_test_patches-3": 3, "rkiqt": 1, "rkiqt_again": 4}
+    assert {name: params.get("flip") for name, params in scored.items() if "mlp" not in name} == {
+        "rkiqt": False,
+        "rkiqt_again": True,
+    }
+    different = {output for output, job in after.items() if before[output] != job}
+    assert different and {after[output].rule for output in different} == {"predict", "render_report"}
+
+
 def test_index_does_not_depend_on_samplers(raw):
     before = shared_jobs(plan(raw))
     raw["samplers"]["grid_crops"] = {"count": 4, "size": 300}

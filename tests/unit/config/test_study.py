@@ -301,6 +301,24 @@ def test_figure_of_all_patches_refuses_selectors_and_keep_rates(raw, key):
     refused(raw, f"experiments[1] (pooling).{key}")
 
 
+def test_figure_of_at_most_one_keep_rate_takes_none_or_one(raw):
+    experiment = {"figure": "distortions", "datasets": ["gallery2d"]}
+    raw["experiments"].append(experiment)
+    assert check_study(raw)
+    raw["experiments"][1] = {**experiment, "selectors": ["residual"]}
+    refused(raw, "experiments[1] (distortions).keep: missing")
+    raw["experiments"][1] |= {"keep": [0.2, 0.5]}
+    refused(raw, "experiments[1] (distortions).keep", "[0.2, 0.5]")
+    raw["experiments"][1] |= {"keep": [0.5]}
+    assert check_study(raw)
+
+
+def test_figure_of_distortions_refuses_labels_without_types(raw):
+    raw["datasets"]["livec"] = {}
+    raw["experiments"].append({"figure": "distortions", "datasets": ["gallery2d", "livec"]})
+    refused(raw, "experiments[1] (distortions).datasets", "'livec' name no types of distortion")
+
+
 def test_dimension_figure_refuses_selector_without_components(raw):
     raw["experiments"].append({"figure": "dimension", "selectors": ["residual", "random"], "keep": [0.5]})
     refused(raw, "experiments[1]", "n_components", "'random'")
@@ -347,3 +365,14 @@ def test_limit_of_test_patches_and_kept_test_patches_are_refused_together(raw):
     )
     raw["evaluation"]["test_patches"] = "kept"
     refused(raw, "evaluation.max_test_patches", "remove")
+
+
+def test_student_of_limited_and_kept_test_patches_is_refused(raw):
+    raw["students"]["mlp"]["test_patches"] = "kept"
+    raw["evaluation"] = {"max_test_patches": 4}
+    refused(raw, "students.mlp.max_test_patches", "remove")
+    raw["evaluation"] = {"test_patches": "kept"}
+    raw["students"]["mlp"] = {"max_test_patches": 4}
+    refused(raw, "students.mlp.max_test_patches", "remove")
+    raw["students"]["mlp"]["test_patches"] = "all"
+    check_study(raw)

@@ -102,7 +102,7 @@ def test_each_image_is_decoded_once(images, encoder, monkeypatch):
     from iqadistill.patches import reading
 
     seen = []
-    monkeypatch.setattr(reading, "read_image", lambda path: (seen.append(path), read_image(path))[1])
+    monkeypatch.setattr(reading, "read_image", lambda path, *scale: (seen.append(path), read_image(path, *scale))[1])
     embed_patches(images, sample_patches(images), encoder, batch_size=2)
     assert seen == images["path"].to_pylist()
 

@@ -5,6 +5,7 @@ import pytest
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.costs import collect_costs
+from iqadistill.evaluation.scoring_time import write_scoring_time
 from iqadistill.report.tables import cost_table
 from iqadistill.tables import as_table
 
@@ -57,6 +58,15 @@ def test_cost_of_a_deep_network_comes_from_its_sidecar(job, tmp_path):
     sidecar.write_text(json.dumps({**facts, "cost": None}))
     table = as_table(collect_costs([{**job("train_mlps"), "sidecar": str(sidecar)}]), "costs")
     assert table["flops"].null_count == 1
+
+
+def test_time_of_scoring_is_that_of_one_pass(job, tmp_path):
+    sidecar = tmp_path / "predictions.json"
+    write_scoring_time(sidecar, 12.0, images=20, patches=200, passes=3)
+    costs = collect_costs([{**job("predict"), "sidecar": str(sidecar)}, job("select_patches")])
+    row, other = as_table(costs, "costs").to_pandas().to_dict("records")
+    assert (row["scored_images"], row["scored_patches"], row["scoring_seconds"]) == (20, 200, 4.0)
+    assert np.isnan(other["scoring_seconds"])
 
 
 def test_missing_benchmark_file_is_named(job):

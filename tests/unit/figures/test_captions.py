@@ -7,6 +7,12 @@ from iqadistill.figures.registry import FIGURES
 STUDY = {"evaluation": {"splits": 10}}
 
 
+def sweep(own=None, common="all", most=None):
+    """A study whose student and evaluation have settings of test patches."""
+    evaluation = {**STUDY["evaluation"], "test_patches": common, "max_test_patches": most}
+    return {"evaluation": evaluation, "students": {"mlp": {"test_patches": own}}}
+
+
 def rows(**splits):
     return pd.DataFrame({"student": splits.keys(), "splits": splits.values()})
 
@@ -15,8 +21,22 @@ def test_splits_are_counted_from_the_data_for_each_student():
     assert splits_in_words(rows(mlp=10)) == "10"
     assert splits_in_words(rows(mlp=10, adtrs=5, rkiqt=5, label_only=3)) == "10 (mlp) and 5 (adtrs, rkiqt)"
     assert splits_in_words(pd.DataFrame({"h": [5]})) == "all"
-    caption = render_text("rate_sweep", "caption", study=STUDY, settings={}, table=rows(mlp=4))
+    caption = render_text("rate_sweep", "caption", study=sweep(), settings={}, table=rows(mlp=4))
     assert "median over 4 content-disjoint splits" in caption
+
+
+@pytest.mark.parametrize(
+    ("study", "patches"),
+    [
+        (sweep(), "by all their patches."),
+        (sweep(own="kept"), "by the patches that the selector keeps."),
+        (sweep(own="all", common="kept"), "by all their patches."),
+        (sweep(common="kept"), "by the patches that the selector keeps."),
+        (sweep(most=10), "by at most 10 of their patches."),
+    ],
+)
+def test_caption_of_the_sweep_says_which_patches_score_test_images(study, patches):
+    assert render_text("rate_sweep", "caption", study=study, settings={}, table=rows(mlp=4)).endswith(patches)
 
 
 @pytest.mark.parametrize("figure", FIGURES.names)

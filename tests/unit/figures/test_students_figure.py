@@ -65,19 +65,33 @@ def test_students_that_may_have_seen_the_images_stand_apart_in_grey(results):
     }
 
 
-def test_only_deep_students_have_costs(results):
-    costs = pd.DataFrame(
-        [
-            {**PANEL, "student": "b", "gigaflops": 0.4, "millions": 4.0, "total_minutes": 3.0, "gigabytes": 2.0},
-            {**PANEL, "student": "c", "gigaflops": 8.0, "millions": 43.0, "total_minutes": 30.0, "gigabytes": 9.0},
-        ]
-    )
+@pytest.fixture
+def costs():
+    """Costs of two deep students, b and c, and the scoring time of a third one."""
+    rows = [
+        {"student": "a", "milliseconds": 40.0, "patches": 10},
+        {"student": "b", "milliseconds": 90.0, "patches": 10}
+        | {"gigaflops": 0.4, "millions": 4.0, "total_minutes": 3.0, "gigabytes": 2.0},
+        {"student": "c", "milliseconds": 250.0, "patches": 10}
+        | {"gigaflops": 8.0, "millions": 43.0, "total_minutes": 30.0, "gigabytes": 9.0},
+    ]
+    return pd.DataFrame(rows).assign(**PANEL)
+
+
+def test_deep_students_have_all_costs_and_others_a_scoring_time(results, costs):
     figure, table = plot_student_cost(results[0], costs, ["a", "b", "c"])
-    assert table.set_index("student").gigaflops.to_dict() == {"b": 0.4, "c": 8.0}
-    assert [axes.get_xlabel() for axes in figure.axes] == list(AXES.values())
-    assert [len(axes.containers) for axes in figure.axes] == [2, 2, 2, 2]
+    shown = table.set_index("student")
+    assert shown.gigaflops.dropna().to_dict() == {"b": 0.4, "c": 8.0}
+    assert shown.milliseconds.to_dict() == {"a": 40.0, "b": 90.0, "c": 250.0}
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert labels == [label + "\n10 patches" * (name == "milliseconds") for name, label in AXES.items()]
+
+
+def test_costs_that_no_student_has_are_not_drawn(results, costs):
+    figure, _ = plot_student_cost(results[0], costs, ["a"])
+    assert [axes.get_xlabel() for axes in figure.axes] == ["ms per image (scoring)\n10 patches"]
     with pytest.raises(InputError, match=r"costs: .*student"):
-        plot_student_cost(results[0], costs, ["a"])
+        plot_student_cost(results[0], costs[costs.student != "a"], ["a"])
 
 
 def test_cross_dataset_results_are_grouped_by_training_dataset(results):

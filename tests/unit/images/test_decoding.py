@@ -140,3 +140,51 @@ def test_missing_image_is_refused(tmp_path):
     for read in (read_image, image_size):
         with pytest.raises(InputError, match=r"none\.png"):
             read(tmp_path / "none.png")
+
+
+SMOOTH = np.asarray(Image.fromarray(NOISE[:9, :13]).resize((411, 283), Image.Resampling.BICUBIC))
+"""An image whose sides no power of 2 divides, without detail that a reduction would take away."""
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.15, 0.05])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_reduced_image_is_the_whole_one_resized(tmp_path, suffix, scale):
+    """Also of a JPEG file that is decoded at a fraction of its size: no shift, and no filter of its own to be seen."""
+    path = save(tmp_path, Image.fromarray(SMOOTH), f"a.{suffix}", **({"quality": 95} if suffix == "jpg" else {}))
+    size = (round(411 * scale), round(283 * scale))
+    whole = Image.fromarray(read_image(path)).resize(size, Image.Resampling.BICUBIC)
+    difference = read_image(path, scale).astype(int) - np.asarray(whole, int)
+    assert abs(difference).max() <= (0 if suffix == "png" else 4) and abs(difference).mean() < 1
+
+
+def test_reduced_jpeg_keeps_nothing_above_the_resolution_asked_for(tmp_path):
+    """A chequered pattern of 3 pixels becomes grey, as where the whole image is decoded first: no aliasing."""
+    rows, columns = np.indices((400, 600)) // 3
+    pattern = np.repeat(((rows + columns) % 2 * 200)[..., None].astype(np.uint8), 3, axis=2)
+    path = save(tmp_path, Image.fromarray(pattern), "a.jpg", quality=95)
+    reduced = read_image(path, 0.1)[3:-3, 3:-3]
+    whole = np.asarray(Image.fromarray(read_image(path)).resize((60, 40), Image.Resampling.BICUBIC))[3:-3, 3:-3]
+    assert reduced.std() < 3 and abs(reduced.mean() - whole.mean()) < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_reduced_image_is_upright(tmp_path, orientation):
+    image = Image.fromarray(SMOOTH)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    path = save(tmp_path, image, "a.jpg", exif=exif, quality=95)
+    upright = Image.fromarray(read_image(path))
+    size = tuple(round(length * 0.1) for length in upright.size)
+    expected = np.asarray(upright.resize(size, Image.Resampling.BICUBIC), int)
+    assert abs(read_image(path, 0.1).astype(int) - expected).mean() < 1
+
+
+def test_reduced_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch):
+    decoded, resize = [], Image.Image.resize
+    monkeypatch.setattr(
+        Image.Image, "resize", lambda image, *a, **k: (decoded.append(image.size), resize(image, *a, **k))[1]
+    )
+    path = save(tmp_path, Image.fromarray(SMOOTH), "a.jpg")
+    for scale, size in ((0.3, (411, 283)), (0.2, (206, 142)), (0.1, (103, 71)), (0.05, (52, 36))):
+        read_image(path, scale)
+        assert decoded.pop() == size, scale

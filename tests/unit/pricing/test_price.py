@@ -14,7 +14,7 @@ from iqadistill.pricing.networks import count_backbone, count_encoder, count_net
 from iqadistill.pricing.price import LAUNCH, WEIGHTS_ROW, price_study, wall_seconds
 from iqadistill.pricing.rates import Rates, card_rates
 from iqadistill.pricing.table import price_markdown, price_text
-from iqadistill.pricing.work import StudyWork
+from iqadistill.pricing.work import COPIED, VIEWED, StudyWork
 from iqadistill.training.deep.cost import forward_cost
 
 IMAGES, SCORED = 527, 510  # of gallery2d
@@ -239,3 +239,146 @@ def test_markdown_has_a_row_a_study(price):
     header, _, row = price_markdown([("tiny", price)]).splitlines()
     assert header.startswith("| study | jobs | trainings |")
     assert [cell.strip() for cell in row.split("|")][1:4] == ["tiny", str(price.total.jobs), "16"]
+
+
+def works_of(**changes):
+    """The work of every job, by rule, of the tiny study with other entries."""
+    raw = copy.deepcopy(RAW)
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        entry = raw
+        for parent in parents:
+            entry = entry[parent]
+        entry[key] = value
+    plan = plan_of(raw)
+    counted, found = StudyWork(plan), {}
+    for job in plan.jobs.values():
+        found.setdefault(job.rule, []).append((job, counted.of(job)))
+    return found
+
+
+def test_predictions_take_as_many_patches_as_the_plan_says(works):
+    capped = works_of(evaluation__max_test_patches=3)
+    assert one(capped, "predict", student="adtrs").forward_passes == SCORED * 3
+    assert one(capped, "predict_mlps").mlp_flops == pytest.approx(one(works, "predict_mlps").mlp_flops * 3 / 4)
+    kept = works_of(students__mlp__test_patches="kept", evaluation__max_test_patches=3)
+    # of 3 variants one keeps all 4 patches, of which 3 are taken, and two keep 2
+    assert one(kept, "predict_mlps").mlp_flops == pytest.approx(one(works, "predict_mlps").mlp_flops * 7 / 12)
+    assert one(kept, "predict", student="adtrs").forward_passes == SCORED * 3
+
+
+def test_kept_patches_alone_score_where_the_student_says_so():
+    changes = {
+        "experiments": [{"figure": "rate_sweep", "students": ["adtrs"]}],
+        "students__adtrs__test_patches": "kept",
+    }
+    works = works_of(**changes)
+    passes = {job.names["keep"]: work.forward_passes for job, work in works["predict"]}
+    assert passes == {0.5: SCORED * 2, 1.0: SCORED * 4}
+
+
+def test_flipped_patches_are_scored_as_well(works):
+    flipped = works_of(evaluation__flip=True)
+    for name in ("forward_passes", "forward_flops", "cut", "decoded"):
+        assert getattr(one(flipped, "predict", student="adtrs"), name) == 2 * getattr(
+            one(works, "predict", student="adtrs"), name
+        )
+
+
+def test_students_tested_elsewhere_take_the_other_datasets_sampler():
+    works = works_of(
+        datasets={"kadid10k": {}, "koniq10k": {"sampler": "many"}},
+        samplers={"random_crops": {"count": 4, "size": 64}, "many": {"method": "random_crops", "count": 6, "size": 64}},
+        teachers__nar__pristine="target",
+        experiments=[
+            {
+                "figure": "cross_dataset",
+                "datasets": ["kadid10k"],
+                "tested_on": ["koniq10k"],
+                "students": ["adtrs"],
+                "samplers": ["random_crops"],
+            }
+        ],
+        evaluation__flip=True,
+    )
+    assert one(works, "predict_cross", student="adtrs").forward_passes == 2 * 10073 * 6
+
+
+# Of gallery2d's images as they are held: 512 x 384 pixels, 382.5 of training, 25.5 of validation
+HELD = TRAIN * 512 * 384 * 3
+PATCH = 3 * 64**2
+
+
+def reading(**student):
+    """Images decoded, and crops cut, in the training of ADTRS: 2 epochs of 3 of its 4 patches."""
+    entry = {**RAW["students"]["adtrs"], **student}
+    work = one(works_of(students__adtrs=entry), "train_student", student="adtrs")
+    images = count_images(plan_of(RAW), "gallery2d")
+    return work.decoded / images.pixels, work.cut / 64**2
+
+
+def test_gallery_is_of_the_size_that_these_tests_suppose():
+    images = count_images(plan_of(RAW), "gallery2d")
+    assert (images.width, images.height) == (512, 384) and images.effort == images.pixels
+
+
+def test_images_are_decoded_once_where_their_patches_fit():
+    assert reading() == pytest.approx((TRAIN + SCORED * 0.05, (TRAIN + SCORED * 0.05) * 4))
+
+
+def test_images_that_are_held_are_decoded_once_and_fresh_crops_copied_from_them():
+    validated = SCORED * 0.05
+    copied = TRAIN * 3 * 2 * COPIED
+    assert reading(crops="fresh") == pytest.approx((TRAIN + validated, validated * 4 + copied))
+    # as many GiB as hold no more than half of the images: each epoch decodes all, of which windows are held
+    half = reading(crops="fresh", memory_gb=HELD / 2 / 2**30, mix_patches=1)
+    assert half == pytest.approx((2 * TRAIN + validated, validated * 4 + copied))
+
+
+def test_images_are_decoded_in_each_epoch_where_nothing_fits():
+    validated = SCORED * 0.05
+    decoded, cut = reading(memory_gb=0.5 * TRAIN * 4 * PATCH / 2**30, mix_patches=1)
+    assert decoded == pytest.approx(2 * (TRAIN + validated))
+    assert cut == pytest.approx(2 * validated * 4 + TRAIN * 3 * 2 * COPIED)
+
+
+def test_memory_of_a_training_follows_its_setting():
+    entry = {**RAW["students"]["adtrs"], "crops": "fresh", "mix_patches": 1}
+    memory = [
+        one(works_of(students__adtrs={**entry, "memory_gb": gb}), "train_student", student="adtrs").memory
+        for gb in (2.0, 0.0625)
+    ]
+    # too little for the images, so that the patches of an epoch are read at once, and the next ones meanwhile
+    assert memory[0] - memory[1] == pytest.approx(HELD - 2 * TRAIN * 3 * PATCH)
+
+
+def test_viewports_take_longer_to_cut_than_crops():
+    raw = copy.deepcopy(RAW) | {"datasets": {"gallery360": {}}, "experiments": [{"figure": "rate_sweep"}]}
+    cut = []
+    for projection in ("viewport", "crop"):
+        raw["samplers"] = (
+            {"lat": {"count": 4, "size": 64, "projection": projection}}
+            if projection == "viewport"
+            else {"erp": {"count": 4, "size": 64, "projection": projection}}
+        )
+        plan = plan_of(raw)
+        (job,) = [job for job in plan.jobs.values() if job.rule == "embed_patches"]
+        cut.append(StudyWork(plan).of(job).cut)
+    assert cut[0] == VIEWED * cut[1]
+
+
+def test_teachers_see_every_fresh_crop(works):
+    fresh = works_of(students__rkiqt__crops="fresh")
+    passes = [one(found, "train_student", student="rkiqt", split=0).forward_passes for found in (works, fresh)]
+    assert passes[1] - passes[0] == pytest.approx(2 * TRAIN * 4 * 0.5)  # of two passes of a patch instead of 1.5
+
+
+def test_reduced_jpegs_take_a_fraction_of_the_effort():
+    raw = copy.deepcopy(RAW)
+    raw["datasets"] = {"spaq": {}, "kadid10k": {}}
+    raw["experiments"] = raw["experiments"][:1]
+    plan = plan_of(raw)
+    spaq, kadid = count_images(plan, "spaq"), count_images(plan, "kadid10k")
+    assert spaq.effort_of(512 / 4032) < spaq.effort / 2 < spaq.effort < spaq.effort_of(0.9)
+    assert kadid.effort_of(0.1) > kadid.effort
+    assert spaq.bytes_of(512 / 4032) == 512 * 384 * 3

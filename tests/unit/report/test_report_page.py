@@ -91,8 +91,8 @@ def report(tables, tmp_path):
         study={
             "name": "demo",
             "seed": 3,
-            "evaluation": {"splits": 11, "margin": 0.01},
-            "students": {"mlp": {"model": "mlp"}},
+            "evaluation": {"splits": 11, "margin": 0.01, "test_patches": "all", "max_test_patches": None},
+            "students": {"mlp": {"model": "mlp", "test_patches": None}},
             "selectors": {"residual": {"method": "residual", "metric": "manhattan", "n_components": 5}},
         },
         datasets=(dataset_facts(images),),

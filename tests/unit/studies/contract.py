@@ -110,7 +110,7 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
             raise BrokenPromise(f"selectors that are not shown: {sorted(missing)}")
         return
     asked = _asked_for(study, experiment)
-    _check_rows(asked, summary, "without numbers")
+    _check_rows(_as_tested(study, asked), summary, "without numbers")
     # a figure that tells selectors apart by their settings draws random and all patches as a band and a line
     _check_rows(asked[asked.selector.isin(selectors)] if spec.needs else asked, table, "not shown")
 
@@ -130,6 +130,13 @@ def _asked_for(study: Study, experiment: ExperimentSettings) -> pd.DataFrame:
             for selector, keep in variants
         ]
     )
+
+
+def _as_tested(study: Study, asked: pd.DataFrame) -> pd.DataFrame:
+    """Rows asked for as the summary has them: students on whole images have no sampler, encoder and selector."""
+    whole = asked.student.map(lambda name: study.students[name].learns_from in ("images", "predictions"))
+    columns = ["sampler", "encoder", "selector"]
+    return asked.assign(**{name: asked[name].mask(whole, "") for name in columns})
 
 
 def _check_rows(asked: pd.DataFrame, table: pd.DataFrame, what: str) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from iqadistill.config import Plan
 from iqadistill.config.experiments import source_of
-from iqadistill.config.jobs import Job
+from iqadistill.config.jobs import TIMED, Job
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.random_splits import over_random_splits
@@ -58,12 +58,13 @@ class SyntheticTables:
         (job,) = (job for job in self.plan.jobs.values() if job.rule == "collect_costs")
         measured = {"seconds": 2.0, "cpu_seconds": 1.5, "max_rss": 1e9}
         network = {"parameters": 1e6, "flops": 1e9}
+        scoring = {"scored_images": 9.0, "scored_patches": 90.0, "scoring_seconds": 1.0}
         rows = [
             {
                 "rule": fact["rule"],
                 "wildcards": json.dumps(fact["names"]),
                 **measured,
-                **(network if fact["sidecar"] else {}),
+                **((scoring if fact["rule"] in TIMED else network) if fact["sidecar"] else {}),
             }
             for fact in json.loads(job.params["jobs"])
         ]
@@ -80,6 +81,14 @@ class SyntheticTables:
         return rows.assign(low=rows["median"] - 0.02, high=rows["median"] + 0.02)
 
     @property
+    def distortions(self) -> pd.DataFrame:
+        """Table "distortions": all test images, and those of the one type that labels name references of."""
+        pooled = self.metrics[self.metrics.dataset == self.metrics.train_dataset].rename(columns={"n": "images"})
+        typed = pooled[[_names_references(self.plan, dataset) for dataset in pooled.dataset]]
+        rows = pd.concat([pooled.assign(distortion=""), typed.assign(distortion="blur", images=10)])
+        return rows[["dataset", *VARIANT_COLUMNS, "distortion", "images", "srcc"]]
+
+    @property
     def official(self) -> pd.DataFrame:
         """Table "official": metrics on the official splits, with intervals of +-0.02."""
         numbers = self.metrics.train_dataset.map(self.plan.official_splits)
@@ -89,11 +98,11 @@ class SyntheticTables:
 
     @property
     def stability(self) -> pd.DataFrame:
-        """Table "stability": a row of every deep student if flipped patches are scored too."""
-        deep = self.trained[self.trained.student.isin(list(self.plan.study.deep_students))]
-        variants = deep[["dataset", *VARIANT_OVER_SPLITS]].drop_duplicates()
-        rows = variants.assign(difference=0.01, std=0.002, splits=2)
-        return rows if self.plan.study.evaluation.flip else rows[:0]
+        """Table "stability": a row of every deep student whose flipped patches are scored too."""
+        scored = [job for job in self.plan.jobs.values() if job.rule == "predict" and job.params["flip"]]
+        flipped = self.trained[self.trained.student.isin([job.names["student"] for job in scored])]
+        variants = flipped[["dataset", *VARIANT_OVER_SPLITS]].drop_duplicates()
+        return variants.assign(difference=0.01, std=0.002, splits=2)
 
     @property
     def comparisons(self) -> pa.Table:
@@ -128,6 +137,7 @@ class SyntheticTables:
         summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
         write_table(self.metrics, study / "metrics.parquet", "metrics")
         write_table(summary, study / "summary.parquet", "summary")
+        write_table(self.distortions, study / "distortions.parquet", "distortions")
         write_table(self.official, study / "official.parquet", "official")
         write_table(self.stability, study / "stability.parquet", "stability")
         write_table(self.verdicts, study / "verdicts.parquet", "verdicts")
@@ -163,6 +173,10 @@ def _tested(plan: Plan) -> pd.DataFrame:
         if job.rule == "predict_cross":
             names = json.loads(plan.jobs[job.inputs["weights"]].params["names"])
             tested.append({"dataset": job.names["tested"], **names})
+        if job.rule in ("predict_images", "read_predictions"):
+            name, student = job.names["dataset"], job.names["student"]
+            whole = {"dataset": name, "train_dataset": name, "selector": "", "keep": 1.0, "student": student}
+            tested += [{**whole, "split": split} for split in plan.splits_of(name)]
     return pd.concat([_trained(plan), pd.DataFrame(tested)], ignore_index=True)
 
 

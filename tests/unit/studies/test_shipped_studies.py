@@ -50,7 +50,6 @@ def alone(study: Study, name: str, **changes: tuple) -> Study:
         ("convergence", {"selectors": ("residual_h", "residual")}, "agree in n_components and solver"),
         ("noise_failure", {"selectors": ("residual", "residual_scale_free")}, "too many values"),
         ("kept_patches", {"datasets": ("gallery360", "gallery2d"), "samplers": ("lat", "random_crops")}, "too many"),
-        ("deep_cost", {"students": ("mlp",)}, "no deep student"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )

@@ -17,6 +17,11 @@ def test_rank_correlation_of_equal_and_reversed_order_is_exact():
     assert rank_correlation(np.stack([quality**3, -quality]), quality).tolist() == [1.0, -1.0]
 
 
+def test_rank_correlation_of_predictions_that_are_not_numbers_is_nan():
+    predictions = np.array([[1.0, np.nan, 3.0], [1.0, 2.0, 3.0]])
+    assert np.isnan(rank_correlation(predictions, np.arange(3))).tolist() == [True, False]
+
+
 @pytest.mark.parametrize(("predictions", "quality"), [([[2, 2, 2]], [1, 2, 3]), ([[1, 2, 3]], [4, 4, 4])])
 def test_rank_correlation_of_constant_values_is_nan(predictions, quality):
     assert np.isnan(rank_correlation(np.array(predictions), np.array(quality))).all()

@@ -204,6 +204,7 @@ def test_bfloat16_gradients_are_finite_with_any_transform(transform):
         ({"consistency_dropout": "none"}, "adtrs.consistency_dropout: .*'none'"),
         ({"blocks": 0}, "adtrs.blocks: "),
         ({"blocks": 3}, "blocks 3.* 96 .*3 x 3"),
+        ({"heads": 6}, "adtrs.heads: .* 8, 16.* found 6"),
         ({"dropout": 1.0}, "adtrs.dropout: "),
         ({"transform": "flip"}, "adtrs.transform: .*'flip'"),
         ({"margin_scale": -1.0}, "adtrs.margin_scale: "),
@@ -213,6 +214,16 @@ def test_bfloat16_gradients_are_finite_with_any_transform(transform):
 def test_invalid_settings_are_refused(settings, match):
     with pytest.raises(InputError, match=match):
         small_adtrs(**settings)
+
+
+@pytest.mark.parametrize("heads", [1, 4, 64])
+def test_heads_share_the_channels(heads):
+    model, (patches, quality) = small_adtrs(heads=heads), batch()
+    (block,) = model.attention
+    assert block.k(torch.zeros(1, sum(model.backbone.channels), 3, 3)).shape[1] == 256
+    assert block.attention_biases.shape[0] == heads
+    sum(model.losses(patches, quality).values()).backward()
+    assert block.attention_biases.grad.any(dim=1).all()
 
 
 @pytest.mark.parametrize("span", [1, 9, 100, 115])

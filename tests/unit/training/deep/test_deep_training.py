@@ -30,14 +30,14 @@ def decoded(monkeypatch):
     """Paths of the images decoded so far."""
     paths, real = [], reading.read_image
     for module in (reading, held_images):
-        monkeypatch.setattr(module, "read_image", lambda path: paths.append(path) or real(path))
+        monkeypatch.setattr(module, "read_image", lambda path, *scale: paths.append(path) or real(path, *scale))
     return paths
 
 
 def test_weights_do_not_depend_on_run_workers_and_memory(study):
     first, _ = study.train(workers=1)
     assert equal_weights(first, study.train(workers=1)[0])
-    assert equal_weights(first, study.train(workers=3, memory_gb=0)[0])
+    assert equal_weights(first, study.train(workers=3, training={"memory_gb": 0})[0])
 
 
 def test_weights_depend_on_seed_and_split(study):
@@ -131,7 +131,7 @@ def test_each_image_is_decoded_once_if_memory_allows(study, decoded):
     study.train(training={"epochs": 3, "patches_per_epoch": 2})
     assert sorted(decoded) == used
     decoded.clear()
-    study.train(training={"epochs": 3, "patches_per_epoch": 2}, memory_gb=0)
+    study.train(training={"epochs": 3, "patches_per_epoch": 2, "memory_gb": 0})
     assert sorted(decoded) == sorted(used * 3)
 
 

@@ -44,7 +44,7 @@ def decoded(monkeypatch):
     """Paths of the images decoded so far."""
     paths, real = [], reading.read_image
     for module in (reading, held_images):
-        monkeypatch.setattr(module, "read_image", lambda path: paths.append(path) or real(path))
+        monkeypatch.setattr(module, "read_image", lambda path, *scale: paths.append(path) or real(path, *scale))
     return paths
 
 
