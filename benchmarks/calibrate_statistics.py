@@ -1,10 +1,10 @@
-"""Size, power and coverage of every test and interval that a report decides with, by simulated studies of the package's own MLP.
+"""Size, power and coverage of every test and interval that decides, in simulated studies with the package's own MLP.
 
     python benchmarks/calibrate_statistics.py
     python benchmarks/calibrate_statistics.py --designs 150x1 --studies 20 --processes 2
 
-A design is contents x images of a content. A study draws images with qualities and embeddings, splits them by content as
-`split_dataset` does, trains MLPs with `train_mlps`, and asks the package's own functions. What is compared is
+A design is contents x images of a content. A study draws images with qualities and embeddings, splits them by content
+as `split_dataset` does, trains MLPs with `train_mlps`, and asks the package's own functions. What is compared is
 exchangeable, so that the true difference is zero: each rejection is an error of the first kind, and an interval without
 zero misses. Power is the share of rejections with a selector that keeps patches of less noise; beside it stands the
 smallest detectable difference as the verdicts state it, and the difference as it is on average.
@@ -30,12 +30,13 @@ from scipy.special import stdtrit
 
 from iqadistill.datasets.splits import split_dataset
 from iqadistill.evaluation.paired import paired_test
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random, rank_correlations
+from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random
 from iqadistill.evaluation.verdicts import LEVEL, Estimate, decide
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table, embeddings_table
 from iqadistill.training.mlp.prediction import predict_mlps
 from iqadistill.training.mlp.training import train_mlps
+from iqadistill.training.rank_correlation import rank_correlation
 
 PATCHES, WIDTH, KEEP, DRAWS, SPLITS = 10, 24, 0.3, 39, 10
 MARGIN = 0.01
@@ -69,7 +70,9 @@ class World:
         rows = {"dataset": "simulated", "image_id": [f"{i:05d}" for i in range(len(content))], "quality": scaled}
         rows |= {"score": scaled, "reference_id": content.astype(str), "status": "ok", "is_reference": False}
         images = as_table(pd.DataFrame(rows), "images")
-        splits = split_dataset(images, splits=SPLITS, test_fraction=0.2, val_fraction=0.0, seed=int(rng.integers(2**31)))
+        splits = split_dataset(
+            images, splits=SPLITS, test_fraction=0.2, val_fraction=0.0, seed=int(rng.integers(2**31))
+        )
         return cls(images, splits, quality, content)
 
     def embed(self, rng: np.random.Generator) -> tuple[pa.Table, np.ndarray]:
@@ -85,7 +88,7 @@ class World:
         return table, level[..., 0]
 
     def scores(self, embeddings: pa.Table, rankings: list[np.ndarray], seed: int) -> list[SplitScores]:
-        """Test images of each split as students of some rankings (each (I, PATCHES)) score them; of none: all patches."""
+        """Test images of each split as students of rankings (I, PATCHES), or of all patches, score them."""
         selections = {
             str(number): as_table(
                 embeddings.select(["patch_id", "image_id"]).append_column(
@@ -142,7 +145,7 @@ def simulate(contents: int, per_content: int, seed: int) -> list[dict[str, float
 
 
 def _srcc(tests: list[SplitScores], row: int) -> np.ndarray:
-    return np.array([rank_correlations(test.predictions[[row]], test.scores)[0] for test in tests])
+    return np.array([rank_correlation(test.predictions[[row]], test.scores)[0] for test in tests])
 
 
 def _among_random(name: str, tests: list[SplitScores], rows: list[int]) -> dict[str, float | str]:

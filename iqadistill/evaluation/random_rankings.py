@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata, shapiro
 
 from iqadistill.evaluation.verdicts import Estimate
+from iqadistill.training.rank_correlation import rank_correlation
 
 GROUPS = 100  # of contents, each left out once; where there are fewer contents, one each
 
@@ -61,7 +61,7 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     Args:
         tests: Test images of each split.
     """
-    srcc = np.stack([rank_correlations(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
+    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
     means = srcc.mean(0)
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
@@ -72,6 +72,8 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     if not deviation > 0:
         reason = "all random rankings have the same SRCC"
         return AmongRandom(Estimate(difference, nan, nan, nan, nan, nan, reason), draws, 0, deviation, nan)
+    from scipy.stats import shapiro  # takes as long to import as the rest of its job
+
     error = deviation * np.sqrt(1 + 1 / draws)
     distance = np.abs(means - means.mean())
     p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
@@ -82,7 +84,7 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
         draws=draws,
         below=int((random < selector).sum()),
         deviation=deviation,
-        p_normal=float(shapiro(random).pvalue) if draws >= 3 else nan,
+        p_normal=float(shapiro(random).pvalue),
     )
 
 
@@ -106,18 +108,8 @@ def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
     return float(np.sqrt((groups - 1) * differences.var())), groups
 
 
-def rank_correlations(predictions: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """SRCC (M,) of M predictions (M, n) with scores (n,); NaN where either is constant."""
-    if predictions.shape[1] < 2:
-        return np.full(len(predictions), np.nan)
-    ranks, target = rankdata(predictions, axis=1), rankdata(scores)
-    ranks, target = ranks - ranks.mean(1, keepdims=True), target - target.mean()
-    spread = np.sqrt((ranks**2).sum(1) * (target**2).sum())
-    return np.divide(ranks @ target, spread, out=np.full(len(ranks), np.nan), where=spread > 0)
-
-
 def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
-    srcc = rank_correlations(predictions, scores)
+    srcc = rank_correlation(predictions, scores)
     return float(srcc[0] - srcc[1:].mean())
 
 
