@@ -382,11 +382,16 @@ class Plan:
         tables = {table for e in self.study.experiments for table in tables_of(self.study, e)}
         placed = {(table.dataset, table.sampler) for table in tables}
         placed |= {(test.tested, test.sampler) for test in self.cross_tests}
-        placed |= {(job.dataset, job.sampler) for job in (*self.mlp_jobs, *self.student_jobs)}
+        placed |= {(table.dataset, table.sampler) for table in self._trained_tables}
         for job in self.teacher_jobs:
             own = (job.dataset, job.sampler)
             placed |= {own, self.references_of(*own, job.teacher) or own}
         return placed
+
+    @functools.cached_property
+    def _trained_tables(self) -> set[EmbeddingTable]:
+        """Embedding tables whose patches students learn from."""
+        return {*(job.table for job in self.mlp_jobs), *(job.table for job in self.student_jobs)}
 
     @functools.cached_property
     def trained_datasets(self) -> list[str]:
@@ -943,13 +948,13 @@ class Plan:
             "predictions": f"results/studies/{self.results_name}/predictions.parquet",
             "draws": [job.output for job in work if job.rule == "train_random_draws"],
         }
-        params = {
+        decided: dict[str, Any] = {
             "datasets": text(self.trained_datasets),
             "official": text(self.official_splits),
             "primary": text([asdict(primary) for primary in self.primaries]),
             "margin": evaluation.margin,
         }
-        compared = Job("compare", study, inputs=inputs, params=params)
+        compared = Job("compare", study, inputs=inputs, params=decided)
         yield compared
         costs = self._costs_job(work)
         yield costs

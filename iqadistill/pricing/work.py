@@ -376,7 +376,7 @@ class StudyWork:
             trainings=models,
             mlp_flops=2 * parameters * passes,
             disk=SCORE_ROW * models * tested,
-            memory=PROCESS_WITH_TORCH + 2 * embeddings + STORE_BYTES,
+            memory=PROCESS_WITH_TORCH + 2 * embeddings + STACK_BYTES,
         )
 
     def _predict_images(self, job: Job) -> Work:
