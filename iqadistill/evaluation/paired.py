@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from iqadistill.errors import InputError
+from iqadistill.evaluation.correlation import ROUNDING
 
 LEVEL = 0.95
 
@@ -51,8 +52,9 @@ def paired_test(
         n_test: Number of test images of a split.
 
     Returns:
-        The difference with its interval and p value, which are NaN with fewer than two splits; everything is NaN if the
-        metric is undefined on any split.
+        The difference with its interval and p value, which are NaN with fewer than two splits, or if the difference is
+        the same on every split, whose spread is then unknown; everything is NaN if the metric is undefined on any
+        split.
 
     Raises:
         InputError: The metrics are not vectors of the same length or are empty, only one size is given, or a size is
@@ -84,11 +86,9 @@ def holm(pvalues: ArrayLike) -> np.ndarray:
 def _t_test(difference: np.ndarray, overlap: float | None) -> PairedTest:
     splits, delta = len(difference), float(difference.mean())
     name = "paired_t" if overlap is None else "corrected_t"
-    if splits < 2 or np.isnan(delta):
+    if splits < 2 or np.isnan(delta) or np.ptp(difference) <= ROUNDING:  # no spread, no test
         return PairedTest(delta, np.nan, np.nan, np.nan, name)
     error = float(np.sqrt((1 / splits + (overlap or 0.0)) * difference.var(ddof=1)))
-    if error == 0:  # the same difference on every split
-        return PairedTest(delta, delta, delta, 1.0 if delta == 0 else 0.0, name)
     half = error * stats.t.ppf(0.5 + LEVEL / 2, splits - 1)
     p = 2 * stats.t.sf(abs(delta) / error, splits - 1)
     return PairedTest(delta, delta - half, delta + half, float(p), name)
