@@ -92,6 +92,8 @@ rule render_report:
         histories=reads("render_report", "histories"),
         official=reads("render_report", "official"),
         stability=reads("render_report", "stability"),
+        metrics=reads("render_report", "metrics"),
+        splits=reads("render_report", "splits"),
     output:
         page=output("render_report"),
     log:
@@ -108,6 +110,7 @@ rule render_report:
         study=given("render_report", "study"),
         experiments=given("render_report", "experiments"),
         datasets=given("render_report", "datasets"),
+        trained=given("render_report", "trained"),
         official=given("render_report", "official"),
         code=code("render_report"),
     message:
