@@ -15,8 +15,8 @@ def mapping_warnings(metrics: pd.DataFrame) -> list[str]:
         lines = fits[fits.mapping == "line"]
         if len(lines):
             sentences.append(
-                f"{dataset}: in {len(lines)} of {len(fits)} logistic fits of {student}, one for each variant and split, the"
-                " best curve fell, was flat or did not converge. A rising line stands in, and PLCC is that without"
+                f"{dataset}: in {len(lines)} of {len(fits)} logistic fits of {student}, one for each variant and split,"
+                " the best curve fell, was flat or did not converge. A rising line stands in, and PLCC is that without"
                 " logistic there."
             )
     return sentences
