@@ -118,7 +118,13 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
     "metrics": pa.schema(
-        [("dataset", pa.string()), *VARIANT, *((name, pa.float64()) for name in METRICS), ("n", pa.int32())]
+        [
+            ("dataset", pa.string()),
+            *VARIANT,
+            *((name, pa.float64()) for name in METRICS),
+            ("n", pa.int32()),
+            ("mapping", pa.string()),  # form of the mapping before PLCC and RMSE; null where none was fitted
+        ]
     ),
     # one row a variant, split and type of distortion; an empty type stands for all test images
     "distortions": pa.schema(

@@ -100,6 +100,7 @@ rule split_dataset:
     params:
         splits=given("split_dataset", "splits"),
         kinds=given("split_dataset", "kinds"),
+        protocol=given("split_dataset", "protocol"),
         test_fraction=given("split_dataset", "test_fraction"),
         val_fraction=given("split_dataset", "val_fraction"),
         seed=given("split_dataset", "seed"),

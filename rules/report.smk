@@ -94,6 +94,8 @@ rule render_report:
         official=reads("render_report", "official"),
         stability=reads("render_report", "stability"),
         verdicts=reads("render_report", "verdicts"),
+        metrics=reads("render_report", "metrics"),
+        splits=reads("render_report", "splits"),
     output:
         page=output("render_report"),
         summary="results/studies/{study}/report/summary.json",
@@ -111,6 +113,7 @@ rule render_report:
         study=given("render_report", "study"),
         experiments=given("render_report", "experiments"),
         datasets=given("render_report", "datasets"),
+        trained=given("render_report", "trained"),
         official=given("render_report", "official"),
         code=code("render_report"),
     message:

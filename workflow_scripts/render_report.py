@@ -7,11 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
+from iqadistill.datasets.uneven_test_sets import read_uneven
 from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
 from iqadistill.provenance import git_commit, package_versions
+from iqadistill.report.mapping import mapping_warnings
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.summary import write_summary
 from iqadistill.tables import read_table
@@ -37,6 +39,10 @@ with job_log(snakemake.log[0]):
         for experiment in experiments
     )
     warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    warnings += mapping_warnings(read_table(snakemake.input.metrics, "metrics").to_pandas())
+    for name, file in zip(json.loads(snakemake.params.trained), snakemake.input.splits, strict=True):
+        uneven = read_uneven(read_table(file, "splits"))
+        warnings += [f"{name}: {uneven}"] if uneven else []
     summary = read_table(snakemake.input.summary, "summary")
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
     # this job may run without packages that the others had, PyTorch for one

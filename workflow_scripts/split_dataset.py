@@ -2,7 +2,7 @@
 
 from iqadistill.console import job_log
 from iqadistill.datasets.splits import split_dataset
-from iqadistill.tables import read_table, write_csv, write_table
+from iqadistill.tables import read_metadata, read_table, write_csv, write_table
 
 with job_log(snakemake.log[0]):
     splits = split_dataset(
@@ -12,6 +12,7 @@ with job_log(snakemake.log[0]):
         val_fraction=snakemake.params.val_fraction,
         seed=snakemake.params.seed,
         kinds=snakemake.params.kinds,
+        protocol=snakemake.params.protocol,
     )
     write_csv(splits, snakemake.output.csv)
-    write_table(splits, snakemake.output.splits, "splits")
+    write_table(splits, snakemake.output.splits, "splits", read_metadata(splits))

@@ -18,6 +18,7 @@ from iqadistill.config.primaries import primaries_of
 from iqadistill.config.study import EvaluationSettings, ExperimentSettings, Study
 from iqadistill.datasets.registry import RENAMED as RENAMED_SOURCES
 from iqadistill.datasets.registry import list_datasets
+from iqadistill.datasets.repeated_kfold import count_folds
 from iqadistill.errors import InputError, nearest
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
@@ -55,6 +56,14 @@ def check_test_patches(study: Study) -> None:
                 f"{where}.max_test_patches: limits all sampled patches, but test_patches: kept leaves the choice to the"
                 " selectors; remove one of the two."
             )
+
+
+def check_folds(study: Study) -> None:
+    """Folds have the size that is asked for."""
+    evaluation = study.evaluation
+    drawn = any("random" in dataset.splits for dataset in study.datasets.values())
+    if drawn and evaluation.protocol == "repeated_kfold":
+        count_folds(evaluation.test_fraction)
 
 
 def check_sources(study: Study) -> None:
@@ -464,6 +473,7 @@ def _teachers_in_use(study: Study) -> Iterator[tuple[str, str]]:
 
 EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_test_patches,
+    check_folds,
     check_sources,
     check_names,
     check_own_samplers,

@@ -652,6 +652,7 @@ class Plan:
         return {
             "splits": evaluation.splits,
             "kinds": list(self.study.datasets[dataset].splits),
+            "protocol": evaluation.protocol,
             "test_fraction": evaluation.test_fraction,
             "val_fraction": evaluation.val_fraction,
             "seed": self.study.seed,
@@ -975,10 +976,11 @@ class Plan:
         for experiment in self.study.experiments:
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
-            name: f"results/studies/{self.results_name}/{name}.parquet"
-            for name in ("official", "stability", "verdicts")
+            name: f"results/studies/{self.results_name}/{name}.parquet" for name in ("official", "stability", "verdicts")
         }
-        yield self._report_job({**shown, **alone}, shown_params)
+        measured = {"metrics": evaluated.output, "splits": trained["splits"]}
+        named = {**shown_params, "trained": text(self.trained_datasets)}
+        yield self._report_job({**shown, **alone, **measured}, named)
 
     def _costs_job(self, work: Iterable[Job]) -> Job:
         jobs = [job for job in work if job.rule in COUNTED]

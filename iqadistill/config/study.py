@@ -60,8 +60,8 @@ class DatasetSettings(Settings):
     splits: tuple[Literal["random", "official"], ...] = Field(
         ("random",),
         min_length=1,
-        description="Kinds of splits: random (drawn by content), official (the authors' own, numbered after the random"
-        " ones).",
+        description="Kinds of splits: random (drawn by content, see evaluation.protocol), official (the authors' own,"
+        " numbered after the random ones).",
     )
     on_error: Literal["stop", "quarantine"] = Field(
         "stop",
@@ -72,9 +72,25 @@ class DatasetSettings(Settings):
 class EvaluationSettings(Settings):
     """Splits, pooling and statistics."""
 
-    splits: int = Field(10, ge=1, description="Number of content-disjoint random splits.")
-    test_fraction: float = Field(0.2, gt=0, lt=1, description="Fraction of the contents held out for test.")
-    val_fraction: Fraction = Field(0.0, description="Fraction of the contents held out for validation.")
+    protocol: Literal["repeated_kfold", "random_80_20"] = Field(
+        "repeated_kfold",
+        description="How random splits are drawn: repeated k-fold, in which every content is tested once a repeat and"
+        " folds have equally many images, or independent splits that test the same number of contents, as most papers"
+        " do.",
+    )
+    splits: int = Field(
+        10,
+        ge=1,
+        description="Number of content-disjoint random splits; the last repeat of repeated k-fold may be partial.",
+    )
+    test_fraction: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Fraction held out for test: of the images with repeated k-fold, whose folds are 1/2, 1/3, 1/4, ..."
+        " of them, else of the contents.",
+    )
+    val_fraction: Fraction = Field(0.0, description="Fraction held out for validation, as test_fraction.")
     pooling: Literal["mean", "median"] = Field("mean", description="How patch scores become an image score.")
     test_patches: Literal["all", "kept"] = Field(
         "all",
@@ -93,7 +109,9 @@ class EvaluationSettings(Settings):
         " their scores are. Doubles the time of prediction; a student's own flip comes first.",
     )
     logistic: Literal[4, 5] = Field(
-        4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."
+        4,
+        description="Parameters of the logistic that is fitted on training images before PLCC and RMSE: 4 give a"
+        " monotone curve, 5 one that is not monotone in general.",
     )
     bootstrap: int = Field(1000, ge=100, description="Bootstrap draws over splits and images.")
     margin: float = Field(

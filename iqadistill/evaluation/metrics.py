@@ -51,26 +51,26 @@ def evaluate_predictions(predictions: pa.Table, splits: Mapping[str, pa.Table], 
 
     Returns:
         Table "metrics"; a correlation is NaN if predictions or scores are constant, PLCC and RMSE also if there are no
-        predictions for the training images, as those of another tool may be.
+        predictions for the training images, as those of another tool may be. `mapping` is the form of the mapping:
+        logistic4, logistic5, or line where that stands in; see `fit_logistic`.
 
     Raises:
         InputError: The splits of a training dataset or the role of an image are missing.
     """
-    rows, lines = [], 0
+    rows = []
     for test in held_out(predictions, splits, logistic):
-        lines += test.logistic is not None and test.logistic.form == "line"
         rows.append(
             {
                 "dataset": test.dataset,
                 **test.variant,
                 **metric_values(test),
                 "n": len(test.scores),
+                "mapping": test.logistic.form if test.logistic else None,
             }
         )
+    lines = sum(row["mapping"] == "line" for row in rows)
     if lines:
-        warnings.warn(
-            f"{lines} of {len(rows)} logistic fits failed; a line with slope >= 0 is used instead.", stacklevel=2
-        )
+        warnings.warn(f"{lines} of {len(rows)} logistic fits failed; a rising line is used instead.", stacklevel=2)
     return as_table(pd.DataFrame(rows), "metrics")
 
 

@@ -56,8 +56,9 @@ def paired_test(
         n_test: Number of test images of a split.
 
     Returns:
-        The difference with its interval and p value, which are NaN with fewer than two splits; everything is NaN if the
-        metric is undefined on any split.
+        The difference with its interval and p value, which are NaN with fewer than two splits, or if the difference is
+        the same on every split, whose spread is then unknown; everything is NaN if the metric is undefined on any
+        split.
 
     Raises:
         InputError: The metrics are not vectors of the same length or are empty, only one size is given, or a size is

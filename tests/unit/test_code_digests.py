@@ -20,6 +20,7 @@ EDITS = {
     "datasets/retrieval/downloading.py": {"retrieve_dataset"},
     "datasets/galleries/rooms.py": {"render_dataset"},
     "datasets/splits.py": {"split_dataset"},
+    "datasets/repeated_kfold.py": {"split_dataset"},
     "sampling/equirectangular.py": {"sample_patches[lat]", "sample_patches[erp]", "sample_patches[sp]"},
     "sampling/scanpath.py": {"sample_patches[sp]"},
     "selection/irls.py": RESIDUAL | {"plot_selection[duplicates]", "plot_selection[structure]"},
@@ -129,7 +130,7 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
 @pytest.mark.parametrize(
     ("job", "most"),
     [
-        ("split_dataset", 6),
+        ("split_dataset", 9),
         ("predict_mlps", 18),
         ("index_dataset", 20),
         ("evaluate", 13),

@@ -78,6 +78,7 @@ def test_every_setting_has_a_description():
     [
         ((), "experimnts", "experiments"),
         (("evaluation",), "split", "splits"),
+        (("evaluation",), "protocols", "protocol"),
         (("samplers", "erp"), "counts", "count"),
         (("selectors", "residual"), "aplha", "alpha"),
         (("students", "mlp"), "epoch", "epochs"),

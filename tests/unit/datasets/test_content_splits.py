@@ -1,16 +1,22 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iqadistill.datasets import split_dataset
+from iqadistill.datasets import split_dataset as split_dataset_by
+from iqadistill.datasets.uneven_test_sets import read_uneven
 from iqadistill.errors import InputError
 from iqadistill.tables import as_table
 
+split_dataset = partial(split_dataset_by, protocol="random_80_20")
+
 
 def images(references, per_reference=3, **columns):
-    names = [f"{r}/{i}" for r in range(references) for i in range(per_reference)]
+    counts = np.broadcast_to(per_reference, references)
+    names = [f"{r}/{i}" for r, count in enumerate(counts) for i in range(count)]
     frame = {
         "image_id": names,
         "reference_id": [name.split("/")[0] for name in names],
@@ -21,6 +27,7 @@ def images(references, per_reference=3, **columns):
     return as_table(pd.DataFrame({**frame, **columns}), "images")
 
 
+@pytest.mark.filterwarnings("ignore:test sets hold")
 @settings(max_examples=40, deadline=None)
 @given(
     references=st.integers(5, 40),
@@ -53,6 +60,20 @@ def test_splits_depend_on_seed_and_differ():
 def test_first_splits_do_not_depend_on_the_number_of_splits():
     few, many = (split_dataset(images(12), splits=n, test_fraction=0.2, val_fraction=0, seed=0) for n in (2, 6))
     assert few.equals(many.slice(0, len(few)))
+
+
+def test_draws_of_random_80_20_never_change():
+    rows = split_dataset(images(8, 1), splits=3, test_fraction=0.25, val_fraction=0.1, seed=3).to_pandas()
+    initials = rows.groupby("split").role.agg(lambda roles: "".join(role[1] for role in roles))  # rAin, vAl, tEst
+    assert initials.tolist() == ["rraerrre", "rererarr", "rarrrree"]
+
+
+def test_test_sets_of_other_sizes_than_wanted_are_reported():
+    uneven = images(10, [9] + [1] * 9)
+    with pytest.warns(UserWarning, match="test sets hold .* % of the images, not 20 %") as issued:
+        table = split_dataset(uneven, splits=10, test_fraction=0.2, val_fraction=0, seed=0)
+    assert read_uneven(table) == str(issued[0].message)
+    assert not read_uneven(split_dataset(images(13), splits=10, test_fraction=0.2, val_fraction=0, seed=0))
 
 
 def test_references_unscored_and_quarantined_images_are_excluded():
@@ -102,6 +123,8 @@ def test_missing_or_overlapping_official_split_is_refused(roles, match):
         (3, {"splits": 9}, "3 references .* 3 .*9"),
         (5, {"test_fraction": 1.0}, "test_fraction"),
         (5, {"kinds": ["authors"]}, "kinds.*authors"),
+        (5, {"protocol": "kfold"}, "protocol.*kfold.*repeated_kfold"),
+        (0, {}, "no usable image"),
     ],
 )
 def test_impossible_split_is_refused(references, changes, match):

@@ -75,6 +75,7 @@ def test_quality_is_within_zero_to_one_and_falls_with_level(tables, name, source
         assert rated.level.notna().all() and rated.distortion.notna().all()
 
 
+@pytest.mark.filterwarnings("ignore:test sets hold")
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", SCORED)
 def test_splits_are_disjoint_in_content(tables, name, source):
@@ -85,7 +86,8 @@ def test_splits_are_disjoint_in_content(tables, name, source):
     few = references < 6  # too few for three roles and ten different splits
     count = references if few else 10
     fractions = {"test_fraction": 0.3, "val_fraction": 0} if few else {"test_fraction": 0.2, "val_fraction": 0.1}
-    splits = split_dataset(images, splits=count, seed=0, kinds=kinds, **fractions).to_pandas()
+    protocol = "random_80_20" if few else "repeated_kfold"
+    splits = split_dataset(images, splits=count, seed=0, kinds=kinds, protocol=protocol, **fractions).to_pandas()
     content = images.select(["image_id", "reference_id"]).to_pandas()
     roles = splits.merge(content, on="image_id").groupby(["split", "reference_id"]).role.nunique()
     assert (roles == 1).all()

@@ -60,7 +60,7 @@ def test_constant_predictions_have_no_correlation_and_raise_a_warning(toy_result
     with pytest.warns(UserWarning, match="4 of 4 logistic fits"):
         table = evaluate_predictions(as_table(frame, "predictions"), toy.splits).to_pandas()
     assert table[["srcc", "plcc", "plcc_raw", "krcc"]].isna().all(axis=None)
-    assert np.isfinite(table.rmse).all()
+    assert np.isfinite(table.rmse).all() and set(table.mapping) == {"line"}
 
 
 def test_summary_has_median_deviation_and_interval_of_every_metric(toy_results):
@@ -101,8 +101,9 @@ def test_without_predictions_for_training_images_there_is_no_logistic(toy_result
     table, whole = (
         evaluate_predictions(as_table(rows, "predictions"), toy.splits).to_pandas() for rows in (tested, frame)
     )
-    assert table.plcc.isna().all() and table.rmse.isna().all()
-    pd.testing.assert_frame_equal(table.drop(columns=["plcc", "rmse"]), whole.drop(columns=["plcc", "rmse"]))
+    mapped = ["plcc", "rmse", "mapping"]
+    assert table[mapped].isna().all(axis=None) and set(whole.mapping) == {"logistic4"}
+    pd.testing.assert_frame_equal(table.drop(columns=mapped), whole.drop(columns=mapped))
     predictions = as_table(tested, "predictions")
     summary = summarise(as_table(table, "metrics"), predictions, toy.splits, draws=100).to_pandas().set_index("metric")
     assert summary.loc[["plcc", "rmse"], ["median", "low", "high"]].isna().all(axis=None)
