@@ -21,6 +21,7 @@ rule evaluate:
         runtime=120,
     params:
         datasets=given("evaluate", "datasets"),
+        tested=given("evaluate", "tested"),
         official=given("evaluate", "official"),
         logistic=given("evaluate", "logistic"),
         draws=given("evaluate", "draws"),
@@ -34,8 +35,10 @@ rule evaluate:
 
 rule compare:
     input:
+        images=reads("compare", "images"),
         splits=reads("compare", "splits"),
         metrics=reads("compare", "metrics"),
+        predictions=reads("compare", "predictions"),
     output:
         comparisons=output("compare"),
     log:
@@ -46,11 +49,15 @@ rule compare:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=60,
     params:
         datasets=given("compare", "datasets"),
+        tested=given("compare", "tested"),
         official=given("compare", "official"),
+        logistic=given("compare", "logistic"),
+        draws=given("compare", "draws"),
+        seed=given("compare", "seed"),
         code=code("compare"),
     message:
         "Testing selectors, samplers, encoders and students in pairs."

@@ -875,12 +875,13 @@ class Plan:
     def _study_jobs(self, work: Iterable[Job]) -> Iterator[Job]:
         study, evaluation = {"study": self.results_name}, self.study.evaluation
         trained = {
-            "images": [self.images_file(name) for name in self.trained_datasets],
+            "images": [self.images_file(name) for name in self.shown_datasets],
             "splits": [self.splits_file(name) for name in self.trained_datasets],
         }
         predictions = [job.output for rule in PREDICTIONS for job in work if job.rule == rule]
         params = {
             "datasets": text(self.trained_datasets),
+            "tested": text(self.shown_datasets),
             "official": text(self.official_splits),
             "logistic": evaluation.logistic,
             "draws": evaluation.bootstrap,
@@ -888,8 +889,8 @@ class Plan:
         }
         evaluated = Job("evaluate", study, inputs={**trained, "predictions": predictions}, params=params)
         yield evaluated
-        inputs = {"splits": trained["splits"], "metrics": evaluated.output}
-        params = {"datasets": text(self.trained_datasets), "official": text(self.official_splits)}
+        predicted = f"results/studies/{self.results_name}/predictions.parquet"
+        inputs = {**trained, "metrics": evaluated.output, "predictions": predicted}
         compared = Job("compare", study, inputs=inputs, params=params)
         yield compared
         costs = self._costs_job(work)

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
+from iqadistill.evaluation.contents import TEST as CONTENTS
+from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.paired import holm, paired_test
-from iqadistill.evaluation.random_splits import over_random_splits
+from iqadistill.evaluation.paired import PairedTest, holm, paired_test
+from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
@@ -25,6 +28,7 @@ def compare_variants(
     official: Mapping[str, int] | None = None,
     *,
     untested: Collection[tuple[str, str]] = (),
+    cross_dataset: CrossDatasetTests | None = None,
 ) -> pa.Table:
     """Test variants against each other on the same random splits, with Holm's correction within each family.
 
@@ -41,11 +45,15 @@ def compare_variants(
     Students, and the label-only predictor, are compared on the splits that both have, because deep students may be
     trained on fewer. There is no comparison in a metric that one of them has on no split.
 
+    Pairs that were tested on another dataset than trained on have no p value, but an interval over the contents of the
+    tested images (`CrossDatasetTests.difference`).
+
     Args:
         metrics: Table "metrics".
         splits: Table "splits" of each training dataset by its name.
         official: Number of the official split of each training dataset that has one; see `over_random_splits`.
         untested: Pairs of dataset and student that are in no test, since the student may have seen the images.
+        cross_dataset: Tests on other datasets; without them, such pairs have no interval.
 
     Returns:
         Table "comparisons".
@@ -59,10 +67,7 @@ def compare_variants(
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:
         raise InputError(f"splits: no table for the training dataset {missing[0]!r}; give it.")
-    sizes = {
-        name: _sizes(over_random_splits(table.to_pandas().assign(train_dataset=name), official))
-        for name, table in splits.items()
-    }
+    sizes = split_sizes(splits, official)
     variants = frame[VARIANT].drop_duplicates(ignore_index=True)
     seen = pd.MultiIndex.from_frame(variants[["dataset", "student"]]).isin(list(untested))
     pairs = _families(variants[~seen])
@@ -81,8 +86,10 @@ def compare_variants(
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate them again."
                 )
-            n_train, n_test = sizes[pair["train_dataset"]]
-            outcome = paired_test(a, b, n_train=n_train, n_test=n_test)
+            if pair["dataset"] != pair["train_dataset"]:
+                outcome = _over_contents(cross_dataset, first, second, metric, a - b)
+            else:
+                outcome = paired_test(a, b, **sizes[pair["train_dataset"]]._asdict())
             results.append({**pair, "metric": metric, **vars(outcome)})
     if not results:
         return as_table(pd.DataFrame(), "comparisons")
@@ -90,6 +97,15 @@ def compare_variants(
     sweep = table[_SWEEP].where(table.family.isin(_WITHIN_SWEEP), "").astype(str).agg("/".join, axis=1)
     table["p_holm"] = table.groupby(["family", "dataset", "metric", sweep]).p.transform(lambda p: holm(p))
     return as_table(table, "comparisons")
+
+
+def _over_contents(
+    cross_dataset: CrossDatasetTests | None, first: tuple, second: tuple, metric: str, differences: pd.Series
+) -> PairedTest:
+    """Comparison on a dataset that neither variant was trained on; the differences are those of its trainings."""
+    if cross_dataset is None:
+        return PairedTest(differences.mean(skipna=False), np.nan, np.nan, np.nan, CONTENTS)
+    return cross_dataset.difference(first, second, metric)
 
 
 def _families(variants: pd.DataFrame) -> pd.DataFrame:
@@ -131,10 +147,3 @@ def _join(variants: pd.DataFrame, others: pd.DataFrame, apart_from: list[str]) -
 def _once(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
     """Unordered pairs: each once, the alphabetically first value of the column on the left."""
     return pairs[pairs[name] < pairs[f"other_{name}"]]
-
-
-def _sizes(splits: pd.DataFrame) -> tuple[float, float]:
-    """Mean numbers of training and test images per split."""
-    images = splits.role.value_counts()
-    count = splits.split.nunique()
-    return images.get("train", 0) / count, images.get("test", 0) / count
