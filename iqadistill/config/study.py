@@ -95,7 +95,12 @@ class EvaluationSettings(Settings):
     logistic: Literal[4, 5] = Field(
         4, description="Parameters of the logistic that is fitted on training images before PLCC and RMSE."
     )
-    bootstrap: int = Field(1000, ge=100, description="Bootstrap draws over splits and images.")
+    bootstrap: int = Field(
+        1000,
+        ge=100,
+        description="Bootstrap draws over the contents of images that all trainings of a variant are tested on: those"
+        " of other datasets and of official splits.",
+    )
 
 
 class ExperimentSettings(Settings):

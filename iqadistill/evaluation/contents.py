@@ -16,7 +16,7 @@ from iqadistill.evaluation.paired import PairedTest
 from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.tables import VARIANT_OVER_SPLITS
 
-TEST = "contents"  # name of the comparison in table "comparisons"
+TEST = "contents"  # name in table "comparisons"
 MAPPED = ("plcc", "rmse")  # metrics of predictions after the logistic
 
 

@@ -16,10 +16,11 @@ from iqadistill.figures.rows import student_costs
 FIGURE = FigureSpec(
     title="Accuracy against cost",
     caption=(
-        "Median SRCC with its 95 % interval of every deep student trained on all patches, against the FLOPs of "
+        "SRCC of every deep student trained on all patches, mean over its splits (of Fisher's z), against the FLOPs of "
         "scoring one patch (a multiply-add counts as two), its parameters at scoring, its training time per split "
         "including that of its teachers, and the peak memory of its training or that of a teacher: GPU memory "
-        "if a GPU was used, otherwise memory of the process. All on the machine that made this report."
+        "if a GPU was used, otherwise memory of the process. All on the machine that made this report. "
+        "Bars: {{ intervals }}."
     ),
     alt=(
         "Scatter plots of SRCC against FLOPs, parameters, training time and memory: a dot with its interval for "
@@ -82,7 +83,7 @@ def plot_student_cost(
                 shift = 0.012 * (position - (len(names) - 1) / 2) * largest[column]  # keeps equal costs apart
                 axes.errorbar(
                     row[column] + shift,
-                    row["median"],
+                    row["mean"],
                     interval_bars(row),
                     color=COLORS[position % len(COLORS)],
                     marker=MARKERS[position // len(COLORS) % len(MARKERS)],

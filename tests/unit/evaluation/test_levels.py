@@ -8,7 +8,7 @@ SIZES = {"n_train": 80, "n_test": 20}
 
 
 def test_interval_is_a_corrected_t_on_fishers_z():
-    # z = 1, 1.5, 2: mean 1.5, variance 1/4; that of the mean is (1/3 + 1/4) / 4, and the .975 quantile of t(2) is 4.3027
+    # z = 1, 1.5, 2: mean 1.5, variance 1/4; that of the mean (1/3 + 1/4) / 4; the .975 quantile of t(2) is 4.3027
     level = level_over_splits("srcc", np.tanh([1.0, 2.0, 1.5]), **SIZES)
     half = 4.302653 * np.sqrt((1 / 3 + 1 / 4) / 4)
     assert level == pytest.approx(np.tanh([1.5, 1.5 - half, 1.5 + half]), rel=1e-6)
