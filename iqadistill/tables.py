@@ -136,20 +136,21 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("srcc", pa.float64()),
         ]
     ),
-    # one row a variant: median over splits, spread, and a bootstrap interval over images and splits
+    # one row a variant: mean over splits with its interval, and median and spread as descriptions
     "summary": pa.schema(
         [
             ("dataset", pa.string()),
             *_VARIANT_OVER_SPLITS,
             ("metric", pa.string()),
-            ("median", pa.float64()),
-            ("std", pa.float64()),
+            ("mean", pa.float64()),
             ("low", pa.float64()),
             ("high", pa.float64()),
+            ("median", pa.float64()),
+            ("std", pa.float64()),
             ("splits", pa.int32()),
         ]
     ),
-    # one row a variant that was trained on the official split: a single training, and an interval over images
+    # one row a variant that was trained on the official split: a single training, and an interval over contents
     "official": pa.schema(
         [
             ("dataset", pa.string()),

@@ -22,6 +22,7 @@ rule evaluate:
         runtime=120,
     params:
         datasets=given("evaluate", "datasets"),
+        tested=given("evaluate", "tested"),
         official=given("evaluate", "official"),
         logistic=given("evaluate", "logistic"),
         draws=given("evaluate", "draws"),
@@ -39,7 +40,7 @@ rule compare:
         splits=reads("compare", "splits"),
         metrics=reads("compare", "metrics"),
         predictions=reads("compare", "predictions"),
-        draws=reads("compare", "draws"),
+        random=reads("compare", "random"),
     output:
         comparisons=output("compare"),
         verdicts="results/studies/{study}/verdicts.parquet",
@@ -51,11 +52,15 @@ rule compare:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=60,
     params:
         datasets=given("compare", "datasets"),
+        tested=given("compare", "tested"),
         official=given("compare", "official"),
+        logistic=given("compare", "logistic"),
+        draws=given("compare", "draws"),
+        seed=given("compare", "seed"),
         primary=given("compare", "primary"),
         margin=given("compare", "margin"),
         code=code("compare"),

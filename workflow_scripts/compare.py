@@ -2,27 +2,38 @@
 
 import json
 
+import pyarrow.compute as pc
+
 from iqadistill.console import job_log
 from iqadistill.evaluation.comparisons import compare_variants
+from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.primaries import decide_primaries
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
     params, files = snakemake.params, snakemake.input
-    datasets, official = json.loads(params.datasets), json.loads(params.official)
     images, splits = (
-        {name: read_table(file, kind) for name, file in zip(datasets, files[kind], strict=True)}
-        for kind in ("images", "splits")
+        {name: read_table(file, kind) for name, file in zip(json.loads(params[datasets]), files[kind], strict=True)}
+        for kind, datasets in (("images", "tested"), ("splits", "datasets"))
     )
     metrics = read_table(files.metrics, "metrics")
-    untested = read_may_have_seen(metrics)
-    comparisons = compare_variants(metrics, splits, official, untested=untested, margin=params.margin)
+    official, primaries, untested = json.loads(params.official), json.loads(params.primary), read_may_have_seen(metrics)
+    across = pc.any(pc.not_equal(metrics["dataset"], metrics["train_dataset"])).as_py()
+    cross_dataset, predictions = None, None
+    if across or primaries:  # predictions are many
+        predictions = read_table(files.predictions, "predictions")
+    if across:
+        statistics = {"logistic": params.logistic, "draws": params.draws, "seed": params.seed}
+        cross_dataset = CrossDatasetTests(predictions, splits, images, official, **statistics)
+    comparisons = compare_variants(
+        metrics, splits, official, untested=untested, margin=params.margin, cross_dataset=cross_dataset
+    )
     verdicts = decide_primaries(
-        json.loads(params.primary),
+        primaries,
         metrics,
-        read_table(files.predictions, "predictions"),
-        [read_table(file, "draws") for file in files.draws],
+        predictions,
+        [read_table(file, "draws") for file in files.random],
         images,
         splits,
         official,

@@ -930,12 +930,13 @@ class Plan:
     def _study_jobs(self, work: Iterable[Job]) -> Iterator[Job]:
         study, evaluation = {"study": self.results_name}, self.study.evaluation
         trained = {
-            "images": [self.images_file(name) for name in self.trained_datasets],
+            "images": [self.images_file(name) for name in self.shown_datasets],
             "splits": [self.splits_file(name) for name in self.trained_datasets],
         }
         predictions = [job.output for rule in PREDICTIONS for job in work if job.rule == rule]
         params = {
             "datasets": text(self.trained_datasets),
+            "tested": text(self.shown_datasets),
             "official": text(self.official_splits),
             "logistic": evaluation.logistic,
             "draws": evaluation.bootstrap,
@@ -947,11 +948,10 @@ class Plan:
             **trained,
             "metrics": evaluated.output,
             "predictions": f"results/studies/{self.results_name}/predictions.parquet",
-            "draws": [job.output for job in work if job.rule == "train_random_draws"],
+            "random": [job.output for job in work if job.rule == "train_random_draws"],
         }
         decided: dict[str, Any] = {
-            "datasets": text(self.trained_datasets),
-            "official": text(self.official_splits),
+            **params,
             "primary": text([asdict(primary) for primary in self.primaries]),
             "margin": evaluation.margin,
         }
@@ -976,7 +976,8 @@ class Plan:
         for experiment in self.study.experiments:
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
-            name: f"results/studies/{self.results_name}/{name}.parquet" for name in ("official", "stability", "verdicts")
+            name: f"results/studies/{self.results_name}/{name}.parquet"
+            for name in ("official", "stability", "verdicts")
         }
         measured = {"metrics": evaluated.output, "splits": trained["splits"]}
         named = {**shown_params, "trained": text(self.trained_datasets)}

@@ -113,7 +113,12 @@ class EvaluationSettings(Settings):
         description="Parameters of the logistic that is fitted on training images before PLCC and RMSE: 4 give a"
         " monotone curve, 5 one that is not monotone in general.",
     )
-    bootstrap: int = Field(1000, ge=100, description="Bootstrap draws over splits and images.")
+    bootstrap: int = Field(
+        1000,
+        ge=100,
+        description="Bootstrap draws over the contents of images that all trainings of a variant are tested on: those"
+        " of other datasets and of official splits.",
+    )
     margin: float = Field(
         0.01,
         gt=0,

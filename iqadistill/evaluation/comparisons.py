@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
+from iqadistill.evaluation.contents import TEST as CONTENTS
+from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.paired import PairedTest, paired_test
-from iqadistill.evaluation.random_splits import over_random_splits
+from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import Estimate, decide
 from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
 
@@ -27,6 +30,7 @@ def compare_variants(
     *,
     untested: Collection[tuple[str, str]] = (),
     margin: float = 0.01,
+    cross_dataset: CrossDatasetTests | None = None,
 ) -> pa.Table:
     """Test variants against each other on the same random splits, with Holm's correction within each family.
 
@@ -43,11 +47,15 @@ def compare_variants(
     Students, and the label-only predictor, are compared on the splits that both have, because deep students may be
     trained on fewer. There is no comparison in a metric that one of them has on no split.
 
+    Pairs that were tested on another dataset than trained on have no p value, but an interval over the contents of the
+    tested images (`CrossDatasetTests.difference`).
+
     Args:
         metrics: Table "metrics".
         splits: Table "splits" of each training dataset by its name.
         official: Number of the official split of each training dataset that has one; see `over_random_splits`.
         untested: Pairs of dataset and student that are in no test, since the student may have seen the images.
+        cross_dataset: Tests on other datasets; without them, such pairs have no interval.
         margin: Largest difference that does not matter, for the verdicts, which are exploratory here.
 
     Returns:
@@ -62,7 +70,7 @@ def compare_variants(
     missing = sorted(set(frame.train_dataset) - set(splits))
     if missing:
         raise InputError(f"splits: no table for the training dataset {missing[0]!r}; give it.")
-    sizes = {name: split_sizes(table, name, official) for name, table in splits.items()}
+    sizes = split_sizes(splits, official)
     variants = frame[VARIANT].drop_duplicates(ignore_index=True)
     seen = pd.MultiIndex.from_frame(variants[["dataset", "student"]]).isin(list(untested))
     pairs = _families(variants[~seen])
@@ -81,9 +89,12 @@ def compare_variants(
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate them again."
                 )
-            n_train, n_test = sizes[pair["train_dataset"]]
-            outcome = paired_test(a, b, n_train=n_train, n_test=n_test)
-            reason = _reason(a, b, outcome)
+            if pair["dataset"] != pair["train_dataset"]:
+                outcome = _over_contents(cross_dataset, first, second, metric, a - b)
+                reason = "trainings share images: an interval, no test"
+            else:
+                outcome = paired_test(a, b, **sizes[pair["train_dataset"]]._asdict())
+                reason = _reason(a, b, outcome)
             results.append({**pair, "metric": metric, **vars(outcome), "reason": reason})
     if not results:
         return as_table(pd.DataFrame(), "comparisons")
@@ -100,17 +111,6 @@ def compare_variants(
     return as_table(table.drop(columns=["error", "degrees"]), "comparisons")
 
 
-def split_sizes(splits: pa.Table, dataset: str, official: Mapping[str, int]) -> tuple[float, float]:
-    """Mean numbers of training and test images of a dataset's random splits.
-
-    Args:
-        splits: Table "splits" of the dataset.
-        dataset: Name of the dataset.
-        official: Number of the official split of each training dataset that has one; see `over_random_splits`.
-    """
-    return _sizes(over_random_splits(splits.to_pandas().assign(train_dataset=dataset), official))
-
-
 def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
     """Why there is no test of two variants; empty if there is one."""
     for place, values in (("first", a), ("second", b)):
@@ -119,6 +119,15 @@ def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
     if len(a) < 2:
         return "one split only"
     return "" if test.error > 0 else "the difference is the same on every split"
+
+
+def _over_contents(
+    cross_dataset: CrossDatasetTests | None, first: tuple, second: tuple, metric: str, differences: pd.Series
+) -> PairedTest:
+    """Comparison on a dataset that neither variant was trained on; the differences are those of its trainings."""
+    if cross_dataset is None:
+        return PairedTest(differences.mean(skipna=False), np.nan, np.nan, np.nan, CONTENTS)
+    return cross_dataset.difference(first, second, metric)
 
 
 def _families(variants: pd.DataFrame) -> pd.DataFrame:
@@ -160,10 +169,3 @@ def _join(variants: pd.DataFrame, others: pd.DataFrame, apart_from: list[str]) -
 def _once(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
     """Unordered pairs: each once, the alphabetically first value of the column on the left."""
     return pairs[pairs[name] < pairs[f"other_{name}"]]
-
-
-def _sizes(splits: pd.DataFrame) -> tuple[float, float]:
-    """Mean numbers of training and test images per split."""
-    images = splits.role.value_counts()
-    count = splits.split.nunique()
-    return images.get("train", 0) / count, images.get("test", 0) / count

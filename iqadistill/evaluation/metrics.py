@@ -1,7 +1,7 @@
-"""Metrics of predictions on every split, and their medians and intervals over the splits."""
+"""Metrics of predictions on every split."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.bootstrap import Interval, bootstrap_interval
 from iqadistill.evaluation.correlation import krcc, plcc, rmse, srcc
 from iqadistill.evaluation.logistic import Logistic, fit_logistic
-from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table
+from iqadistill.tables import VARIANT_COLUMNS, as_table
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class HeldOut:
     Attributes:
         dataset: Name of the test dataset.
         variant: Values of the variant columns, the split included.
+        images: Names of the images (n,).
         raw: Predictions (n,).
         mapped: Predictions (n,) after the logistic; None without one.
         scores: Scores (n,), as quality in [0, 1].
@@ -31,6 +30,7 @@ class HeldOut:
 
     dataset: str
     variant: dict[str, str | float | int]
+    images: np.ndarray
     raw: np.ndarray
     mapped: np.ndarray | None
     scores: np.ndarray
@@ -85,82 +85,10 @@ def metric_values(test: HeldOut) -> dict[str, float]:
     }
 
 
-def metric_interval(
-    tests: Sequence[HeldOut], metric: str, *, draws: int, seed: int, one_test_set: bool = False
-) -> Interval:
-    """Bootstrap interval of a metric's median over the tests of one variant; NaN where a test has no logistic.
-
-    Args:
-        tests: The variant's test images in each split.
-        metric: Name in `METRICS`.
-        draws: Number of bootstrap draws over splits and images.
-        seed: Seed of the draws.
-        one_test_set: Whether all splits were tested on the same images.
-    """
-    predicted = [test.mapped if metric in ("plcc", "rmse") else test.raw for test in tests]
-    known = [values for values in predicted if values is not None]
-    if len(known) < len(tests):
-        return Interval(np.nan, np.nan, np.nan)
-    scores, name = [test.scores for test in tests], metric.removesuffix("_raw")
-    return bootstrap_interval(known, scores, name, draws=draws, seed=seed, one_test_set=one_test_set)
-
-
-def summarise(
-    metrics: pa.Table,
-    predictions: pa.Table,
-    splits: Mapping[str, pa.Table],
-    *,
-    official: Mapping[str, int] | None = None,
-    logistic: int = 4,
-    draws: int = 1000,
-    seed: int = 0,
-) -> pa.Table:
-    """Median, standard deviation and bootstrap interval of each metric over the random splits.
-
-    Args:
-        metrics: Table "metrics" that `evaluate_predictions` returns for the same predictions.
-        predictions: Table "predictions".
-        splits: Table "splits" of each training dataset by its name.
-        official: Number of the official split of each training dataset that has one; see `over_random_splits`.
-        logistic: Number of parameters of the logistic, as for the metrics.
-        draws: Number of bootstrap draws over splits and images.
-        seed: Seed of the draws.
-
-    Returns:
-        Table "summary", one row for each dataset, variant and metric.
-    """
-    key = ["dataset", *VARIANT_OVER_SPLITS]
-    frame = over_random_splits(metrics.to_pandas(), official or {})
-    pooled = set(zip(frame.train_dataset, frame.split, strict=True))
-    groups: dict[tuple, list[HeldOut]] = {}
-    for test in held_out(predictions, splits, logistic):
-        if (test.variant["train_dataset"], test.variant["split"]) not in pooled:
-            continue
-        groups.setdefault((test.dataset, *(test.variant[name] for name in VARIANT_OVER_SPLITS)), []).append(test)
-    rows = []
-    for values, over_splits in frame.groupby(key, sort=False):
-        tests = groups[values]
-        cross_dataset = over_splits.dataset.iloc[0] != over_splits.train_dataset.iloc[0]
-        for metric in METRICS:
-            interval = metric_interval(tests, metric, draws=draws, seed=seed, one_test_set=cross_dataset)
-            rows.append(
-                {
-                    **dict(zip(key, values, strict=True)),
-                    "metric": metric,
-                    "median": over_splits[metric].median(skipna=False),
-                    "std": over_splits[metric].std(skipna=False),
-                    "low": interval.low,
-                    "high": interval.high,
-                    "splits": len(tests),
-                }
-            )
-    return as_table(pd.DataFrame(rows), "summary")
-
-
 def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: int) -> Iterator[HeldOut]:
     """Test images of every variant, dataset and split; the logistic is fitted on the training images of the split."""
     frame = with_roles(predictions.to_pandas(), splits)
-    prediction, score = frame.prediction.to_numpy(), frame.score.to_numpy()
+    image_id, prediction, score = (frame[name].to_numpy() for name in ("image_id", "prediction", "score"))
     test, train = ((frame.role == role).to_numpy() for role in ("test", "train"))
     dataset, names = pd.factorize(frame.dataset)
     for values, rows in frame.groupby(VARIANT_COLUMNS, sort=False).indices.items():
@@ -171,7 +99,7 @@ def held_out(predictions: pa.Table, splits: Mapping[str, pa.Table], logistic: in
         for code in pd.unique(dataset[tested]):
             images = tested[dataset[tested] == code]
             mapped = curve(prediction[images]) if curve else None
-            yield HeldOut(names[code], variant, prediction[images], mapped, score[images], curve)
+            yield HeldOut(names[code], variant, image_id[images], prediction[images], mapped, score[images], curve)
 
 
 def with_roles(frame: pd.DataFrame, splits: Mapping[str, pa.Table]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ class PairedTest:
         high: Upper end of the interval.
         p: Two-sided p value.
         test: "corrected_t" or "paired_t".
-        error: Standard error of delta.
+        error: Standard error of delta; NaN where there is no test.
         degrees: Degrees of freedom of the error.
     """
 
@@ -31,8 +31,8 @@ class PairedTest:
     high: float
     p: float
     test: str
-    error: float
-    degrees: int
+    error: float = float("nan")
+    degrees: int = 0
 
 
 def paired_test(

@@ -8,11 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.comparisons import split_sizes
 from iqadistill.evaluation.metrics import with_roles
 from iqadistill.evaluation.paired import paired_test
 from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
-from iqadistill.evaluation.random_splits import over_random_splits
+from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import Estimate, decide
 from iqadistill.tables import as_table
 
@@ -23,7 +22,7 @@ METRIC = "srcc"
 def decide_primaries(
     primaries: Sequence[Mapping[str, Any]],
     metrics: pa.Table,
-    predictions: pa.Table,
+    predictions: pa.Table | None,
     draws: Iterable[pa.Table],
     images: Mapping[str, pa.Table],
     splits: Mapping[str, pa.Table],
@@ -42,7 +41,7 @@ def decide_primaries(
         primaries: Primary comparisons: `first` and `second` with the columns dataset, sampler, encoder, selector, keep
             and student; `axis`, in which they differ; and `draws`, the number of random rankings or 0.
         metrics: Table "metrics".
-        predictions: Table "predictions".
+        predictions: Table "predictions"; read only where a selector is compared with random.
         draws: Tables "draws" of the students of random rankings.
         images: Table "images" of each training dataset by its name.
         splits: Table "splits" of each training dataset by its name.
@@ -58,7 +57,7 @@ def decide_primaries(
     """
     measured = over_random_splits(metrics.to_pandas(), official)
     measured = measured[measured.dataset == measured.train_dataset]
-    drawn = [table.to_pandas() for table in draws]
+    drawn, sizes = [table.to_pandas() for table in draws], split_sizes(splits, official)
     rows: list[dict[str, Any]] = []
     estimates: list[Estimate] = []
     for primary in primaries:
@@ -67,7 +66,7 @@ def decide_primaries(
         seen = {(side["dataset"], side["student"]) for side in (first, second)} & set(untested)
         if seen:
             estimate = _undefined(f"{next(iter(seen))[1]} may have seen the test images")
-        elif primary["draws"]:
+        elif primary["draws"] and predictions is not None:
             among = _among_random(first, predictions, drawn, images, splits, official)
             estimate = among.estimate
             facts |= {"draws": among.draws, "below": among.below, "deviation": among.deviation}
@@ -76,7 +75,7 @@ def decide_primaries(
         else:
             a, b = _srcc(measured, first), _srcc(measured, second)
             shared = a.index.intersection(b.index)
-            estimate = _paired(a[shared], b[shared], *split_sizes(splits[first["dataset"]], first["dataset"], official))
+            estimate = _paired(a[shared], b[shared], *sizes[first["dataset"]])
             facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
         estimates.append(estimate)
         rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import jinja2
 
 from iqadistill.figures.registry import FIGURES
+from iqadistill.figures.rows import MIN_SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LABEL_ONLY = "label_only"
+INTERVALS = f"95 % intervals from {MIN_SPLITS} splits on, corrected for the training images that splits share"
 
 
 def render_text(
@@ -35,13 +37,13 @@ def render_text(
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     template = environment.from_string(getattr(FIGURES.spec(figure), text))
     splits = "all" if table is None else splits_in_words(table)
-    rendered = template.render(study=study, settings=settings, table=table, splits=splits).strip()
+    rendered = template.render(study=study, settings=settings, table=table, splits=splits, intervals=INTERVALS).strip()
     names = " and ".join(simulated)
     return f"{rendered} The scores of {names} are simulated." if names and text == "caption" else rendered
 
 
 def splits_in_words(rows: "pd.DataFrame") -> str:
-    """Number of splits behind some medians, for each student where they differ: "10" or "10 (mlp) and 5 (adtrs)".
+    """Number of splits behind some means, for each student where they differ: "10" or "10 (mlp) and 5 (adtrs)".
 
     Args:
         rows: Rows of table "summary".

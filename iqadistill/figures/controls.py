@@ -16,8 +16,8 @@ FIGURE = FigureSpec(
     title="Controls",
     caption=(
         "SRCC of every selector at keep rate {{ settings.keep_rate }}, compared with all patches, random patches "
-        "at the same rate, and a predictor that knows only the distortion label; dotted: the noise ceiling, where "
-        "it is known."
+        "at the same rate, and a predictor that knows only the distortion label: mean over splits (of Fisher's z); "
+        "bars: {{ intervals }}. Dotted: the noise ceiling, where it is known."
     ),
     alt=(
         "Dot chart of the SRCC of all patches, random patches, each selector and the label-only control, with "
@@ -93,9 +93,7 @@ def plot_controls(
                 fontsize=8,
                 ha="right",
             )
-            drawn.append(
-                {"dataset": dataset, "control": "noise ceiling", "metric": "srcc", "median": ceilings[dataset]}
-            )
+            drawn.append({"dataset": dataset, "control": "noise ceiling", "metric": "srcc", "mean": ceilings[dataset]})
         axes.set_yticks(range(len(ticks)), ticks)
         for tick in axes.get_yticklabels():
             if not tick.get_text().startswith("  "):

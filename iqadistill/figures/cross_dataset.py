@@ -12,10 +12,11 @@ FIGURE = FigureSpec(
     title="Cross-dataset evaluation",
     caption=(
         "SRCC and PLCC of students trained on all patches of one dataset and tested on all images of another: "
-        "median over the training splits and 95 % bootstrap interval over splits and images; on the right, the "
-        "paired difference to the first student with its p, Holm-corrected over the differences shown. The test "
-        "is conditional on these test images. PLCC is computed after the logistic fitted on the training images "
-        "of the training dataset. Grey: published numbers, from other splits than ours."
+        "mean over the trainings (of Fisher's z) and 95 % interval over the contents of the tested images; on the "
+        "right, the paired difference to the first student with such an interval. Intervals hold for these trainings; "
+        "there is no p, because the trainings share most of their images. PLCC is computed after the logistic fitted "
+        "on the training images of the training dataset. Grey: published numbers, from other splits than ours (those "
+        "of DEIQT are medians)."
     ),
     alt="Dot chart of SRCC and PLCC of each student on datasets other than its training dataset.",
     reads="metrics",

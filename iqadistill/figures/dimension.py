@@ -33,8 +33,8 @@ FIGURE = FigureSpec(
     title="Target size h",
     caption=(
         "SRCC at keep rate {{ settings.keep_rate }} against the number h of eigenvectors in the target of "
-        "residual selection, with 95 % intervals over {{ splits }} splits. Grey: random at "
-        "the same rate; dashed: all patches."
+        "residual selection: mean over {{ splits }} splits (of Fisher's z); bars: {{ intervals }}. Grey: random at the "
+        "same rate; dashed: all patches."
     ),
     alt="Line chart of SRCC against h with intervals, random as a grey band and all patches as a dashed line.",
     reads="metrics",
@@ -85,7 +85,7 @@ def plot_dimension(
         all_patches_line(axes, one(in_panel(rows, panel, selector=ALL)))
         axes.errorbar(
             line.n_components,
-            line["median"],
+            line["mean"],
             interval_bars(line),
             color=style.color,
             marker=style.marker,

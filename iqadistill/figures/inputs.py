@@ -9,7 +9,7 @@ import pandas as pd
 
 from iqadistill.errors import InputError
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
-from iqadistill.figures.rows import cross_dataset_rows, experiment_rows
+from iqadistill.figures.rows import cross_dataset_rows, experiment_rows, with_shown_intervals
 from iqadistill.tables import embedding_matrix, read_table
 
 
@@ -72,6 +72,7 @@ class MetricInputs:
             sources: Registry name of each dataset.
             may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
         """
+        summary = with_shown_intervals(summary)
         return cls(
             experiment=experiment,
             summary=experiment_rows(summary, experiment),

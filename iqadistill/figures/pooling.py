@@ -16,8 +16,8 @@ FIGURE = FigureSpec(
     title="Pooling of the encoder",
     caption=(
         "SRCC and PLCC on all patches with average pooling of the last stage (gap) and with mean and standard "
-        "deviation of every stage (stages), with 95 % intervals; on the right, the paired difference to the "
-        "first encoder with its Holm-corrected p."
+        "deviation of every stage (stages): mean over splits (of Fisher's z); bars: {{ intervals }}; on the right, the "
+        "paired difference to the first encoder with its Holm-corrected p."
     ),
     alt=("Dot chart of SRCC and PLCC for each encoder, dataset and sampler, with paired differences on the right."),
     reads="metrics",

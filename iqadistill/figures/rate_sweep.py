@@ -29,9 +29,9 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Accuracy against keep rate",
     caption=(
-        "SRCC and PLCC of the student against the fraction of patches it was trained on: median over {{ "
-        "splits }} content-disjoint splits; error bars are 95 % bootstrap intervals over images "
-        "and splits. Grey band: random patches at the same rate; dashed line: all patches."
+        "SRCC and PLCC of the student against the fraction of patches it was trained on: mean over {{ splits }} "
+        "content-disjoint splits (of Fisher's z); bars: {{ intervals }}. Grey band: random patches at the same rate; "
+        "dashed line: all patches."
         "{% if table is not none %} Test images are scored by "
         "{% if (study.students[table.student.iloc[0]].test_patches or study.evaluation.test_patches) == 'kept' %}"
         "the patches that the selector keeps{% elif study.evaluation.max_test_patches %}"
@@ -65,8 +65,8 @@ def plot_rate_sweep(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw SRCC and PLCC against the keep rate, one panel each per dataset, sampler and encoder.
 
-    Lines are medians over the splits with 95 % bootstrap intervals. Random is the grey band; all patches are the dashed
-    line and the point at keep 1 where all selectors end.
+    Lines are means over the splits (of Fisher's z) with 95 % intervals. Random is the grey band; all patches are the
+    dashed line and the point at keep 1 where all selectors end.
 
     Args:
         summary: Table "summary" with the selectors, `random` and `all`.
@@ -75,7 +75,7 @@ def plot_rate_sweep(
         ceilings: Noise ceiling (SRCC) of a dataset by its name.
 
     Returns:
-        The figure, and a table with one row per variant and metric: median, interval, and difference to random with p
+        The figure, and a table with one row per variant and metric: mean, interval, and difference to random with p
         and p_holm.
 
     Raises:
@@ -116,13 +116,13 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorSty
     all_patches = one(rows, selector=ALL)
     if all_patches is not None:
         axes.axhline(
-            all_patches["median"], color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2
+            all_patches["mean"], color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2
         )
     control = _extend_to_all(rows[rows.selector == RANDOM], all_patches)
     if not control.empty:
         axes.fill_between(control.keep, control.low, control.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
         axes.plot(
-            control.keep, control["median"], color=GREY, linewidth=1.8, label="random (band: 95 % interval)", zorder=1
+            control.keep, control["mean"], color=GREY, linewidth=1.8, label="random (band: 95 % interval)", zorder=1
         )
     dodge = (np.arange(len(styles)) - (len(styles) - 1) / 2) * 0.009  # keeps the intervals side by side
     for shift, (selector, (label, color, marker)) in zip(dodge, styles.items(), strict=True):
@@ -130,12 +130,12 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorSty
         if line.empty:
             continue
         bars = interval_bars(line)
-        axes.errorbar(line.keep + shift, line["median"], bars, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
+        axes.errorbar(line.keep + shift, line["mean"], bars, fmt="none", ecolor=color, elinewidth=0.8, alpha=0.55)
         extended = _extend_to_all(line, all_patches)
         keep = extended.keep + np.where(extended.keep < 1, shift, 0)
         axes.plot(
             keep,
-            extended["median"],
+            extended["mean"],
             color=color,
             marker=marker,
             label=label,
@@ -145,7 +145,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorSty
         )
     if all_patches is not None:
         bars = interval_bars(all_patches)
-        axes.errorbar([1.0], [all_patches["median"]], bars, fmt="h", color=INK, elinewidth=1, markersize=5, zorder=4)
+        axes.errorbar([1.0], [all_patches["mean"]], bars, fmt="h", color=INK, elinewidth=1, markersize=5, zorder=4)
     axes.set_xlim(0.04, 1.04)
     axes.set_xticks(np.arange(0.2, 1.01, 0.2))
     axes.yaxis.set_major_locator(MaxNLocator(6))

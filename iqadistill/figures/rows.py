@@ -3,10 +3,22 @@
 import json
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, PANEL, RANDOM
 from iqadistill.figures.experiment import Experiment
+
+MIN_SPLITS = 5  # from which on a result is evidence and has an interval: with 2 splits, intervals are wider than SRCC
+
+
+def with_shown_intervals(summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows of table "summary" without the intervals over fewer splits than `MIN_SPLITS`.
+
+    Intervals on other datasets are over contents and stay.
+    """
+    hidden = (summary.splits < MIN_SPLITS) & (summary.dataset == summary.train_dataset)
+    return summary.assign(low=summary.low.mask(hidden, np.nan), high=summary.high.mask(hidden, np.nan))
 
 
 def experiment_rows(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

@@ -24,9 +24,9 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Samplers and distances",
     caption=(
-        "Median SRCC and its 95 % interval at keep rate {{ settings.keep_rate }} for every sampler and every "
-        "distance in the similarity matrix of residual selection. Grey: random at the same rate; dashed: all "
-        "patches of that sampler."
+        "SRCC at keep rate {{ settings.keep_rate }} for every sampler and every distance in the similarity matrix of "
+        "residual selection: mean over {{ splits }} splits (of Fisher's z); bars: {{ intervals }}. Grey: random at the "
+        "same rate; dashed: all patches of that sampler."
     ),
     alt="Dot chart of SRCC for each sampler: a dot with its interval for each distance, random and all patches.",
     reads="metrics",

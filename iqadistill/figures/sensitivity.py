@@ -16,9 +16,9 @@ from iqadistill.figures.registry import FigureSpec
 FIGURE = FigureSpec(
     title="Sensitivity to alpha and beta",
     caption=(
-        "Median SRCC at keep rate {{ settings.keep_rate }} against the two sparsity weights of residual "
-        "selection. The colour scale spans at least 0.02, so that differences smaller than the intervals do not "
-        "look large."
+        "Mean SRCC over splits (of Fisher's z) at keep rate {{ settings.keep_rate }} against the two sparsity weights "
+        "of residual selection. The colour scale spans at least 0.02, so that differences smaller than the intervals "
+        "do not look large."
     ),
     alt="Heat map of SRCC against alpha and beta, with the value in each cell.",
     reads="metrics",
@@ -56,7 +56,7 @@ def plot_sensitivity(
         notes: Note of a dataset by its name.
 
     Returns:
-        The figure, and a table with one row per cell: median, interval, difference to the best cell of the panel
+        The figure, and a table with one row per cell: mean, interval, difference to the best cell of the panel
         (`below_best`), and difference to random.
 
     Raises:
@@ -65,10 +65,10 @@ def plot_sensitivity(
     notes = notes or {}
     _, at_rate = srcc_at(summary, keep)
     shown = by_setting(at_rate, settings, ["alpha", "beta"])
-    shown["below_best"] = shown.groupby(PANEL)["median"].transform("max") - shown["median"]
+    shown["below_best"] = shown.groupby(PANEL)["mean"].transform("max") - shown["mean"]
     figure, grid = panel_grid(len(panels(shown)), 3.9, 3.3)
     for axes, panel in zip(grid, panels(shown), strict=True):
-        cells = in_panel(shown, panel).pivot(index="beta", columns="alpha", values="median")
+        cells = in_panel(shown, panel).pivot(index="beta", columns="alpha", values="mean")
         values = cells.to_numpy()
         spread = float(np.nanmax(values) - np.nanmin(values))
         middle, half = float(np.nanmax(values) + np.nanmin(values)) / 2, max(spread, MIN_RANGE) / 2
@@ -85,7 +85,8 @@ def plot_sensitivity(
         axes.set_xlabel("alpha (row sparsity of W)")
         axes.set_ylabel("beta (sparsity of R)")
         half_width = float((in_panel(shown, panel).high - in_panel(shown, panel).low).median() / 2)
-        axes.set_title(f"{panel_title(panel, notes)}\nrange {spread:.3f}, typical 95 % interval ±{half_width:.3f}")
+        interval = f", typical 95 % interval ±{half_width:.3f}" if np.isfinite(half_width) else ""
+        axes.set_title(f"{panel_title(panel, notes)}\nrange {spread:.3f}{interval}")
         scale = figure.colorbar(
             heat_map, ax=axes, label=f"SRCC at keep {keep:g}", shrink=0.9, format="%.3f", ticks=MaxNLocator(5)
         )

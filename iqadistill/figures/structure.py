@@ -105,7 +105,7 @@ def plot_structure(errors: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             for _, row in rows[rows.quantity == quantity].iterrows():
                 position = names.index(row.selector)
                 name = label if position == names.index(rows.selector.iloc[0]) else ""
-                dot(axes, position + shift, row, COLORS[style], MARKERS[style], label=name, upright=False)
+                dot(axes, position + shift, row, COLORS[style], MARKERS[style], name, upright=False, level="median")
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlim(left=0)

@@ -17,13 +17,13 @@ from iqadistill.figures.scoring_times import scoring_times
 FIGURE = FigureSpec(
     title="Accuracy against cost",
     caption=(
-        "Median SRCC with its 95 % interval of every student trained on all patches, against the time of scoring an "
-        "image with the number of patches below the axis, reading it included. Deep students also against the FLOPs "
-        "of scoring one patch (a multiply-add counts as two), their parameters at scoring, their training time per "
+        "SRCC of every student trained on all patches, mean over its splits (of Fisher's z), against the time of "
+        "scoring an image with the number of patches below the axis, reading it included. Deep students also against "
+        "the FLOPs of scoring one patch (a multiply-add counts as two), their parameters at scoring, their training time per "
         "split including that of their teachers, and the peak memory of their training or that of a teacher: GPU "
         "memory if a GPU was used, otherwise memory of the process. The time of a student on frozen embeddings "
         "includes the encoder's, that of a method on whole images its fitting. All on the machine that made this "
-        "report."
+        "report. Bars: {{ intervals }}."
     ),
     alt=(
         "Scatter plots of SRCC against FLOPs, parameters, scoring time, training time and memory: a dot with its "
@@ -89,7 +89,7 @@ def plot_student_cost(
                 shift = 0.012 * (position - (len(names) - 1) / 2) * largest[column]  # keeps equal costs apart
                 axes.errorbar(
                     row[column] + shift,
-                    row["median"],
+                    row["mean"],
                     interval_bars(row),
                     color=COLORS[position % len(COLORS)],
                     marker=MARKERS[position // len(COLORS) % len(MARKERS)],

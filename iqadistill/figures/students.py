@@ -12,14 +12,14 @@ from iqadistill.figures.drawing.style import GREY, METRIC_LABELS, new_figure, p_
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
-from iqadistill.figures.rows import student_pairs
+from iqadistill.figures.rows import MIN_SPLITS, student_pairs
 
 FIGURE = FigureSpec(
     title="Students compared",
     caption=(
-        "SRCC and PLCC of every student trained on all patches, median and 95 % interval over its splits; on the "
-        "right, the paired difference to the first student on the splits that both have, with its p, "
-        "Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence. "
+        "SRCC and PLCC of every student trained on all patches: mean over its splits (of Fisher's z); bars: "
+        "{{ intervals }}; on the right, the paired difference to the first student on the splits that both have, with "
+        "its p, Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence. "
         "Students on whole images are the same for every sampler. Grey: one model for all splits, which may have seen "
         "the test images and is in no test. No PLCC where a tool gave no predictions for training images."
     ),
@@ -29,7 +29,6 @@ FIGURE = FigureSpec(
 )
 
 BLOCK = ["train_dataset", *PANEL]
-MIN_SPLITS = 5  # fewer are labelled an illustration
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
@@ -59,7 +58,7 @@ def plot_students(
 
     Args:
         summary: Table "summary".
-        comparisons: Table "comparisons"; family "students" gives differences and p values.
+        comparisons: Table "comparisons"; family "students" gives differences and their p values or intervals.
         students: Names of the students from top to bottom; the others are compared with the first.
         notes: Note of a dataset by its name.
         tested_on: Test datasets other than the training dataset; if empty, the test images of the training dataset.
@@ -69,7 +68,7 @@ def plot_students(
 
     Returns:
         The figure, and a table with one row per block, student and metric with the difference to the first student;
-        published results follow, with the method as student and without interval and splits.
+        published results follow, with the method as student, their number as median, and without interval and splits.
 
     Raises:
         InputError: There are no rows of a student tested on its training dataset.
@@ -146,8 +145,11 @@ def _label(student: str, rows: pd.DataFrame) -> str:
 
 
 def _difference_text(row: pd.Series) -> str:
-    p = f", Holm {p_text(row.p_holm)}" if np.isfinite(row.p_holm) else ""
-    return f"{row.delta_first:+.3f}{p}"
+    if np.isfinite(row.p_holm):
+        return f"{row.delta_first:+.3f}, Holm {p_text(row.p_holm)}"
+    if row.dataset != row.train_dataset and np.isfinite(row.delta_low):
+        return f"{row.delta_first:+.3f} [{row.delta_low:+.3f}, {row.delta_high:+.3f}]"
+    return f"{row.delta_first:+.3f}"
 
 
 def _difference_to_first(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:

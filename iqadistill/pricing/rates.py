@@ -19,7 +19,7 @@ class Rates:
         cutting: Pixels a second of crops that are cut, see `iqadistill.pricing.work.cutting_effort` for viewports.
         rendering: Pixels a second of images that are rendered.
         searching: Pixels a second of images that scanpaths are drawn on.
-        evaluating: Rows of predictions times bootstrap draws a second.
+        evaluating: Rows of predictions times draws of contents a second.
         launch: Seconds that Snakemake takes to start a job.
         imports: Seconds in which a job imports what it needs, without PyTorch.
         torch_imports: The same with PyTorch.
@@ -37,7 +37,7 @@ class Rates:
     cutting: float = 100e6
     rendering: float = 8e6
     searching: float = 16e6
-    evaluating: float = 30e6
+    evaluating: float = 5e6
     launch: float = 3.0
     imports: float = 0.5
     torch_imports: float = 3.0

@@ -25,6 +25,7 @@ VIEWED = 12.0  # effort of a viewport, compared with a crop of as many pixels
 CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 channels and 7 x 7 cells, and some means
 ITERATIONS = {"irls": 100, "published": 50}  # of a residual selector; it takes more or fewer as the data have it
 PROCESS, PROCESS_WITH_TORCH = 0.2e9, 0.7e9  # bytes of memory before any work
+METRICS_OF_A_ROW = 50  # draws that cost as much as the metrics and the logistic of a row of predictions
 WORKSPACE = 0.3e9  # bytes that convolutions and solvers take besides
 IMAGE_ROW, PATCH_ROW, RANK_ROW, SCORE_ROW = 100, 24, 26, 9  # bytes of a row in the tables of these, compressed
 
@@ -46,7 +47,7 @@ class Work:
         cut: Pixels of patches that are cut, as of crops.
         rendered: Pixels of images that are rendered.
         searched: Pixels of images that a sampler of scanpaths looks at.
-        evaluated: Rows of predictions times bootstrap draws.
+        evaluated: Rows of predictions times draws of contents.
         download: Bytes that are downloaded, or fetched by hand.
         disk: Bytes of results.
         memory: Bytes of memory at the peak, of the host or of the card.
@@ -390,16 +391,29 @@ class StudyWork:
         return Work(decoded=decoded, disk=SCORE_ROW * rows, memory=PROCESS + 24 * images.pixels)
 
     def _evaluate(self, job: Job) -> Work:
-        """Statistics of all predictions."""
-        plan, rows = self.plan, 0.0
+        """Statistics of all predictions: metrics, and draws of contents for official splits and other datasets."""
+        plan, rows, drawn = self.plan, 0.0, 0.0
         for mlps, variants in plan.mlp_jobs.items():
             rows += len(plan.splits_of(mlps.dataset)) * len(variants) * self.images(mlps.dataset).scored
+            drawn += len(variants) * self._official_tests(mlps.dataset)
         for students in plan.image_jobs:
             rows += len(plan.splits_of(students.dataset)) * self.images(students.dataset).scored
-        tested = [*(student.dataset for student in plan.student_jobs), *(test.tested for test in plan.cross_tests)]
-        rows += sum(self.images(dataset).scored for dataset in tested)
-        memory = PROCESS + 400 * rows
-        return Work(evaluated=rows * self.study.evaluation.bootstrap, disk=2 * SCORE_ROW * rows, memory=memory)
+            drawn += self._official_tests(students.dataset)
+        rows += sum(self.images(student.dataset).scored for student in plan.student_jobs)
+        elsewhere = sum(self.images(test.tested).scored for test in plan.cross_tests)
+        drawn += elsewhere + sum(
+            self._official_tests(student.dataset)
+            for student in plan.student_jobs
+            if student.split == plan.official_splits.get(student.dataset)
+        )
+        evaluated = METRICS_OF_A_ROW * (rows + elsewhere) + self.study.evaluation.bootstrap * drawn
+        disk, memory = 2 * SCORE_ROW * (rows + elsewhere), PROCESS + 400 * (rows + elsewhere)
+        return Work(evaluated=evaluated, disk=disk, memory=memory)
+
+    def _official_tests(self, dataset: str) -> float:
+        """Test images of the official split of a dataset, if students are trained on it."""
+        official = dataset in self.plan.official_splits
+        return self.study.evaluation.test_fraction * self.images(dataset).scored if official else 0.0
 
 
 def cutting_effort(sampler: SamplerSettings) -> float:

@@ -19,6 +19,7 @@ from iqadistill.errors import InputError
 from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.registry import FIGURES
+from iqadistill.figures.rows import MIN_SPLITS, with_shown_intervals
 from iqadistill.report.findings import caveats, random_headlines
 from iqadistill.report.published_tables import published_cross_table, published_table
 from iqadistill.report.signatures import disagreement_warnings, training_warnings
@@ -196,6 +197,7 @@ def render_report(report: Report, output: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    summary = with_shown_intervals(report.summary)
     kinds = {facts.name: facts.kind for facts in report.datasets}
     images = {facts.name: facts.images + facts.unscored for facts in report.datasets}
     models = {name: entry["model"] for name, entry in report.study["students"].items()}
@@ -210,18 +212,19 @@ def render_report(report: Report, output: Path) -> None:
         report=report,
         splits=splits_in_words(report.summary),
         verdicts=[(row.verdict, verdict_sentence(row)) for _, row in report.verdicts.iterrows()],
+        min_splits=MIN_SPLITS,
         headlines=random_headlines(report.comparisons),
         findings=findings_table(report.comparisons),
         warnings=warnings,
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
-        accuracy=accuracy_tables(report.summary, report.may_have_seen),
+        accuracy=accuracy_tables(summary, report.may_have_seen),
         official=official_table(report.official, report.may_have_seen),
         stability=stability_table(report.stability),
         spread=spread_table(report.summary, report.may_have_seen),
         kinds=kinds_table(report.summary, kinds),
         comparisons=comparison_tables(report.comparisons),
-        published=published_table(report.published, report.summary, report.sources, models, report.may_have_seen),
-        published_cross=published_cross_table(report.published_cross, report.summary),
+        published=published_table(report.published, summary, report.sources, models, report.may_have_seen),
+        published_cross=published_cross_table(report.published_cross, summary),
         costs=cost_table(report.costs),
         rankings=ranking_table(report.costs, report.study["selectors"], images),
         study=yaml.safe_dump(dict(report.study), sort_keys=False, allow_unicode=True, width=110),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from iqadistill.figures.drawing.variants import ALL, without_selection
-from iqadistill.report.tables import MISSING, PageTable, interval_text, page_table, student_text
+from iqadistill.report.tables import MISSING, PageTable, interval_text, number_text, page_table, student_text
 
 OURS = "this study"
 _VARIANT = ["sampler", "encoder", "student"]
@@ -22,7 +22,8 @@ def published_table(
 
     A student stands below the published method that has its name, or that of its model; the others follow at the end of
     their dataset. None is chosen by its result. PLCC is the raw one, without the logistic: the releases of the listed
-    methods compute it so.
+    methods compute it so. Ours are means with their intervals, and medians, since DEIQT and RKIQT publish medians
+    over random splits.
 
     Args:
         published: Published results, from `published_for`.
@@ -41,7 +42,7 @@ def published_table(
             method, source, protocol = key
             values = dict(zip(rows.metric, rows.value, strict=True))
             cells = [f"{values[metric]:g}" if metric in values else MISSING for metric in ("srcc", "plcc")]
-            lines.append([entry, method, *cells, MISSING, source, protocol])
+            lines.append([entry, method, *cells, MISSING, MISSING, MISSING, source, protocol])
             marks.append("")
             named = [name for name in waiting if method.lower() in (name.lower(), models.get(name, "").lower())]
             waiting = [name for name in waiting if name not in named]
@@ -53,7 +54,8 @@ def published_table(
             others = _lines_of(ours, entry, waiting, may_have_seen)
             lines += others
             marks += ["strong"] * len(others)
-    columns = ["dataset", "method", "SRCC", "PLCC (raw)", "splits", "source", "protocol"]
+    columns = ["dataset", "method", "SRCC", "PLCC (raw)", "median SRCC", "median PLCC (raw)"]
+    columns += ["splits", "source", "protocol"]
     return page_table("Published results", columns, lines, marks)
 
 
@@ -65,8 +67,9 @@ def _lines_of(
     for student in students:
         rows = ours[(ours.dataset == entry) & (ours.student == student)]
         for (sampler, encoder, _), variant in rows.groupby(_VARIANT, sort=False):
-            values = {row.metric: interval_text(row.median, row.low, row.high) for row in variant.itertuples()}
-            cells = [values.get(metric, MISSING) for metric in ("srcc", "plcc_raw")]
+            means = {row.metric: interval_text(row.mean, row.low, row.high) for row in variant.itertuples()}
+            medians = {row.metric: number_text(row.median) for row in variant.itertuples()}
+            cells = [values.get(metric, MISSING) for values in (means, medians) for metric in ("srcc", "plcc_raw")]
             protocol = f"all patches, sampler {sampler}, encoder {encoder}" if sampler else "whole images"
             name = student_text(student, (entry, student) in may_have_seen)
             lines.append([entry, name, *cells, str(variant.splits.max()), OURS, protocol])
@@ -87,11 +90,13 @@ def published_cross_table(published: pd.DataFrame, summary: pd.DataFrame) -> Pag
         if tested.empty:
             continue
         for row in rows.itertuples():
-            lines.append([train_dataset, dataset, row.method, f"{row.value:g}", MISSING, row.source, row.protocol])
+            lines.append(
+                [train_dataset, dataset, row.method, f"{row.value:g}", MISSING, MISSING, row.source, row.protocol]
+            )
         for row in tested.itertuples():
-            median = interval_text(row.median, row.low, row.high)
+            numbers = [interval_text(row.mean, row.low, row.high), number_text(row.median), str(row.splits)]
             protocol = f"all patches, trained with sampler {row.sampler}"
-            lines.append([train_dataset, dataset, row.student, median, str(row.splits), OURS, protocol])
+            lines.append([train_dataset, dataset, row.student, *numbers, OURS, protocol])
         marks += [""] * len(rows) + ["strong"] * len(tested)
-    columns = ["trained on", "tested on", "method", "SRCC", "splits", "source", "protocol"]
+    columns = ["trained on", "tested on", "method", "SRCC", "median SRCC", "splits", "source", "protocol"]
     return page_table("Published cross-dataset results", columns, lines, marks)

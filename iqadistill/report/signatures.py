@@ -70,12 +70,12 @@ def disagreement_warnings(summary: pd.DataFrame) -> list[str]:
         summary: Table "summary".
     """
     rows = trained(summary)
-    medians = rows[rows.selector == ALL].pivot_table(
-        index=["dataset", "sampler", "encoder", "student"], columns="metric", values="median", sort=False
+    levels = rows[rows.selector == ALL].pivot_table(
+        index=["dataset", "sampler", "encoder", "student"], columns="metric", values="mean", sort=False
     )
-    if not {"srcc", "plcc"} <= set(medians.columns):
+    if not {"srcc", "plcc"} <= set(levels.columns):
         return []
-    apart = medians[(medians.srcc - medians.plcc).abs() > DISAGREEMENT]
+    apart = levels[(levels.srcc - levels.plcc).abs() > DISAGREEMENT]
     return [
         f"{dataset}, {student} ({sampler}): SRCC {row.srcc:.3f} and PLCC {row.plcc:.3f} disagree: look at the "
         "predictions for outliers or a scale that the logistic does not straighten."

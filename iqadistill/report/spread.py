@@ -7,7 +7,7 @@ import pandas as pd
 
 from iqadistill.figures.drawing.style import METRIC_LABELS
 from iqadistill.figures.drawing.variants import ALL, trained, without_selection
-from iqadistill.report.tables import MISSING, PageTable, page_table, student_text
+from iqadistill.report.tables import MISSING, PageTable, number_text, page_table, student_text
 from iqadistill.tables import METRICS
 
 KINDS = ("synthetic", "authentic")
@@ -16,7 +16,7 @@ _STUDENT = ["sampler", "encoder", "student"]
 
 
 def spread_table(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> PageTable:
-    """Median and standard deviation over splits of every metric, students on all patches or whole images.
+    """Mean and standard deviation over splits of every metric, students on all patches or whole images.
 
     Args:
         summary: Table "summary".
@@ -26,12 +26,12 @@ def spread_table(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str
     for names, of_student in without_selection(summary).groupby(["dataset", *_STUDENT], sort=False):
         *variant, student = names
         seen = (names[0], student) in may_have_seen
-        values = {row.metric: _with_deviation(row.median, row.std) for row in of_student.itertuples()}
+        values = {row.metric: _with_deviation(row.mean, row.std) for row in of_student.itertuples()}
         cells = [values.get(metric, MISSING) for metric in METRICS]
         lines.append([*variant, student_text(student, seen), *cells, str(of_student.splits.max())])
         marks.append("quiet" if seen else "")
     columns = ["dataset", *_STUDENT, *(METRIC_LABELS[metric] for metric in METRICS), "splits"]
-    heading = "All metrics, all patches or whole images: median ± standard deviation over splits"
+    heading = "All metrics, all patches or whole images: mean ± standard deviation over splits"
     return page_table(heading, columns, lines, marks)
 
 
@@ -44,16 +44,16 @@ def kinds_table(summary: pd.DataFrame, kinds: Mapping[str, str]) -> PageTable:
 
     Returns:
         One row per sampler, encoder and student that was trained on several datasets: mean and standard deviation over
-        datasets of the median SRCC.
+        datasets of the mean SRCC over splits.
     """
     lines = []
-    for names, medians in _medians(summary):
-        if len(medians) > 1:
-            by_kind = [medians[medians.index.map(kinds) == kind] for kind in KINDS]
+    for names, levels in _levels(summary):
+        if len(levels) > 1:
+            by_kind = [levels[levels.index.map(kinds) == kind] for kind in KINDS]
             cells = [f"{part.mean():.3f} ({', '.join(part.index)})" if len(part) else MISSING for part in by_kind]
-            lines.append([*names, *cells, f"{medians.mean():.3f}", f"{medians.std():.3f}"])
+            lines.append([*names, *cells, f"{levels.mean():.3f}", f"{levels.std():.3f}"])
     columns = [*_STUDENT, *(f"{kind} distortions" for kind in KINDS), "all datasets", "deviation over datasets"]
-    return page_table("Mean of the median SRCC over datasets, all patches", columns, lines)
+    return page_table("Mean SRCC over datasets, all patches", columns, lines)
 
 
 def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]:
@@ -64,8 +64,8 @@ def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]
         kinds: Kind of each dataset's distortions.
     """
     sentences = []
-    for (sampler, _, student), medians in _medians(summary):
-        means = {kind: medians[medians.index.map(kinds) == kind].mean() for kind in KINDS}
+    for (sampler, _, student), levels in _levels(summary):
+        means = {kind: levels[levels.index.map(kinds) == kind].mean() for kind in KINDS}
         better, poorer = sorted(means, key=lambda kind: -means[kind])
         if means[better] - means[poorer] > GAP:
             sentences.append(
@@ -75,14 +75,13 @@ def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]
     return sentences
 
 
-def _medians(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series]]:
-    """Sampler, encoder and student, with the median SRCC of each dataset."""
+def _levels(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series]]:
+    """Sampler, encoder and student, with the mean SRCC of each dataset."""
     rows = trained(summary)
     rows = rows[(rows.selector == ALL) & (rows.metric == "srcc")]
-    return [(names, of_student.set_index("dataset")["median"]) for names, of_student in rows.groupby(_STUDENT)]
+    return [(names, of_student.set_index("dataset")["mean"]) for names, of_student in rows.groupby(_STUDENT)]
 
 
-def _with_deviation(median: float, deviation: float) -> str:
-    if not np.isfinite(median):
-        return MISSING
-    return f"{median:.3f} ± {deviation:.3f}" if np.isfinite(deviation) else f"{median:.3f}"
+def _with_deviation(mean: float, deviation: float) -> str:
+    number = number_text(mean)
+    return f"{number} ± {deviation:.3f}" if np.isfinite([mean, deviation]).all() else number

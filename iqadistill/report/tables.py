@@ -72,14 +72,15 @@ def findings_table(comparisons: pd.DataFrame) -> PageTable:
 
 
 def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[PageTable]:
-    """Median and interval of SRCC and PLCC, one table per metric and dataset.
+    """Mean with its interval, and median, of SRCC and PLCC, one table per metric and dataset.
 
     Args:
         summary: Table "summary".
         may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
 
     Returns:
-        Tables with one row per sampler, encoder, student and selector and one column per keep rate.
+        Tables with one row per sampler, encoder, student and selector and two columns per keep rate:
+        the means, then the medians.
     """
     tables = []
     rows = trained(summary)
@@ -88,20 +89,23 @@ def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, 
             rates = sorted(set(of_dataset.keep))
             lines, marks = [], []
             for names, variants in of_dataset.groupby(["sampler", "encoder", "student", "selector"], sort=False):
-                values = {row.keep: interval_text(row.median, row.low, row.high) for row in variants.itertuples()}
+                means = {row.keep: interval_text(row.mean, row.low, row.high) for row in variants.itertuples()}
+                medians = {row.keep: number_text(row.median) for row in variants.itertuples()}
                 sampler, encoder, student, selector = names
                 seen = (dataset, student) in may_have_seen
                 lines.append([sampler, encoder, student_text(student, seen), _selection(selector)])
-                lines[-1] += [values.get(rate, MISSING) for rate in rates]
+                lines[-1] += [values.get(rate, MISSING) for values in (means, medians) for rate in rates]
                 marks.append("quiet" if seen else "strong" if selector == ALL else "")
             control = summary[
                 (summary.dataset == dataset) & (summary.metric == metric) & (summary.student == LABEL_ONLY)
             ]
             for row in control.itertuples():
-                interval = interval_text(row.median, row.low, row.high)
-                lines.append(["", "", "", "distortion label alone", *[MISSING] * (len(rates) - 1), interval])
+                absent = [MISSING] * (len(rates) - 1)
+                numbers = [*absent, interval_text(row.mean, row.low, row.high), *absent, number_text(row.median)]
+                lines.append(["", "", "", "distortion label alone", *numbers])
                 marks.append("quiet")
-            columns = ["sampler", "encoder", "student", "selector", *(f"keep {rate:g}" for rate in rates)]
+            columns = ["sampler", "encoder", "student", "selector"]
+            columns += [f"{prefix}keep {rate:g}" for prefix in ("", "median, ") for rate in rates]
             tables.append(page_table(f"{dataset}, {METRIC_LABELS[metric]}", columns, lines, marks))
     return tables
 
@@ -113,10 +117,12 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
         comparisons: Table "comparisons".
 
     Returns:
-        Tables with one row per pair and metric.
+        Tables with one row per pair and metric. Pairs tested on another dataset than trained on have tables of their
+        own, without p.
     """
     tables = []
-    for family, rows in comparisons.groupby("family", sort=False):
+    elsewhere = comparisons.dataset != comparisons.train_dataset
+    for family, rows in comparisons[~elsewhere].groupby("family", sort=False):
         lines = [
             [
                 row.dataset,
@@ -134,7 +140,27 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
         columns = ["dataset", "trained on", "sampler", "encoder", "verdict", "p", "p Holm"]
         marks = [verdict if verdict in ("better", "worse") else "" for verdict in rows.verdict]
         tables.append(page_table(str(family).replace("_", " "), columns, lines, marks, note))
-    return tables
+    return tables + [_over_contents(str(family), rows) for family, rows in comparisons[elsewhere].groupby("family")]
+
+
+def _over_contents(family: str, rows: pd.DataFrame) -> PageTable:
+    """Pairs of one family that were tested on another dataset than trained on."""
+    lines = [
+        [
+            row.dataset,
+            row.train_dataset,
+            row.sampler or MISSING,
+            row.encoder or MISSING,
+            comparison_sentence(row).removesuffix(": too few splits for a test"),
+        ]
+        for _, row in rows.iterrows()
+    ]
+    note = (
+        f"{len(rows)} pairs on datasets that neither variant was trained on, with intervals over the contents of the "
+        "tested images. There is no p: trainings on splits of one dataset share most of their images."
+    )
+    columns = ["dataset", "trained on", "sampler", "encoder", "difference"]
+    return page_table(f"{family.replace('_', ' ')}, on other datasets", columns, lines, note=note)
 
 
 def official_table(official: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> PageTable:
@@ -145,7 +171,7 @@ def official_table(official: pd.DataFrame, may_have_seen: Collection[tuple[str, 
         may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
 
     Returns:
-        One row per variant and dataset, with the number of test images and intervals over them.
+        One row per variant and dataset, with the number of test images and intervals over their contents.
     """
     key = ["dataset", "sampler", "encoder", "student", "selector", "keep"]
     lines, marks = [], []
@@ -219,11 +245,15 @@ def cost_table(costs: pd.DataFrame) -> PageTable:
     return page_table("Costs", columns, lines, [""] * (len(lines) - 1) + ["strong"])
 
 
-def interval_text(median: float, low: float, high: float) -> str:
+def interval_text(value: float, low: float, high: float) -> str:
     """A number with its interval, where these are known."""
-    if not np.isfinite(median):
-        return MISSING
-    return f"{median:.3f} [{low:.3f}, {high:.3f}]" if np.isfinite(low) else f"{median:.3f}"
+    number = number_text(value)
+    return f"{number} [{low:.3f}, {high:.3f}]" if np.isfinite([value, low]).all() else number
+
+
+def number_text(value: float) -> str:
+    """A number, where it is known."""
+    return f"{value:.3f}" if np.isfinite(value) else MISSING
 
 
 def student_text(student: str, may_have_seen: bool) -> str:

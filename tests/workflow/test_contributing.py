@@ -86,7 +86,7 @@ def test_study_of_the_examples_runs_to_its_report(extended):
         },
         evaluation={"splits": 2, "bootstrap": 100},
         experiments=[
-            {"figure": "medians", "samplers": ["centre_crop"], "students": ["small_cnn", "guided_cnn"]},
+            {"figure": "levels", "samplers": ["centre_crop"], "students": ["small_cnn", "guided_cnn"]},
             {"figure": "rate_sweep", "samplers": ["grid_crops"]},
         ],
     )
@@ -97,7 +97,7 @@ def test_study_of_the_examples_runs_to_its_report(extended):
         metrics.student
     )
     assert "norm" in set(metrics.selector) and set(metrics.dataset) == {"lab"}
-    assert set(pd.read_parquet(results / "tables/medians.parquet").student) == {"small_cnn", "guided_cnn"}
+    assert set(pd.read_parquet(results / "tables/levels.parquet").student) == {"small_cnn", "guided_cnn"}
     assert set(metrics.teacher[metrics.student == "guided_cnn"]) == {"wide_cnn"}
     (history,) = extended.folder.glob("results/train_student/**/guided_cnn/0.history.parquet")
     assert set(dict(pd.read_parquet(history).parts[0])) == {"quality", "guide"}

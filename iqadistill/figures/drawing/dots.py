@@ -11,31 +11,35 @@ COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 
-def interval_bars(rows: pd.DataFrame | pd.Series) -> np.ndarray:
-    """Lengths (2, n) of the error bars below and above the medians of n rows.
-
-    A bootstrap interval over very few splits may not contain the median; the bar on that side then has length 0.
-    """
-    bars = np.vstack([rows["median"] - rows["low"], rows["high"] - rows["median"]])
-    return bars.clip(min=0)
+def interval_bars(rows: pd.DataFrame | pd.Series, level: str = "mean") -> np.ndarray:
+    """Lengths (2, n) of the error bars below and above the levels of n rows; NaN where a row has no interval."""
+    return np.vstack([rows[level] - rows["low"], rows["high"] - rows[level]])
 
 
 def dot(
-    axes: Axes, position: float, row: pd.Series, color: str, marker: str, label: str = "", upright: bool = True
+    axes: Axes,
+    position: float,
+    row: pd.Series,
+    color: str,
+    marker: str,
+    label: str = "",
+    upright: bool = True,
+    level: str = "mean",
 ) -> None:
-    """Draw a median with its 95 % interval.
+    """Draw a level with its interval, if it has one.
 
     Args:
         axes: Axes to draw on.
         position: Position on the categorical axis.
-        row: Row with median, low and high.
+        row: Row with the level, low and high.
         color: Colour of dot and error bar.
         marker: Marker of the dot, one of matplotlib's.
         label: Label in the legend; none if empty.
         upright: Whether the values lie along y; along x otherwise.
+        level: Column of the level.
     """
-    bars = interval_bars(row)
-    x, y = ([position], [row["median"]]) if upright else ([row["median"]], [position])
+    bars = interval_bars(row, level)
+    x, y = ([position], [row[level]]) if upright else ([row[level]], [position])
     axes.errorbar(
         x,
         y,
@@ -51,7 +55,7 @@ def dot(
 
 
 def random_band(axes: Axes, row: pd.Series | None, span: tuple[float, float] | None = None) -> None:
-    """Draw the interval of random selection as a grey band with its median as a line.
+    """Draw the interval of random selection as a grey band with its mean as a line.
 
     Args:
         axes: Axes to draw on.
@@ -62,19 +66,20 @@ def random_band(axes: Axes, row: pd.Series | None, span: tuple[float, float] | N
         return
     label = "random (band: 95 % interval)"
     if span is None:
-        axes.axhspan(row.low, row.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
-        axes.axhline(row["median"], color=GREY, linewidth=1.6, label=label, zorder=1)
+        if np.isfinite(row.low):
+            axes.axhspan(row.low, row.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
+        axes.axhline(row["mean"], color=GREY, linewidth=1.6, label=label, zorder=1)
         return
     axes.fill_between(span, row.low, row.high, color=BAND, alpha=0.75, linewidth=0, zorder=0)
-    axes.plot(span, np.full(2, row["median"]), color=GREY, linewidth=1.6, label=label, zorder=1)
+    axes.plot(span, np.full(2, row["mean"]), color=GREY, linewidth=1.6, label=label, zorder=1)
 
 
 def all_patches_line(axes: Axes, row: pd.Series | None, span: tuple[float, float] | None = None) -> None:
-    """Draw the median of all patches as a dashed line; the arguments are those of `random_band`."""
+    """Draw the mean of all patches as a dashed line; the arguments are those of `random_band`."""
     if row is None:
         return
     if span is None:
-        line = axes.axhline(row["median"])
+        line = axes.axhline(row["mean"])
     else:
-        (line,) = axes.plot(span, np.full(2, row["median"]))
+        (line,) = axes.plot(span, np.full(2, row["mean"]))
     line.set(color=INK, linestyle=(0, (5, 3)), linewidth=1.1, label="all patches", zorder=2)

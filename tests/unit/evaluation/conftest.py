@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from iqadistill.evaluation import evaluate_predictions
 from iqadistill.tables import as_table
 
 IMAGES = 40
@@ -28,12 +29,14 @@ class ToyResults:
                     "dataset": "toy",
                     "image_id": names,
                     "quality": quality,
+                    "reference_id": [f"content{i // 4}" for i in range(IMAGES)],
                     "distortion": np.repeat(["blur", "noise"], IMAGES // 2),
                     "level": np.tile([1, 2, 3, 4], IMAGES // 4),
                 }
             ),
             "images",
         )
+        self.tables = {"toy": self.images}
         roles = ["test"] * 10 + ["train"] * 30
         splits = [pd.DataFrame({"split": s, "image_id": names, "role": generator.permutation(roles)}) for s in range(4)]
         self.splits = {"toy": as_table(pd.concat(splits), "splits")}
@@ -58,3 +61,23 @@ class ToyResults:
 def toy_results():
     """Class that builds small results."""
     return ToyResults
+
+
+@pytest.fixture
+def cross_dataset():
+    """Small results of three students with their metrics, also tested on another dataset, in other order."""
+    toy = ToyResults()
+    frame = toy.predictions.to_pandas().query("selector == 'all' and sampler == 'erp'")
+    generator = np.random.default_rng(9)
+    students = [
+        frame.assign(student=name, prediction=frame.prediction + 0.1 * generator.normal(size=len(frame)))
+        for name in ("a", "b", "c")
+    ]
+    home = pd.concat(students)
+    away = home.assign(dataset="other", image_id="other/" + home.image_id)
+    away["prediction"] += 0.1 * generator.normal(size=len(away))
+    toy.home = as_table(home, "predictions")
+    toy.predictions = as_table(pd.concat([home, away.sample(frac=1, random_state=0)]), "predictions")
+    other = toy.images.to_pandas()
+    toy.tables["other"] = as_table(other.assign(dataset="other", image_id="other/" + other.image_id), "images")
+    return toy, evaluate_predictions(toy.predictions, toy.splits)

@@ -4,7 +4,7 @@ import pyarrow.compute as pc
 import pytest
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation import compare_variants, evaluate_predictions, holm, paired_test
+from iqadistill.evaluation import CrossDatasetTests, compare_variants, evaluate_predictions, holm, paired_test
 from iqadistill.tables import SCHEMAS, as_table
 
 SIDES = ["sampler", "encoder", "selector", "keep", "student"]
@@ -125,3 +125,43 @@ def test_single_variant_has_no_comparisons(compared):
     table = compare_variants(single, toy.splits)
     assert len(table) == 0
     assert table.schema.equals(SCHEMAS["comparisons"])
+
+
+def test_pairs_on_another_dataset_have_an_interval_over_contents_and_no_p(cross_dataset):
+    toy, metrics = cross_dataset
+    # student c has fewer trainings, and is compared on the splits that both have
+    rows = pc.and_(pc.equal(metrics["student"], "c"), pc.equal(metrics["split"], 3))
+    metrics = metrics.filter(pc.invert(rows))
+    tests = CrossDatasetTests(toy.predictions, toy.splits, toy.tables, draws=200)
+    table = compare_variants(metrics, toy.splits, cross_dataset=tests).to_pandas()
+    away, home = table[table.dataset == "other"], table[table.dataset == "toy"]
+    assert len(away) == len(home) == 6
+    assert home.p_holm.notna().all() and set(home.test) == {"corrected_t"}
+    assert away[["p", "p_holm"]].isna().all(axis=None) and set(away.test) == {"contents"}
+    assert (away.low < away.delta).all() and (away.delta < away.high).all()
+    by_split = metrics.to_pandas().query("dataset == 'other'").set_index("split").groupby("student").plcc
+    one = away.query("metric == 'plcc' and student == 'a' and other_student == 'b'").iloc[0]
+    assert one.delta == pytest.approx((by_split.get_group("a") - by_split.get_group("b")).mean())
+
+
+def test_difference_over_contents_resamples_both_variants_together(cross_dataset):
+    toy, _ = cross_dataset
+    frame = toy.predictions.to_pandas()
+    twin = frame[frame.student == "a"].assign(student="twin")
+    twin["prediction"] += 0.02 * (twin.score > 0.5)
+    predictions = as_table(pd.concat([frame, twin]), "predictions")
+    tests = CrossDatasetTests(predictions, toy.splits, toy.tables, draws=200)
+    a, b, twin = (("other", "toy", "erp", "enc", "all", 1.0, "", student) for student in ("a", "b", "twin"))
+    near, far = tests.difference(a, twin, "srcc"), tests.difference(a, b, "srcc")
+    assert near.high - near.low < 0.2 * (far.high - far.low)
+    assert np.isnan(tests.difference(a, a, "srcc").low)
+
+
+def test_images_and_contents_of_another_dataset_must_be_known(cross_dataset):
+    toy, _ = cross_dataset
+    with pytest.raises(InputError, match=r"images: .*'other'"):
+        CrossDatasetTests(toy.predictions, toy.splits, {"toy": toy.images})
+    with pytest.raises(InputError, match=r"images of other: .*'other/image00'"):
+        CrossDatasetTests(toy.predictions, toy.splits, {"other": toy.images})
+    with pytest.raises(InputError, match=r"predictions: .*same images of other"):
+        CrossDatasetTests(toy.predictions.slice(0, len(toy.predictions) - 1), toy.splits, toy.tables)

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation import evaluate_predictions, fit_logistic, krcc, plcc, rmse, srcc, summarise
-from iqadistill.tables import METRICS, SCHEMAS, as_table
+from iqadistill.evaluation import evaluate_predictions, fit_logistic, krcc, plcc, rmse, srcc
+from iqadistill.tables import SCHEMAS, as_table
 
 
 def test_metrics_are_those_of_the_test_images(toy_results):
@@ -63,21 +63,6 @@ def test_constant_predictions_have_no_correlation_and_raise_a_warning(toy_result
     assert np.isfinite(table.rmse).all() and set(table.mapping) == {"line"}
 
 
-def test_summary_has_median_deviation_and_interval_of_every_metric(toy_results):
-    toy = toy_results()
-    metrics = evaluate_predictions(toy.predictions, toy.splits)
-    table = summarise(metrics, toy.predictions, toy.splits, draws=200)
-    assert table.schema.equals(SCHEMAS["summary"])
-    summary, frame = table.to_pandas(), metrics.to_pandas()
-    assert len(summary) == len(toy.VARIANTS) * len(METRICS)
-    assert (summary.splits == 4).all()
-    assert ((summary.low <= summary["median"]) & (summary["median"] <= summary.high)).all()
-    one = summary.query("selector == 'random' and keep == 0.5 and metric == 'plcc'").iloc[0]
-    values = frame.query("selector == 'random' and keep == 0.5").plcc
-    assert one["median"] == pytest.approx(values.median())
-    assert one["std"] == pytest.approx(values.std(ddof=1))
-
-
 @pytest.mark.parametrize(
     ("remove", "names"),
     [
@@ -104,7 +89,3 @@ def test_without_predictions_for_training_images_there_is_no_logistic(toy_result
     mapped = ["plcc", "rmse", "mapping"]
     assert table[mapped].isna().all(axis=None) and set(whole.mapping) == {"logistic4"}
     pd.testing.assert_frame_equal(table.drop(columns=mapped), whole.drop(columns=mapped))
-    predictions = as_table(tested, "predictions")
-    summary = summarise(as_table(table, "metrics"), predictions, toy.splits, draws=100).to_pandas().set_index("metric")
-    assert summary.loc[["plcc", "rmse"], ["median", "low", "high"]].isna().all(axis=None)
-    assert summary.loc[["srcc", "krcc", "plcc_raw"], ["median", "low", "high"]].notna().all(axis=None)

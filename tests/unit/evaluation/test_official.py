@@ -29,9 +29,10 @@ def without(table, split):
 def test_metrics_keep_the_official_split_and_summaries_leave_it_out(toy):
     metrics = evaluate_predictions(toy.predictions, toy.splits)
     assert set(metrics["split"].to_pylist()) == {0, 1, 2, 3}
-    summary = summarise(metrics, toy.predictions, toy.splits, official=OFFICIAL, draws=100)
-    random_only = without(toy.predictions, 3)
-    expected = summarise(without(metrics, 3), random_only, toy.splits, draws=100)
+    summary = summarise(metrics, toy.splits, OFFICIAL)
+    splits = toy.splits["toy"].to_pandas()
+    random_splits = {"toy": as_table(splits[splits.split != 3], "splits")}
+    expected = summarise(without(metrics, 3), random_splits)
     pd.testing.assert_frame_equal(summary.to_pandas(), expected.to_pandas())
     assert set(summary["splits"].to_pylist()) == {3}
 
@@ -50,17 +51,17 @@ def test_trainings_on_the_official_split_are_no_part_of_cross_dataset_summaries(
     other = frame.assign(dataset="other", image_id="other/" + frame.image_id)
     both = as_table(pd.concat([frame, other]), "predictions")
     metrics = evaluate_predictions(both, toy.splits)
-    summary = summarise(metrics, both, toy.splits, official=OFFICIAL, draws=100).to_pandas()
+    summary = summarise(metrics, toy.splits, OFFICIAL).to_pandas()
     assert (summary[summary.dataset == "other"].splits == 3).all()
 
 
-def test_official_split_has_its_own_numbers_with_intervals_over_its_images(toy):
-    table = evaluate_official(toy.predictions, toy.splits, OFFICIAL, draws=100)
+def test_official_split_has_its_own_numbers_with_intervals_over_its_contents(toy):
+    table = evaluate_official(toy.predictions, toy.splits, toy.tables, OFFICIAL, draws=100)
     assert table.schema.equals(SCHEMAS["official"])
     rows = table.to_pandas()
     assert len(rows) == len(toy.VARIANTS) * len(METRICS)
     assert (rows.n == 24).all()
-    assert ((rows.low <= rows.value) & (rows.value <= rows.high)).mean() > 0.9
+    assert ((rows.low < rows.value) & (rows.value < rows.high)).all()
     metrics = (
         evaluate_predictions(toy.predictions, toy.splits).to_pandas().query("split == 3 and selector == 'residual'")
     )
@@ -71,14 +72,14 @@ def test_official_split_has_its_own_numbers_with_intervals_over_its_images(toy):
 def test_official_split_without_predictions_for_training_images_has_no_plcc(toy):
     frame = toy.predictions.to_pandas().merge(toy.splits["toy"].to_pandas(), on=["split", "image_id"])
     tested = frame[frame.role == "test"].drop(columns="role")
-    rows = evaluate_official(as_table(tested, "predictions"), toy.splits, OFFICIAL, draws=100).to_pandas()
+    rows = evaluate_official(as_table(tested, "predictions"), toy.splits, toy.tables, OFFICIAL, draws=100).to_pandas()
     logistic = rows.metric.isin(["plcc", "rmse"])
     assert rows[logistic][["value", "low", "high"]].isna().all(axis=None)
     assert rows[~logistic][["value", "low", "high"]].notna().all(axis=None)
 
 
 def test_dataset_without_official_split_has_no_such_numbers(toy):
-    table = evaluate_official(toy.predictions, toy.splits, {}, draws=100)
+    table = evaluate_official(toy.predictions, toy.splits, {}, {}, draws=100)
     assert len(table) == 0 and table.schema.equals(SCHEMAS["official"])
 
 

@@ -22,7 +22,7 @@ def test_splits_are_counted_from_the_data_for_each_student():
     assert splits_in_words(rows(mlp=10, adtrs=5, rkiqt=5, label_only=3)) == "10 (mlp) and 5 (adtrs, rkiqt)"
     assert splits_in_words(pd.DataFrame({"h": [5]})) == "all"
     caption = render_text("rate_sweep", "caption", study=sweep(), settings={}, table=rows(mlp=4))
-    assert "median over 4 content-disjoint splits" in caption
+    assert "mean over 4 content-disjoint splits" in caption
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,10 @@ def test_summary_without_trained_students_is_refused(tables):
         plot_rate_sweep(only_control, tables.comparisons)
 
 
-def add_grid(tables, panel, settings, medians):
-    for selector, median in zip(settings, medians, strict=True):
-        tables.add(panel, selector, 0.4, median)
-        tables.compare(panel, (selector, 0.4), ("random", 0.4), median - 0.852, 0.5)
+def add_grid(tables, panel, settings, means):
+    for selector, mean in zip(settings, means, strict=True):
+        tables.add(panel, selector, 0.4, mean)
+        tables.compare(panel, (selector, 0.4), ("random", 0.4), mean - 0.852, 0.5)
 
 
 def test_sampler_metric_table_has_a_row_per_sampler_and_distance(tables, panel):
@@ -85,7 +85,7 @@ def test_sampler_metric_table_has_a_row_per_sampler_and_distance(tables, panel):
     }
     add_grid(tables, panel, settings, [0.85, 0.86, 0.84])
     figure, table = plot_sampler_metric(tables.summary, tables.comparisons, settings, 0.4, NOTES)
-    assert dict(zip(table.distance, table["median"], strict=True)) == {
+    assert dict(zip(table.distance, table["mean"], strict=True)) == {
         "euclidean": 0.85,
         "manhattan": 0.86,
         "mahalanobis": 0.84,
@@ -103,8 +103,8 @@ def test_sampler_metric_distinguishes_kernel_widths(tables, panel):
     }
     add_grid(tables, panel, settings, [0.85, 0.86, 0.84, 0.83])
     figure, table = plot_sampler_metric(tables.summary, tables.comparisons, settings, 0.4)
-    medians = {(row.distance, row.gamma): row["median"] for _, row in table.iterrows()}
-    assert medians["euclidean", "scale_free"] == 0.86 and len(medians) == 4
+    means = {(row.distance, row.gamma): row["mean"] for _, row in table.iterrows()}
+    assert means["euclidean", "scale_free"] == 0.86 and len(means) == 4
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len([label for label in legend if "gamma" in label]) == 4
 
@@ -114,7 +114,7 @@ def test_dimension_is_ordered_by_h(tables, panel):
     add_grid(tables, panel, settings, [0.85, 0.86, 0.84])
     figure, table = plot_dimension(tables.summary, tables.comparisons, settings, 0.4)
     assert list(table.n_components) == [5, 10, 20]
-    assert list(table["median"]) == [0.86, 0.84, 0.85]
+    assert list(table["mean"]) == [0.86, 0.84, 0.85]
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["5", "10", "20"]
 
 
@@ -150,7 +150,7 @@ def test_pooling_shows_the_difference_to_the_first_encoder_in_either_order_of_th
 
 def test_controls_are_all_patches_random_label_and_ceiling(tables):
     figure, table = plot_controls(tables.summary, 0.4, NOTES, {"gallery360": 0.93})
-    shown = table.set_index("control")["median"]
+    shown = table.set_index("control")["mean"]
     assert shown["all patches"] == pytest.approx(0.87)
     assert shown["random"] == pytest.approx(0.852)
     assert shown["distortion label alone"] == pytest.approx(0.92)

@@ -15,8 +15,8 @@ def results():
     """Summary and comparisons of three students; the pair (c, a) was tested in the order (a, c)."""
     rows = [
         {**PANEL, "train_dataset": "photos", "selector": "all", "keep": 1.0, "teacher": "", "student": student}
-        | {"metric": metric, "median": median, "low": median - 0.02, "high": median + 0.02, "splits": splits}
-        for student, median, splits in (("a", 0.8, 10), ("b", 0.85, 5), ("c", 0.7, 3))
+        | {"metric": metric, "mean": mean, "low": mean - 0.02, "high": mean + 0.02, "splits": splits}
+        for student, mean, splits in (("a", 0.8, 10), ("b", 0.85, 5), ("c", 0.7, 3))
         for metric in ("srcc", "plcc")
     ]
     tested = {"train_dataset": "photos", "low": 0.01, "high": 0.09, "p": 0.01, "p_holm": 0.02, "family": "students"}
@@ -50,7 +50,7 @@ def test_labels_give_the_number_of_splits_where_it_is_lower(results):
 
 def test_students_that_may_have_seen_the_images_stand_apart_in_grey(results):
     summary, comparisons = results
-    summary.loc[(summary.student == "a") & (summary.metric == "plcc"), ["median", "low", "high"]] = np.nan
+    summary.loc[(summary.student == "a") & (summary.metric == "plcc"), ["mean", "low", "high"]] = np.nan
     figure, table = plot_students(
         summary, comparisons[comparisons.student == "b"], ["b", "a", "c"], may_have_seen=[("photos", "a")]
     )
@@ -104,6 +104,15 @@ def test_cross_dataset_results_are_grouped_by_training_dataset(results):
     assert all(name in title for name in ("rooms", "random_crops", "photos (simulated scores)"))
     _, same_dataset = plot_students(*both, ["a", "b"])
     assert set(same_dataset.dataset) == {"photos"}
+
+
+def test_differences_on_other_datasets_have_intervals_and_no_p(results):
+    summary, comparisons = (table.assign(dataset="rooms") for table in results)
+    comparisons = comparisons.assign(p=np.nan, p_holm=np.nan)
+    figure, table = plot_students(summary, comparisons, ["a", "b"], tested_on=["rooms"])
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert texts == ["+0.050 [+0.010, +0.090]"] * 2
+    assert table.p_holm.isna().all()
 
 
 def test_published_cross_dataset_results_are_drawn_below_the_students(results):

@@ -163,7 +163,7 @@ def test_page_has_scores_findings_results_and_provenance(rendered):
     for text in (
         "The scores of gallery360 are simulated",
         "SRCC to about 0.93",
-        "median over 10 content-disjoint splits",
+        "mean over 10 content-disjoint splits",
         "Selection stagnated.",
         "gallery360, mlp: the training loss did not fall from the first epoch to the last in 1 of 1 trainings.",
         "seed 3, 10 content-disjoint splits.",
@@ -210,7 +210,27 @@ def test_published_results_are_compared_with_ours_on_the_same_dataset(report, tm
     render_report(Report(**{**vars(report), "summary": ours}), tmp_path / "index.html")
     words = Page((tmp_path / "index.html").read_text()).words
     assert "cviq Assessor360 0.9801 0.9836 –" in words
-    assert "cviq mlp 0.870 [0.850, 0.890] – 10 this study" in words
+    assert "cviq mlp 0.870 [0.850, 0.890] – 0.865 – 10 this study" in words
+
+
+def test_differences_on_other_datasets_have_intervals_and_no_p(report, tmp_path):
+    panel = {"sampler": "erp", "encoder": "lite0_stages", "selector": "all", "keep": 1.0, "teacher": ""}
+    pair = {"dataset": "lab", "train_dataset": "gallery360", **panel, "student": "adtrs", "other_student": "vit"}
+    pair |= {f"other_{name}": value for name, value in {"train_dataset": "gallery360", **panel}.items()}
+    pair |= {"family": "students", "metric": "srcc", "delta": 0.02, "low": -0.01, "high": 0.05, "test": "contents"}
+    comparisons = pd.concat([report.comparisons, pd.DataFrame([{**pair, "p": np.nan, "p_holm": np.nan}])])
+    render_report(Report(**{**vars(report), "comparisons": comparisons}), tmp_path / "index.html")
+    words = Page((tmp_path / "index.html").read_text()).words
+    assert "students, on other datasets 1 pairs on datasets that neither variant was trained on" in words
+    assert "lab gallery360 erp lite0_stages adtrs minus vit = +0.020 [-0.010, 0.050] SRCC " in words
+    assert "too few splits" not in words
+
+
+def test_intervals_over_few_splits_are_not_printed(report, tmp_path):
+    rows = {"summary": report.summary.assign(splits=4)}
+    render_report(Report(**{**vars(report), **rows}), tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text()
+    assert "0.870 [" not in page and "<td>0.870</td>" in page and "there is none below 5 splits" in page
 
 
 def test_official_split_has_a_table_of_its_own(report, rendered, tmp_path):
@@ -228,7 +248,9 @@ def test_official_split_has_a_table_of_its_own(report, rendered, tmp_path):
 def test_students_on_whole_images_are_marked_where_they_may_have_seen_them(report, tmp_path):
     variant = {"dataset": "gallery360", "train_dataset": "gallery360", "sampler": "", "encoder": "", "selector": ""}
     variant |= {"keep": 1.0, "teacher": "", "student": "musiq"}
-    summary = pd.DataFrame([{**variant, "metric": "srcc", "median": 0.7, "low": 0.6, "high": 0.8, "splits": 10}])
+    summary = pd.DataFrame(
+        [{**variant, "metric": "srcc", "mean": 0.7, "median": 0.68, "low": 0.6, "high": 0.8, "splits": 10}]
+    )
     official = pd.DataFrame([{**variant, "metric": "srcc", "value": 0.9, "low": 0.8, "high": 0.95, "n": 40}])
     rows = {"summary": pd.concat([report.summary, summary]), "official": official}
     shown = Report(**{**vars(report), **rows, "may_have_seen": frozenset({("gallery360", "musiq")})})

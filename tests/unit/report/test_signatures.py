@@ -44,7 +44,7 @@ def test_validation_that_falls_while_the_loss_falls_is_overfitting():
 
 def test_srcc_and_plcc_that_disagree_are_named():
     rows = [
-        {**VARIANT, "dataset": "lab", "student": student, "metric": metric, "median": value}
+        {**VARIANT, "dataset": "lab", "student": student, "metric": metric, "mean": value}
         for student, srcc, plcc in (("adtrs", 0.9, 0.7), ("mlp", 0.8, 0.82))
         for metric, value in (("srcc", srcc), ("plcc", plcc))
     ]

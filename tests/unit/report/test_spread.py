@@ -6,13 +6,13 @@ from iqadistill.report.spread import kinds_table, kinds_warnings, spread_table
 KINDS = {"live": "synthetic", "csiq": "synthetic", "livec": "authentic"}
 
 
-def summary_of(medians):
+def summary_of(means):
     """Summary of students on all patches from their SRCC by dataset."""
     return pd.DataFrame(
         [
             {"dataset": dataset, "train_dataset": dataset, "sampler": "crops", "encoder": "lite0", "selector": "all"}
-            | {"keep": 1.0, "student": student, "metric": metric, "median": value, "std": 0.02, "splits": 10}
-            for student, by_dataset in medians.items()
+            | {"keep": 1.0, "student": student, "metric": metric, "mean": value, "std": 0.02, "splits": 10}
+            for student, by_dataset in means.items()
             for dataset, srcc in by_dataset.items()
             for metric, value in (("srcc", srcc), ("krcc", srcc - 0.2), ("rmse", 0.1))
         ]
@@ -28,7 +28,7 @@ def test_every_metric_has_its_deviation_over_splits():
 
 def test_students_on_whole_images_have_the_metrics_that_are_known():
     summary = summary_of({"tool": {"live": 0.9}}).assign(sampler="", encoder="", selector="")
-    summary.loc[summary.metric == "rmse", ["median", "std"]] = np.nan
+    summary.loc[summary.metric == "rmse", ["mean", "std"]] = np.nan
     table = spread_table(summary, {("live", "tool")})
     assert table.rows == [
         ["live", "", "", "tool (may have seen these images)", "0.900 ± 0.020", *"––", "0.700 ± 0.020", "–", "10"]
