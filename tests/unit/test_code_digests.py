@@ -130,9 +130,9 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
     ("job", "most"),
     [
         ("split_dataset", 6),
-        ("predict_mlps", 18),
+        ("predict_mlps", 19),
         ("index_dataset", 20),
-        ("evaluate", 13),
+        ("evaluate", 14),
         ("compare", 10),
         ("collect_costs", 8),
     ],
