@@ -6,7 +6,11 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine fails no test
+hypothesis.settings.load_profile("suite")
 
 NETWORK_TESTS = ("unit/cli", "unit/encoders", "unit/losses", "unit/models", "unit/training", "numerics")
 

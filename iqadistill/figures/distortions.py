@@ -131,7 +131,7 @@ def _labels(series: Sequence[tuple[str, str, float]]) -> dict[tuple[str, str, fl
 def _draw_row(axes: Axes, y: float, row: pd.Series, color: str, marker: str, label: str) -> None:
     """Draw a median with its quartiles, or why there is none."""
     if row.splits:
-        dot(axes, y, row, color, marker, label, upright=False)
+        dot(axes, y, row, color, marker, label, upright=False, level="median")
     else:
         text, at = f"undefined: {row.undefined}", (0.01, y)
         axes.annotate(text, at, xycoords=("axes fraction", "data"), va="center", color=color, fontsize=6)

@@ -19,9 +19,9 @@ FIGURE = FigureSpec(
     caption=(
         "SRCC of every student trained on all patches, mean over its splits (of Fisher's z), against the time of "
         "scoring an image with the number of patches below the axis, reading it included. Deep students also against "
-        "the FLOPs of scoring one patch (a multiply-add counts as two), their parameters at scoring, their training time per "
-        "split including that of their teachers, and the peak memory of their training or that of a teacher: GPU "
-        "memory if a GPU was used, otherwise memory of the process. The time of a student on frozen embeddings "
+        "the FLOPs of scoring one patch (a multiply-add counts as two), their parameters at scoring, their training "
+        "time per split including that of their teachers, and the peak memory of their training or that of a teacher: "
+        "GPU memory if a GPU was used, otherwise memory of the process. The time of a student on frozen embeddings "
         "includes the encoder's, that of a method on whole images its fitting. All on the machine that made this "
         "report. Bars: {{ intervals }}."
     ),

@@ -23,11 +23,20 @@ def comparison_sentence(row: pd.Series) -> str:
         For example "at keep 0.4 residual minus random = +0.004 [-0.006, 0.013] SRCC: undecided (smallest detectable
         0.021)".
     """
+    return f"{difference_text(row)}: {in_words(row)}"
+
+
+def difference_text(row: pd.Series) -> str:
+    """The difference of a comparison with its interval, in words.
+
+    Args:
+        row: Row of table "comparisons".
+    """
     first, second = _side_names(row)
     rate = f"at keep {row.keep:g} " if np.isclose(row.keep, row.other_keep) and row.keep < 1 else ""
     interval = f" [{row.low:.3f}, {row.high:.3f}]" if np.isfinite(row.low) else ""
     number = f" = {row.delta:+.3f}{interval} {METRIC_LABELS[row.metric]}" if np.isfinite(row.delta) else ""
-    return f"{rate}{first} minus {second}{number}: {in_words(row)}"
+    return f"{rate}{first} minus {second}{number}"
 
 
 def in_words(row: pd.Series) -> str:

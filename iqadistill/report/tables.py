@@ -9,7 +9,7 @@ import pandas as pd
 
 from iqadistill.figures.drawing.style import METRIC_LABELS, selector_styles
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, PANEL, against_all, against_random, trained
-from iqadistill.report.findings import by_keep_rate, comparison_sentence, counted
+from iqadistill.report.findings import by_keep_rate, comparison_sentence, counted, difference_text
 
 MISSING = "–"
 
@@ -151,7 +151,7 @@ def _over_contents(family: str, rows: pd.DataFrame) -> PageTable:
             row.train_dataset,
             row.sampler or MISSING,
             row.encoder or MISSING,
-            comparison_sentence(row).removesuffix(": too few splits for a test"),
+            difference_text(row),
         ]
         for _, row in rows.iterrows()
     ]

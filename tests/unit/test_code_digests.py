@@ -131,10 +131,10 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
     ("job", "most"),
     [
         ("split_dataset", 9),
-        ("predict_mlps", 18),
+        ("predict_mlps", 20),
         ("index_dataset", 20),
-        ("evaluate", 17),
-        ("compare", 15),
+        ("evaluate", 18),
+        ("compare", 20),
         ("collect_costs", 8),
     ],
 )

@@ -34,7 +34,7 @@ def test_random_rankings_are_one_job_of_a_table_and_student():
     plan = Plan(demo(*wanted, {**wanted[0], "keep": 0.4, "draws": 199}))
     (job,) = (job for job in plan.jobs.values() if job.rule == "train_random_draws")
     assert job.params["draws"] == "[[0.2, 99], [0.4, 199]]"
-    assert job.output in plan.jobs["results/studies/demo/comparisons.parquet"].inputs["draws"]
+    assert job.output in plan.jobs["results/studies/demo/comparisons.parquet"].inputs["random"]
 
 
 def test_study_without_primary_comparisons_trains_no_random_rankings():

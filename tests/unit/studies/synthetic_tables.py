@@ -134,6 +134,8 @@ class SyntheticTables:
             if job.rule == "plot_selection":
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
+        for name in self.plan.trained_datasets:
+            write_table(_splits(self.plan, name), self.plan.splits_file(name), "splits")
         summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
         write_table(self.metrics, study / "metrics.parquet", "metrics")
         write_table(summary, study / "summary.parquet", "summary")
