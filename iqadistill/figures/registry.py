@@ -31,13 +31,17 @@ class FigureSpec(Settings):
     rates: Literal["one", "many", "none"] = Field(
         description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches."
     )
-    students: Literal["any", "trained", "pixels"] = Field(
+    students: Literal["any", "trained", "pixels", "embeddings"] = Field(
         "any",
-        description="Students in the figure; trained: those with a history of epochs; pixels: deep students only.",
+        description="Students in the figure; trained: those with a history of epochs; pixels: deep students only;"
+        " embeddings: those on frozen embeddings only.",
     )
     one_student: bool = Field(False, description="Whether the figure shows a single student.")
     needs: tuple[str, ...] = Field(
         (), description="Settings that distinguish the selectors: all must have them, no two may agree in all of them."
+    )
+    chooses: bool = Field(
+        False, description="Whether the figure shows students that are trained on chosen training images."
     )
     ranks: bool = Field(
         False, description="Whether the figure ranks patches itself, with the selectors of the experiment."
