@@ -86,9 +86,8 @@ def _draw_random(axes: Axes, rows: pd.DataFrame) -> None:
     random = rows[rows.chooser == RANDOM].sort_values("budget")
     axes.fill_between(random.budget, random.band_low, random.band_high, color=BAND, linewidth=0, label="95 % of draws")
     axes.plot(random.budget, random.srcc, color=GREY, label="random, mean of draws")
-    everything = rows[rows.chooser == EVERY_IMAGE]
-    label = f"all {everything.budget.iloc[0]:g} training images"
-    axes.axhline(everything.srcc.iloc[0], color=INK, linestyle=":", linewidth=1.2, label=label)
+    everything = rows[rows.chooser == EVERY_IMAGE].srcc.iloc[0]
+    axes.axhline(everything, color=INK, linestyle=":", linewidth=1.2, label="all training images")
 
 
 def _draw_chooser(axes: Axes, rows: pd.DataFrame, name: str, line: int) -> None:
