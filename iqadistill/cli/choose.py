@@ -122,7 +122,8 @@ def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[st
         if needed not in cells:
             raise InputError(f"{file}: has no column {needed!r} but {list(cells.columns)}; add it.")
     images = [PurePosixPath(cell.replace("\\", "/")).as_posix() for cell in cells["image"]]
-    known, listed = set(names), {}
+    known = set(names)
+    listed: dict[str, str] = {}
     for row, (image, value) in enumerate(zip(images, cells[column], strict=True), start=2):
         if image not in known:
             raise InputError(

@@ -1026,9 +1026,14 @@ class Plan:
         if reads_metrics(experiment):
             sources = {name: self.study.datasets[name].source for name in self.shown_datasets}
             shown = {**shown, "choices": self._choices_files(experiment)}
-            drawn = {**drawn, "sources": text(sources), "margin": self.study.evaluation.margin}
+            given: dict[str, Any] = {
+                **drawn,
+                **params,
+                "sources": text(sources),
+                "margin": self.study.evaluation.margin,
+            }
             modules = (*modules, *(CHOOSERS.module(name) for name in choosers_of(experiment)))
-            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params}, modules)
+            return Job("plot_metrics", wildcards, {}, shown, given, modules)
         tables = tables_of(self.study, experiment)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {

@@ -20,11 +20,13 @@ if TYPE_CHECKING:  # type checkers cannot read the registries and see what all e
     from iqadistill.sampling.settings import SamplerSettings as Sampler
     from iqadistill.selection.settings import SelectorSettings as Selector
 
-    ChooserName = FigureName = str
+    ChooserName = str
+    FigureName = str
 else:
     Encoder, Student, Teacher = ENCODERS.union, STUDENTS.union, TEACHERS.union
     Sampler, Selector = SAMPLERS.union, SELECTORS.union
-    ChooserName, FigureName = Literal[CHOOSERS.names], Literal[FIGURES.names]
+    ChooserName = Literal[CHOOSERS.names]
+    FigureName = Literal[FIGURES.names]
 
 
 class DatasetSettings(Settings):

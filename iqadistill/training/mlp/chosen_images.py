@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,14 @@ from iqadistill.training.mlp.training import split_stream, standardised
 
 EVERY_IMAGE = "all"  # in place of a chooser: the student of all training images
 RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class _Split:
+    number: int
+    training_images: int
+    tested: pa.Table
+    """Rows of table "images" of the test images."""
 
 
 def predict_chosen(
@@ -75,42 +84,39 @@ def predict_chosen(
     workers = torch.get_num_threads() if bank.embeddings.device.type == "cpu" else 1
     memory = memory_gb * 2**30 / workers
     groups = []
-    for split, rows in roles.groupby("split"):
+    for number, rows in roles.groupby("split"):
         train = np.sort(pd.Index(bank.image_ids).get_indexer(rows.image_id[rows.role == "train"]))
-        tested = images.filter(pc.is_in(images["image_id"], pa.array(rows.image_id[rows.role == "test"])))
-        if not max(budgets) < len(train):
+        if max(budgets) >= len(train):
             raise InputError(
-                f"budgets: {max(budgets)}, but split {split} has {len(train)} training images; give smaller ones."
+                f"budgets: {max(budgets)}, but split {number} has {len(train)} training images; give smaller ones."
             )
         orders = {
             (name, 0): choose_images(means[train], max(budgets), method=name, contents=contents[train], seed=seed)
             for name in choosers
         }
         for draw in range(draws):
-            orders[RANDOM, draw] = np.random.default_rng([seed, int(split), draw]).permutation(len(train))
-        groups.append((int(split), len(train), {(EVERY_IMAGE, 0): train}, len(train), tested))
+            orders[RANDOM, draw] = np.random.default_rng([seed, int(number), draw]).permutation(len(train))
+        tested = images.filter(pc.is_in(images["image_id"], pa.array(rows.image_id[rows.role == "test"])))
+        split = _Split(int(number), len(train), tested)
+        groups.append((split, {(EVERY_IMAGE, 0): train}))
         groups += [
-            (
-                int(split),
-                budget,
-                {key: train[np.sort(order[:budget])] for key, order in orders.items()},
-                len(train),
-                tested,
-            )
-            for budget in budgets
+            (split, {key: train[np.sort(order[:budget])] for key, order in orders.items()}) for budget in budgets
         ]
 
-    def predict(split: int, budget: int, chosen: Mapping[tuple[str, int], np.ndarray], most: int, tested: pa.Table):
-        stack = train_on_images(bank, quality, list(chosen.values()), settings, split, most, seed=seed, memory=memory)
-        mlps = TrainedMlps("", [Variant(ALL_PATCHES, 1.0, model) for model in range(len(stack))], stack, ())
-        scores = embeddings if scored is None else scored
-        rows = predict_mlps(mlps, scores, tested, {}, **names, pooling=pooling).to_pandas()
-        keys = list(chosen)
-        rows["chooser"], rows["draw"] = (
-            [keys[model][0] for model in rows.split],
-            [keys[model][1] for model in rows.split],
+    def predict(split: _Split, chosen: Mapping[tuple[str, int], np.ndarray]) -> pd.DataFrame:
+        sets = list(chosen.values())
+        stack = train_on_images(
+            bank, quality, sets, settings, split.number, split.training_images, seed=seed, memory=memory
         )
-        return rows.assign(split=split, budget=budget)
+        mlps = TrainedMlps("", [Variant(ALL_PATCHES, 1.0, model) for model in range(len(sets))], stack, ())
+        scores = embeddings if scored is None else scored
+        rows = predict_mlps(mlps, scores, split.tested, {}, **names, pooling=pooling).to_pandas()
+        students = pd.DataFrame(list(chosen), columns=["chooser", "draw"])
+        return rows.drop(columns="split").assign(
+            **{name: students[name].to_numpy()[rows.split] for name in students},
+            split=split.number,
+            budget=len(sets[0]),
+        )
 
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         parts = list(progress(pool.map(lambda group: predict(*group), groups), "training", len(groups)))
