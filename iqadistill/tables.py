@@ -117,6 +117,22 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("prediction", pa.float64()),
         ]
     ),
+    # test images as students score them that were trained on so many chosen or randomly drawn training images
+    "choices": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("image_id", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("student", pa.string()),
+            ("split", pa.int32()),
+            ("chooser", pa.string()),
+            ("budget", pa.int32()),
+            ("draw", pa.int32()),
+            ("score", pa.float64()),
+            ("prediction", pa.float64()),
+        ]
+    ),
     "metrics": pa.schema(
         [
             ("dataset", pa.string()),

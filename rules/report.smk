@@ -6,6 +6,7 @@ rule plot_metrics:
         comparisons=reads("plot_metrics", "comparisons"),
         costs=reads("plot_metrics", "costs"),
         histories=reads("plot_metrics", "histories"),
+        choices=reads("plot_metrics", "choices"),
     output:
         svg="results/studies/{study}/figures/{experiment}.svg",
         png=report(
@@ -34,6 +35,7 @@ rule plot_metrics:
         caption=given("plot_metrics", "caption"),
         datasets=given("plot_metrics", "datasets"),
         sources=given("plot_metrics", "sources"),
+        margin=given("plot_metrics", "margin"),
         official=given("plot_metrics", "official"),
         code=code("plot_metrics"),
     message:

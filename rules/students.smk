@@ -103,6 +103,42 @@ rule train_random_draws:
         "../workflow_scripts/train_random_draws.py"
 
 
+# What ratings are worth: students trained on chosen training images, and on as many random ones.
+rule train_on_chosen:
+    input:
+        images=reads("train_on_chosen", "images"),
+        splits=reads("train_on_chosen", "splits"),
+        embeddings=reads("train_on_chosen", "embeddings"),
+    output:
+        choices=output("train_on_chosen"),
+    log:
+        log_of("train_on_chosen"),
+    benchmark:
+        benchmark_of("train_on_chosen")
+    conda:
+        "../envs/torch.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+        runtime=720,
+    params:
+        student=given("train_on_chosen", "student"),
+        names=given("train_on_chosen", "names"),
+        splits=given("train_on_chosen", "splits"),
+        budgets=given("train_on_chosen", "budgets"),
+        choosers=given("train_on_chosen", "choosers"),
+        draws=given("train_on_chosen", "draws"),
+        pooling=given("train_on_chosen", "pooling"),
+        max_test_patches=given("train_on_chosen", "max_test_patches"),
+        seed=given("train_on_chosen", "seed"),
+        code=code("train_on_chosen"),
+    message:
+        "Training {wildcards.student} on chosen images of {wildcards.dataset} ({wildcards.sampler}, {wildcards.encoder})."
+    script:
+        "../workflow_scripts/train_on_chosen.py"
+
+
 rule train_student:
     input:
         images=reads("train_student", "images"),

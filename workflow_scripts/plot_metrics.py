@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from iqadistill.console import job_log
+from iqadistill.evaluation.label_efficiency import label_efficiency
 from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.drawing.style import dataset_note
@@ -18,12 +19,11 @@ from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 with job_log(snakemake.log[0]):
     experiment = Experiment.model_validate_json(snakemake.params.experiment)
     datasets = json.loads(snakemake.params.datasets)
-    facts = {
-        name: read_metadata(read_table(file, "images"))
-        for name, file in zip(datasets, snakemake.input.images, strict=True)
-    }
+    images = {name: read_table(file, "images") for name, file in zip(datasets, snakemake.input.images, strict=True)}
+    facts = {name: read_metadata(table) for name, table in images.items()}
     summary = read_table(snakemake.input.summary, "summary")
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
+    chosen = [read_table(file, "choices").to_pandas() for file in snakemake.input.choices]
     inputs = MetricInputs.of(
         experiment,
         summary=summary.to_pandas(),
@@ -36,6 +36,15 @@ with job_log(snakemake.log[0]):
         may_have_seen=read_may_have_seen(summary),
         notes={name: dataset_note(metadata) for name, metadata in facts.items()},
         sources=json.loads(snakemake.params.sources),
+        label_efficiency=label_efficiency(
+            pd.concat(chosen),
+            {name: table.to_pandas() for name, table in images.items()},
+            budgets=experiment.budgets,
+            choosers=experiment.choosers,
+            margin=snakemake.params.margin,
+        )
+        if chosen
+        else None,
         ceilings={
             name: float(metadata["noise_ceiling"]) for name, metadata in facts.items() if "noise_ceiling" in metadata
         },

@@ -1,13 +1,13 @@
-"""The command `iqadistill`: score images, list datasets, check this machine, remove old results."""
+"""The command `iqadistill`: score images, choose images to rate, list datasets, check this machine, prune results."""
 
 import argparse
 import sys
 
 from iqadistill import __version__
-from iqadistill.cli import cost, datasets, doctor, prune, score
+from iqadistill.cli import choose, cost, datasets, doctor, prune, score
 from iqadistill.errors import InputError
 
-COMMANDS = (score, datasets, cost, doctor, prune)
+COMMANDS = (score, choose, datasets, cost, doctor, prune)
 
 
 def main(arguments: list[str] | None = None) -> int:

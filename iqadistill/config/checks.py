@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from iqadistill.config.experiments import (
     ALL,
+    RANDOM,
     kind_of,
     reads_metrics,
     selectors_of,
@@ -230,6 +231,11 @@ def check_figure_needs(study: Study) -> None:
                     f"{where}.students: what {name!r} costs is not known, for another tool made its predictions; name"
                     " other students."
                 )
+            if spec.students == "embeddings" and learns_from != "embeddings":
+                raise InputError(
+                    f"{where}.students: {name!r} learns from {learns_from}, and {figure} trains hundreds of students;"
+                    " name an mlp."
+                )
             shows_rates = spec.rates != "none" and not shows_all_patches_only(experiment)
             shows_patches = shows_rates or spec.one_student or spec.students == "trained"
             if learns_from in ("images", "predictions") and shows_patches:
@@ -237,6 +243,18 @@ def check_figure_needs(study: Study) -> None:
                     f"{where}.students: {name!r} has no patches to select or encode; name it in an experiment with"
                     " figure students."
                 )
+
+
+def check_choosers(study: Study) -> None:
+    """Choosers and numbers of rated images are given to a figure that shows them, and random is no chooser there."""
+    for where, experiment in _experiments(study):
+        for key in ("budgets", "choosers"):
+            if getattr(experiment, key) is not None and not FIGURES.spec(experiment.figure).chooses:
+                raise InputError(
+                    f"{where}.{key}: figure {experiment.figure} shows students of all training images; remove {key}."
+                )
+        if RANDOM in (experiment.choosers or ()):
+            raise InputError(f"{where}.choosers: {RANDOM!r} is what all others are compared with; remove it.")
 
 
 def check_image_students(study: Study) -> None:
@@ -482,6 +500,7 @@ EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_distortion_types,
     check_figure_rates,
     check_figure_needs,
+    check_choosers,
     check_image_students,
     check_cross_tests,
     check_teachers_exist,

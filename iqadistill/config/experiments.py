@@ -9,6 +9,8 @@ from iqadistill.figures.registry import FIGURES
 
 ALL = "all"  # the selector of keep rate 1: it needs no ranking
 RANDOM = "random"
+BUDGETS = (10, 20, 40, 80)  # rated images, unless an experiment names others
+CHOOSERS = ("facility", "v_optimal")
 Variant = tuple[str, float]  # selector and keep rate
 ALL_PATCHES: Variant = (ALL, 1.0)
 
@@ -105,6 +107,16 @@ def tested_datasets(study: Study, experiment: ExperimentSettings) -> list[str]:
     return list(experiment.tested_on or dict.fromkeys(table.dataset for table in tables_of(study, experiment)))
 
 
+def budgets_of(experiment: ExperimentSettings) -> tuple[int, ...]:
+    """Numbers of training images of an experiment whose students learn from chosen ones; none for another figure."""
+    return tuple(sorted(set(experiment.budgets or BUDGETS))) if FIGURES.spec(experiment.figure).chooses else ()
+
+
+def choosers_of(experiment: ExperimentSettings) -> tuple[str, ...]:
+    """Choosers of an experiment whose students learn from chosen images; none for another figure."""
+    return experiment.choosers or CHOOSERS if FIGURES.spec(experiment.figure).chooses else ()
+
+
 def resolve(study: Study, experiment: ExperimentSettings) -> Experiment:
     """The experiment with every default and grid written out, as its figure takes it."""
     return Experiment(
@@ -115,4 +127,6 @@ def resolve(study: Study, experiment: ExperimentSettings) -> Experiment:
         keep=keep_rates_of(study, experiment),
         students=tuple(students_of(study, experiment)),
         tested_on=tuple(tested_datasets(study, experiment)),
+        budgets=budgets_of(experiment),
+        choosers=choosers_of(experiment),
     )

@@ -15,10 +15,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.config.experiments import (
     ALL,
     ALL_PATCHES,
     Variant,
+    budgets_of,
+    choosers_of,
     kind_of,
     reads_metrics,
     resolve,
@@ -46,6 +49,7 @@ from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
 
+RANDOM_CHOICES = 99  # random draws of training images that a chooser is ranked among, at each budget
 HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
 DIGEST = r"[0-9a-f]{8}"
@@ -65,6 +69,7 @@ PATHS = {
     "train_mlps": "results/train_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors",
     "predict_mlps": "results/predict_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_random_draws": "results/train_random_draws/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
+    "train_on_chosen": "results/train_on_chosen/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_student": f"results/train_student/{_STUDENT}.safetensors",
     "predict": f"results/predict/{_STUDENT}.parquet",
     "predict_cross": f"results/predict_cross/{_STUDENT}/{{tested}}.parquet",
@@ -96,7 +101,8 @@ SHARED = (
 
 PREDICTIONS = ("predict_mlps", "predict", "predict_cross", "predict_images", "read_predictions")
 COUNTED = (
-    *("embed_patches", "select_patches", "pretrain_teacher", "train_mlps", "train_random_draws", "train_student"),
+    *("embed_patches", "select_patches", "pretrain_teacher"),
+    *("train_mlps", "train_random_draws", "train_on_chosen", "train_student"),
     *PREDICTIONS,
 )
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
@@ -313,6 +319,18 @@ class Plan:
         return dict(sorted(draws.items()))
 
     @functools.cached_property
+    def choices(self) -> dict[MlpJob, tuple[list[int], list[str]]]:
+        """Trainings on chosen training images: the budgets and the choosers."""
+        wanted: dict[MlpJob, tuple[set[int], set[str]]] = {}
+        for experiment in self.study.experiments:
+            for table in tables_of(self.study, experiment) if budgets_of(experiment) else ():
+                for student in students_of(self.study, experiment):
+                    budgets, choosers = wanted.setdefault(MlpJob(*table, student), (set(), set()))
+                    budgets.update(budgets_of(experiment))
+                    choosers.update(choosers_of(experiment))
+        return {job: (sorted(budgets), sorted(choosers)) for job, (budgets, choosers) in sorted(wanted.items())}
+
+    @functools.cached_property
     def student_jobs(self) -> list[StudentJob]:
         """Trainings of deep students."""
         return sorted({job for training in self._trainings() for job in self._student_jobs(*training)})
@@ -408,6 +426,11 @@ class Plan:
         """Numbers of a dataset's splits: random ones from 0, and the official one after them."""
         drawn, kinds = self.study.evaluation.splits, self.study.datasets[dataset].splits
         return [*(range(drawn) if "random" in kinds else ()), *([drawn] if "official" in kinds else ())]
+
+    def random_splits_of(self, dataset: str) -> list[int]:
+        """Numbers of a dataset's splits that statistics are made over: not the official one beside random ones."""
+        splits = self.splits_of(dataset)
+        return splits[: self.study.evaluation.splits] if "random" in self.study.datasets[dataset].splits else splits
 
     @functools.cached_property
     def official_splits(self) -> dict[str, int]:
@@ -786,6 +809,29 @@ class Plan:
             params = {name: training[name] for name in ("student", "names")} | self._scoring_params(job.student)
             params["draws"] = text(sorted(self.random_draws[job].items()))
             yield Job("train_random_draws", wildcards, vars(job), inputs, params, modules)
+        if job in self.choices:
+            yield self._choice_job(job, wildcards, training, modules)
+
+    def _choice_job(
+        self, job: MlpJob, wildcards: Mapping[str, str], training: Mapping[str, Any], modules: tuple[str, ...]
+    ) -> Job:
+        budgets, choosers = self.choices[job]
+        inputs = {
+            "images": self.images_file(job.dataset),
+            "splits": self.splits_file(job.dataset),
+            "embeddings": self.embeddings_file(job.table),
+        }
+        scoring = self._scoring_params(job.student)
+        params = {
+            **{name: training[name] for name in ("student", "names")},
+            **{name: scoring[name] for name in ("pooling", "max_test_patches", "seed")},
+            "splits": text(self.random_splits_of(job.dataset)),
+            "budgets": text(budgets),
+            "choosers": text(choosers),
+            "draws": RANDOM_CHOICES,
+        }
+        methods = tuple(CHOOSERS.module(name) for name in choosers)
+        return Job("train_on_chosen", wildcards, vars(job), inputs, params, (*modules, *methods))
 
     def _scoring_params(self, student: str) -> dict[str, Any]:
         evaluation, settings = self.study.evaluation, self.study.students[student]
@@ -1008,7 +1054,15 @@ class Plan:
         drawn = {"experiment": resolved.model_dump_json(), "looks": text(looks), "caption": self._caption(resolved)}
         if reads_metrics(experiment):
             sources = {name: self.study.datasets[name].source for name in self.shown_datasets}
-            return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params, "sources": text(sources)}, modules)
+            shown = {**shown, "choices": self._choices_files(experiment)}
+            given: dict[str, Any] = {
+                **drawn,
+                **params,
+                "sources": text(sources),
+                "margin": self.study.evaluation.margin,
+            }
+            modules = (*modules, *(CHOOSERS.module(name) for name in choosers_of(experiment)))
+            return Job("plot_metrics", wildcards, {}, shown, given, modules)
         tables = tables_of(self.study, experiment)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
@@ -1019,6 +1073,12 @@ class Plan:
             "traces": [file.removesuffix(".parquet") + ".trace.parquet" for file in rankings],
         }
         return Job("plot_selection", wildcards, {}, inputs, drawn, modules)
+
+    def _choices_files(self, experiment: ExperimentSettings) -> list[str]:
+        """Tables of the students of chosen images that a figure shows; none for another figure."""
+        tables = tables_of(self.study, experiment) if budgets_of(experiment) else ()
+        jobs = [MlpJob(*table, student) for table in tables for student in students_of(self.study, experiment)]
+        return [PATHS["train_on_chosen"].format(study=self.results_name, **vars(job)) for job in jobs]
 
     def _caption(self, experiment: Experiment) -> str:
         """Caption of a figure that is not drawn yet, for the archive of `snakemake --report`."""

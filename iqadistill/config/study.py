@@ -1,9 +1,10 @@
 """The settings of a study. Entries of each axis are defined beside what they set, in the registries of their rooms."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.encoders.registry import ENCODERS
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TEACHERS
@@ -19,10 +20,12 @@ if TYPE_CHECKING:  # type checkers cannot read the registries and see what all e
     from iqadistill.sampling.settings import SamplerSettings as Sampler
     from iqadistill.selection.settings import SelectorSettings as Selector
 
+    ChooserName = str
     FigureName = str
 else:
     Encoder, Student, Teacher = ENCODERS.union, STUDENTS.union, TEACHERS.union
     Sampler, Selector = SAMPLERS.union, SELECTORS.union
+    ChooserName = Literal[CHOOSERS.names]
     FigureName = Literal[FIGURES.names]
 
 
@@ -185,6 +188,18 @@ class ExperimentSettings(Settings):
         None,
         description="Figure cross_dataset only: datasets that deep students are tested on, every image of them;"
         " default: the experiment's datasets.",
+    )
+    budgets: tuple[Annotated[int, Field(ge=2)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="Figure label_efficiency only: numbers of rated training images that students learn from; default:"
+        " 10, 20, 40, 80.",
+    )
+    choosers: tuple[ChooserName, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Figure label_efficiency only: how training images are chosen, each compared with random draws;"
+        " default: facility, v_optimal.",
     )
     headline: bool = Field(
         False, description="Whether it is the main table of the study: the target `headline` makes these alone."

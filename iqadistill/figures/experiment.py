@@ -27,6 +27,8 @@ class Experiment(Settings):
     keep: tuple[float, ...] = Field(description="Keep rates.")
     students: tuple[str, ...] = Field(description="Names of the students.")
     tested_on: tuple[str, ...] = Field(description="Test datasets of a cross-dataset experiment.")
+    budgets: tuple[int, ...] = Field((), description="Numbers of training images, of a figure of chosen ones.")
+    choosers: tuple[str, ...] = Field((), description="Names of the choosers, of a figure of chosen training images.")
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ class MetricInputs:
         ceilings: Noise ceiling (SRCC) of a dataset by its name, where it is known.
         sources: Registry name of each dataset.
         may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
+        label_efficiency: Rows of `iqadistill.evaluation.label_efficiency.label_efficiency`; empty for other figures.
     """
 
     experiment: Experiment
@@ -42,6 +43,7 @@ class MetricInputs:
     ceilings: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     may_have_seen: frozenset[tuple[str, str]] = frozenset()
+    label_efficiency: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def of(
@@ -57,6 +59,7 @@ class MetricInputs:
         ceilings: Mapping[str, float],
         sources: Mapping[str, str] | None = None,
         may_have_seen: frozenset[tuple[str, str]] = frozenset(),
+        label_efficiency: pd.DataFrame | None = None,
     ) -> "MetricInputs":
         """Inputs of an experiment from the tables of its study.
 
@@ -71,6 +74,7 @@ class MetricInputs:
             ceilings: Noise ceiling of each dataset, where it is known.
             sources: Registry name of each dataset.
             may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
+            label_efficiency: What choosers decided, for the figure that shows it.
         """
         summary = with_shown_intervals(summary)
         return cls(
@@ -85,6 +89,7 @@ class MetricInputs:
             ceilings=ceilings,
             sources=sources or {},
             may_have_seen=may_have_seen,
+            label_efficiency=pd.DataFrame() if label_efficiency is None else label_efficiency,
         )
 
 

@@ -32,10 +32,10 @@ class FigureSpec(Settings):
         description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches,"
         " as one of at most one rate does where its experiment gives no `keep`."
     )
-    students: Literal["any", "measured", "trained", "pixels"] = Field(
+    students: Literal["any", "measured", "trained", "pixels", "embeddings"] = Field(
         "any",
         description="Students in the figure; measured: all but predictions of other tools; trained: those with a"
-        " history of epochs; pixels: deep students only.",
+        " history of epochs; pixels: deep students only; embeddings: those on frozen embeddings only.",
     )
     one_student: bool = Field(False, description="Whether the figure shows a single student.")
     needs: tuple[str, ...] = Field(
@@ -43,6 +43,9 @@ class FigureSpec(Settings):
     )
     distortions: bool = Field(
         False, description="Whether the figure shows types of distortion, so that labels must name them."
+    )
+    chooses: bool = Field(
+        False, description="Whether the figure shows students that are trained on chosen training images."
     )
     ranks: bool = Field(
         False, description="Whether the figure ranks patches itself, with the selectors of the experiment."

@@ -17,6 +17,7 @@ ON_CARD = (
     "train_mlps",
     "predict_mlps",
     "train_random_draws",
+    "train_on_chosen",
     "train_student",
     "predict",
     "predict_cross",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iqadistill.config.experiments import RANDOM, Variant, sampler_for
-from iqadistill.config.jobs import EVERY_IMAGE, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
+from iqadistill.config.jobs import EVERY_IMAGE, RANDOM_CHOICES, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.patches.reading import reduction
@@ -105,6 +105,7 @@ class StudyWork:
             "train_mlps": self._train_mlps,
             "predict_mlps": self._predict_mlps,
             "train_random_draws": self._train_random_draws,
+            "train_on_chosen": self._train_on_chosen,
             "train_student": self._train_student,
             "predict": self._predict,
             "predict_cross": self._predict,
@@ -378,6 +379,27 @@ class StudyWork:
             mlp_flops=2 * parameters * passes,
             disk=SCORE_ROW * models * tested,
             memory=PROCESS_WITH_TORCH + 2 * embeddings + STACK_BYTES,
+        )
+
+    def _train_on_chosen(self, job: Job) -> Work:
+        """Trainings of equal steps on chosen and on random training images, and the scores of the test images."""
+        mlps = MlpJob(**job.names)
+        budgets, choosers = self.plan.choices[mlps]
+        _, _, patches, parameters = self._mlp(mlps)
+        splits = len(self.plan.random_splits_of(mlps.dataset))
+        settings, width = self.study.students[mlps.student], self._encoder(job.names).width
+        assert isinstance(settings, MlpSettings)
+        (train, _), images = self._shares(mlps.dataset), self.images(mlps.dataset)
+        students = len(choosers) + RANDOM_CHOICES
+        steps = settings.epochs * train / settings.batch_images
+        seen = settings.epochs * train + students * steps * sum(min(count, settings.batch_images) for count in budgets)
+        models = splits * (1 + students * len(budgets))
+        tested = images.scored * self.study.evaluation.test_fraction
+        return Work(
+            trainings=models,
+            mlp_flops=2 * parameters * patches * (3 * splits * seen + models * tested),
+            disk=SCORE_ROW * models * tested,
+            memory=PROCESS_WITH_TORCH + 8 * images.total * patches * width + STORE_BYTES,
         )
 
     def _predict_images(self, job: Job) -> Work:

@@ -23,6 +23,10 @@ WORD_TARGETS = ("datasets", "patches", "embeddings", "selection", "teachers", "s
         (("--cores", "2", "--configfile", "studies/panoramas.yaml"), {"render_dataset": 1, "sample_patches": 3}),
         (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 5}),
         (
+            ("--cores", "2", "--configfile", "studies/own_images_choosing.yaml"),
+            {"train_on_chosen": 1, "plot_metrics": 1},
+        ),
+        (
             ("--cores", "2", "--configfile", "studies/own_images_rkiqt.yaml"),
             {"train_student": 30, "pretrain_teacher": 10},
         ),

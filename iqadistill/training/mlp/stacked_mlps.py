@@ -93,7 +93,7 @@ def train_stack(
     generator: torch.Generator,
     validate: Callable[[], list[float]],
 ) -> Iterator[dict[str, Any]]:
-    """Train all models of a stack in place, each on its own patches of the same images.
+    """Train all models of a stack in place, each on its own patches of the same images, or of images of its own.
 
     A minibatch is some images with all their patches, so every model takes the same number of steps and the work is
     proportional to the number of kept patches. The loss is the mean over an image's patches, averaged over the
@@ -104,8 +104,8 @@ def train_stack(
     Args:
         stack: M models.
         patches: Embeddings (M, images, k, d), zero where an image has fewer than k patches.
-        present: Mask (images, k) of the patches that exist.
-        quality: Targets (images,).
+        present: Mask (images, k) of the patches that exist, or (M, images, k) where images differ between models.
+        quality: Targets (images,), or (M, images).
         settings: Loss, epochs, dropout and optimiser.
         generator: CPU generator of the order of minibatches and of the dropout masks.
         validate: Function that gives the validation SRCC of each model; called after each epoch.
@@ -113,10 +113,10 @@ def train_stack(
     Yields:
         After each epoch: epoch, step, lr, seconds, and loss and val_srcc as lists with an entry per model.
     """
-    images, width = present.shape
+    images, width = present.shape[-2:]
     batches = -(-images // settings.batch_images)
     bounds = [images * batch // batches for batch in range(batches + 1)]
-    share = present / present.sum(1, keepdim=True)  # weight of a patch in the loss of its image
+    share = present / present.sum(-1, keepdim=True)  # weight of a patch in the loss of its image
     parameters = [*stack.weights, *stack.biases]
     optimiser = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
     step = 0
@@ -125,8 +125,8 @@ def train_stack(
         for batch in torch.randperm(batches, generator=generator).tolist():
             begin, end = bounds[batch], bounds[batch + 1]
             masks = _masks(stack, settings.dropout, end - begin, width, generator)
-            weight = share[begin:end].flatten() / (end - begin)
-            target = quality[begin:end].repeat_interleave(width)
+            weight = share[..., begin:end, :].flatten(-2) / (end - begin)
+            target = quality[..., begin:end].repeat_interleave(width, -1)
             total += (end - begin) * _gradients(
                 stack, patches[:, begin:end].flatten(1, 2), weight, target, masks, settings.loss
             )
@@ -179,4 +179,4 @@ def _gradients(
             grad = torch.bmm(grad, matrix.mT) * (state > 0)
             mask = masks[layer - 1]
             grad = grad if mask is None else grad.mul_(mask)
-    return losses @ weight
+    return losses @ weight if weight.dim() == 1 else (losses * weight).sum(1)

@@ -110,7 +110,7 @@ class _Trainer:
         fitting = max(1, int(self.memory // (4 * (patches + 4 * parameters))))
         for start in range(0, len(selectors), fitting):
             chunk = selectors[start : start + fitting]
-            generator = torch.Generator().manual_seed(_stream(self.seed, split))
+            generator = torch.Generator().manual_seed(split_stream(self.seed, split))
             mlp = self.settings.create_network(width, generator)
             shuffled = train[torch.randperm(len(train), generator=generator).numpy()]
             variants = [Variant(name, keep, split) for name in chunk]
@@ -130,7 +130,7 @@ class _Trainer:
         bank, device = self.bank, self.bank.embeddings.device
         present = torch.from_numpy(kept[0][1][train]).to(device)
         rows = [torch.from_numpy(rows[train]).to(device) for rows, _ in kept]
-        patches, mean, scale = _standardised(bank.embeddings, rows, present)
+        patches, mean, scale = standardised(bank.embeddings, rows, present)
         quality = torch.from_numpy(self.quality[train]).float().to(device)
         stack = StackedMlps.copies(mlp, len(kept), device)
         stack.biases[-1].fill_(quality.mean())  # scores start at the mean quality
@@ -149,27 +149,33 @@ class _Trainer:
         return stack.folded(mean, scale), history.astype({"model": int, "loss": float, "val_srcc": float})
 
 
-def _stream(seed: int, split: int) -> int:
-    """Seed of the random draws of one split."""
+def split_stream(seed: int, split: int) -> int:
+    """Seed of the random draws of one split: initial weights, order of the images, dropout masks."""
     return int(np.random.SeedSequence([seed, split]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _standardised(
-    embeddings: torch.Tensor, rows: list[torch.Tensor], present: torch.Tensor
+def standardised(
+    embeddings: torch.Tensor, rows: Sequence[torch.Tensor], present: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Each model's patches (M, images, k, d) with mean 0 and deviation 1, and the mean and 1 / deviation (M, d).
 
     A feature that is constant in training carries no information; its scale is 0 so that it is ignored at test as well.
+
+    Args:
+        embeddings: Embeddings (N, d).
+        rows: Rows (images, k) of each model's patches.
+        present: Mask (images, k) of the patches that exist, or (M, images, k) where images differ between models.
     """
+    masks = present.expand(len(rows), *present.shape[-2:])
     width = embeddings.shape[1]
-    patches = embeddings.new_zeros(len(rows), *present.shape, width)
+    patches = embeddings.new_zeros(*masks.shape, width)
     mean, scale = embeddings.new_empty(len(rows), width), embeddings.new_empty(len(rows), width)
-    for model, indices in enumerate(rows):
-        kept = embeddings.index_select(0, indices[present])
+    for model, (indices, mask) in enumerate(zip(rows, masks, strict=True)):
+        kept = embeddings.index_select(0, indices[mask])
         mean[model] = kept.mean(0)
         deviation = torch.linalg.vector_norm(kept.sub_(mean[model]), dim=0) * len(kept) ** -0.5
         scale[model] = torch.where(deviation > FLAT * mean[model].abs(), 1 / deviation, 0.0)
-        patches[model][present] = kept.mul_(scale[model])
+        patches[model][mask] = kept.mul_(scale[model])
     return patches, mean, scale
 
 

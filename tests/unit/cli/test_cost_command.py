@@ -17,7 +17,11 @@ STUDIES = [REPOSITORY / "config.yaml", *sorted((REPOSITORY / "studies").glob("*.
 def trainings(plan):
     """Networks that a study trains."""
     mlps = sum(len(variants) * len(plan.splits_of(job.dataset)) for job, variants in plan.mlp_jobs.items())
-    return mlps + len(plan.student_jobs) + len(plan.teacher_jobs)
+    chosen = sum(
+        len(plan.random_splits_of(job.dataset)) * (1 + len(budgets) * (99 + len(choosers)))
+        for job, (budgets, choosers) in plan.choices.items()
+    )
+    return mlps + chosen + len(plan.student_jobs) + len(plan.teacher_jobs)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_resnet50_is_the_same_network_in_all_studies_and_defaults():
 def test_jobs_have_distinct_paths():
     for file in SHIPPED:
         jobs = plan(yaml.safe_load(file.read_text())).jobs
-        assert len(jobs) > 20
+        assert len(jobs) > 10
         assert len({job.benchmark for job in jobs.values()}) == len(jobs)
 
 

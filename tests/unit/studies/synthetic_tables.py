@@ -131,6 +131,8 @@ class SyntheticTables:
         for job in list(self.plan.jobs.values()):
             if job.rule == "index_dataset":
                 _write_images(self.plan, job)
+            if job.rule == "train_on_chosen":
+                write_table(_choices(self.plan, job), job.output, "choices")
             if job.rule == "plot_selection":
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
@@ -222,6 +224,23 @@ def _splits(plan: Plan, dataset: str) -> pa.Table:
     role = np.where(images.reference_id == images.reference_id.iloc[-1], "test", "train")
     rows = [images[["image_id"]].assign(split=split, role=role) for split in plan.splits_of(dataset)]
     return as_table(pd.concat(rows), "splits")
+
+
+def _choices(plan: Plan, job: Job) -> pd.DataFrame:
+    """Table "choices": every image is tested on, and those who learn from more images err less."""
+    images, generator = _images(plan, job.names["dataset"]), np.random.default_rng(0)
+    students = [("all", 100, 0)]
+    for budget in json.loads(job.params["budgets"]):
+        students += [(chooser, budget, 0) for chooser in json.loads(job.params["choosers"])]
+        students += [("random", budget, draw) for draw in range(job.params["draws"])]
+    rows = [
+        images[["image_id", "score"]].assign(split=split, chooser=chooser, budget=budget, draw=draw)
+        for split in json.loads(job.params["splits"])
+        for chooser, budget, draw in students
+    ]
+    table = pd.concat(rows, ignore_index=True)
+    noise = generator.normal(size=len(table)) / np.sqrt(table.budget)
+    return table.assign(**job.names, prediction=table.score + noise)
 
 
 def _write_patches(plan: Plan, job: Job) -> None:

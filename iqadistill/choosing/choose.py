@@ -1,0 +1,45 @@
+"""The choice of images to have rated."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from iqadistill.choosing.features import image_features
+from iqadistill.choosing.registry import CHOOSERS
+from iqadistill.errors import InputError
+
+
+def choose_images(
+    embeddings: np.ndarray,
+    count: int,
+    *,
+    method: str = "facility",
+    rated: Sequence[int] | np.ndarray = (),
+    contents: np.ndarray | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """Choose the images of a collection to have rated.
+
+    Args:
+        embeddings: Embedding (n, d) of each image.
+        count: Number of images to choose.
+        method: Name of a chooser: facility, v_optimal or random.
+        rated: Indices of images that are rated already: never chosen, and covered from the start.
+        contents: Number (n,) of each image's content, negative where it is unknown; see `image_features`.
+        seed: Seed of what is drawn: a random choice, and the landmarks of more than 5,000 images.
+
+    Returns:
+        Indices (count,), the image to have rated first at index 0; a smaller count gives the first of them.
+
+    Raises:
+        InputError: The method is unknown, fewer images are unrated than are to be chosen, or an embedding is not
+            finite.
+    """
+    rated = np.unique(np.asarray(rated, dtype=np.int64))
+    unrated = len(embeddings) - len(rated)
+    if not 1 <= count <= unrated:
+        raise InputError(f"count: {count}, expected 1 to {unrated}, the number of images that are not rated.")
+    if not np.isfinite(embeddings).all():
+        raise InputError("embeddings: hold NaN or infinite values; embed these images again or leave them out.")
+    chooser = CHOOSERS.create({"method": method})
+    return chooser.choose(image_features(embeddings, contents), count, rated, seed)

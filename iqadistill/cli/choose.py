@@ -1,0 +1,135 @@
+"""`iqadistill choose`: the images of a folder to have rated."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from iqadistill.choosing.registry import CHOOSERS
+from iqadistill.errors import InputError
+
+PACKAGED = "tf_efficientnet_lite0"
+SIDE = 224
+# a crop shows about the same share of every photograph, whatever its resolution
+CROPS = {"method": "random_crops", "count": 5, "size": SIDE, "longer_side": 512, "small_images": "enlarge"}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to an argparse parser."""
+    parser = commands.add_parser(
+        "choose",
+        help="choose the images of a folder to have rated",
+        description="Choose images that cover a folder, so that a student trained on their ratings learns most.",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="images, searched with all subfolders")
+    parser.add_argument("--count", required=True, type=int, metavar="N", help="number of images to choose")
+    parser.add_argument(
+        "--rated", type=Path, metavar="FILE", help="CSV whose column image names images that are rated already"
+    )
+    parser.add_argument(
+        "--contents",
+        type=Path,
+        metavar="FILE",
+        help="CSV (image, content): distortions are covered instead of contents",
+    )
+    parser.add_argument(
+        "--encoder",
+        default=PACKAGED,
+        metavar="NAME",
+        help=f"convolutional network of timm that embeds the images (default: {PACKAGED}, which needs no download)",
+    )
+    parser.add_argument(
+        "--method", choices=CHOOSERS.names, default="facility", help="how images are chosen (default: facility)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of crops, landmarks and random choice (default: 0)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument(
+        "--out", type=Path, default=Path("chosen.csv"), metavar="FILE", help="CSV to write (default: chosen.csv)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Write the chosen images with their ranks; returns 1 if an image could not be read."""
+    if not given.folder.is_dir():
+        raise InputError(f"{given.folder}: not a folder; give the folder that holds the images.")
+    if given.out.is_dir():
+        raise InputError(f"--out {given.out}: is a folder; give a file.")
+    if given.count < 1 or given.seed < 0:
+        key, value, lowest = ("--count", given.count, 1) if given.count < 1 else ("--seed", given.seed, 0)
+        raise InputError(f"{key} {value}: expected {lowest} or more.")
+    # imported here since torch and timm take seconds, which no other command should wait for
+    import numpy as np
+    import pandas as pd
+
+    from iqadistill.choosing.choose import choose_images
+    from iqadistill.devices import lease_device
+    from iqadistill.sampling.registry import SAMPLERS
+    from iqadistill.scoring.image_embeddings import embed_images
+    from iqadistill.scoring.images import list_images
+    from iqadistill.tables import write_csv
+
+    paths = list_images([given.folder])
+    names = [path.relative_to(given.folder).as_posix() for path in paths]
+    rated = set(_read_column(given.rated, "image", names)[0]) if given.rated else set()
+    contents = dict(zip(*_read_column(given.contents, "content", names), strict=True)) if given.contents else {}
+    _check_count(given.count, len(set(names) - rated), given.folder)
+    with lease_device(given.device) as device:
+        encoder = encoder_settings(given.encoder).create(device)
+        embeddings, failures = embed_images(paths, encoder, SAMPLERS.create(CROPS), seed=given.seed)
+    for failure in failures.values():
+        print(f"error: {failure}", file=sys.stderr)
+    names = [name for place, name in enumerate(names) if place not in failures]
+    _check_count(given.count, len(set(names) - rated), given.folder)
+    chosen = choose_images(
+        embeddings,
+        given.count,
+        method=given.method,
+        rated=np.flatnonzero([name in rated for name in names]),
+        contents=pd.factorize(np.array([contents.get(name) for name in names], dtype=object))[0],
+        seed=given.seed,
+    )
+    rows = {"image": [names[image] for image in chosen], "rank": range(1, given.count + 1)}
+    write_csv(pd.DataFrame(rows), given.out)
+    print(f"{given.out}: {given.count} of {len(names)} images, by {given.method}")
+    return int(bool(failures))
+
+
+def encoder_settings(name: str) -> Any:
+    """Settings of the encoder: the statistics of every stage, since early ones respond to blur and noise."""
+    from iqadistill.encoders.backends.timm import TimmSettings
+
+    weights = "packaged" if name == PACKAGED else "hub"
+    return TimmSettings(model=name, weights=weights, pooling="stages", size=SIDE)
+
+
+def _check_count(count: int, unrated: int, folder: Path) -> None:
+    if count > unrated:
+        raise InputError(
+            f"--count {count}: {folder} holds {unrated} readable images that are not rated; ask for fewer."
+        )
+
+
+def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[str], list[str | None]]:
+    """The images that a CSV names, relative to the folder, and their cells of a column; None where one is empty."""
+    from iqadistill.datasets.images_csv import read_cells
+
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; correct the path.")
+    cells = read_cells(file)
+    for needed in dict.fromkeys(("image", column)):
+        if needed not in cells:
+            raise InputError(f"{file}: has no column {needed!r} but {list(cells.columns)}; add it.")
+    images = [PurePosixPath(cell.replace("\\", "/")).as_posix() for cell in cells["image"]]
+    known = set(names)
+    listed: dict[str, str] = {}
+    for row, (image, value) in enumerate(zip(images, cells[column], strict=True), start=2):
+        if image not in known:
+            raise InputError(
+                f"{file} row {row}: image {image!r} is not in the folder; give its path relative to the folder, or "
+                "remove the row."
+            )
+        if listed.setdefault(image, value) != value:
+            raise InputError(f"{file} row {row}: image {image!r} has two contents, {listed[image]!r} and {value!r}.")
+    return list(listed), [value or None for value in listed.values()]

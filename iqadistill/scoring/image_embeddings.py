@@ -1,0 +1,63 @@
+"""Embeddings of a user's images: the mean over a few crops of each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from iqadistill.console import progress
+from iqadistill.encoders.encoder import Encoder
+from iqadistill.errors import InputError
+from iqadistill.parallel import map_ahead, one_thread_per_operation
+from iqadistill.patches.reading import read_patches
+from iqadistill.sampling.settings import SamplerSettings
+from iqadistill.scoring.images import place_patches
+
+
+def embed_images(
+    paths: Sequence[Path], encoder: Encoder, sampler: SamplerSettings, *, seed: int = 0, workers: int = 2
+) -> tuple[np.ndarray, dict[int, InputError]]:
+    """Embed images.
+
+    Images of the same size are embedded at the same places, whatever their names.
+
+    Args:
+        paths: Files of the images.
+        encoder: Encoder.
+        sampler: Places of the patches whose mean embedding stands for an image.
+        seed: Seed of the sampler.
+        workers: Number of images that are read ahead.
+
+    Returns:
+        Embeddings (n, d), float32, of the images that can be embedded, in order, and by the position of each other
+        image the error that names it.
+    """
+
+    def read(path: Path) -> tuple[Path, Tensor] | InputError:
+        try:
+            images, patches = place_patches(path, sampler, seed)
+            return path, next(read_patches(images, patches, size=encoder.size, workers=1))
+        except InputError as error:
+            return error
+
+    def embed(image: tuple[Path, Tensor] | InputError) -> np.ndarray | InputError:
+        if isinstance(image, InputError):
+            return image
+        path, pixels = image
+        vector = encoder.embed(pixels).mean(0).cpu().numpy()
+        if not np.isfinite(vector).all():
+            return InputError(f"{path}: its embedding holds NaN or infinite numbers; use other weights.")
+        return vector
+
+    vectors: list[np.ndarray] = []
+    failures: dict[int, InputError] = {}
+    with one_thread_per_operation() as threads:
+        pixels = map_ahead(read, paths, workers)
+        embedded = map_ahead(embed, pixels, threads if encoder.device.type == "cpu" else 1)
+        for place, vector in enumerate(progress(embedded, "embed (images)", total=len(paths))):
+            if isinstance(vector, InputError):
+                failures[place] = vector
+            else:
+                vectors.append(vector)
+    return np.stack(vectors) if vectors else np.empty((0, encoder.width), np.float32), failures

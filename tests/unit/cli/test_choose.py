@@ -1,0 +1,152 @@
+"""The command `iqadistill choose`."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from tiny_results import write_image
+
+from iqadistill.cli import choose, main
+from iqadistill.encoders.backends.timm import TimmSettings
+from iqadistill.images.decoding import read_image
+
+TINY = TimmSettings(model="test_resnet", weights="none", pooling="stages", size=64)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Working folder with a folder of six images, embedded by a tiny network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(choose, "encoder_settings", lambda name: TINY)
+    for number in range(3):
+        write_image(tmp_path / f"photos/{number}.png", seed=number)
+        image = Image.fromarray(read_image(tmp_path / f"photos/{number}.png"))
+        (tmp_path / "photos/blurred").mkdir(exist_ok=True)
+        image.resize((20, 15)).resize((160, 120)).save(tmp_path / f"photos/blurred/{number}.png")
+    return tmp_path
+
+
+NAMES = {f"{where}{number}.png" for where in ("", "blurred/") for number in range(3)}
+
+
+def run(*arguments):
+    """Exit status, and images in the order of the written CSV file."""
+    status = main(["choose", "photos", *map(str, arguments), "--device", "cpu"])
+    with open("chosen.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["image", "rank"]
+    assert [int(row["rank"]) for row in rows] == list(range(1, len(rows) + 1))
+    return status, [row["image"] for row in rows]
+
+
+def error_line(capsys, *arguments):
+    """The single line of the error message when nothing is chosen."""
+    assert main(["choose", *map(str, arguments), "--device", "cpu"]) == 2
+    assert not [file for file in ("chosen.csv",) if (choose.Path(file)).is_file()]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    return lines[-1]
+
+
+@pytest.mark.parametrize("method", ["facility", "v_optimal"])
+def test_sharp_and_blurred_images_are_both_chosen(capsys, method):
+    status, images = run("--count", 2, "--method", method)
+    assert status == 0 and len({image.startswith("blurred/") for image in images}) == 2
+    assert "chosen.csv: 2 of 6 images" in capsys.readouterr().out
+
+
+def test_rated_images_are_not_chosen_and_count_as_covered(folder):
+    (folder / "rated.csv").write_text("image,mos\nblurred\\1.png,20\n")
+    _, images = run("--count", 1, "--rated", "rated.csv")
+    assert not images[0].startswith("blurred/")
+    _, images = run("--count", 5, "--rated", "rated.csv")
+    assert set(images) == NAMES - {"blurred/1.png"}
+
+
+def test_contents_are_taken_out_of_the_embeddings(folder, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("iqadistill.choosing.choose.choose_images", lambda *_, **given: seen.update(given) or [0])
+    (folder / "contents.csv").write_text("image,content\n0.png,a\nblurred/0.png,a\n1.png,b\nblurred/1.png,b\n2.png,\n")
+    run("--count", 1, "--contents", "contents.csv")
+    assert list(seen["contents"]) == [0, 1, -1, 0, 1, -1]
+
+
+def test_choice_depends_on_seed_and_is_written_where_asked(folder):
+    first = run("--count", 6, "--method", "random")[1]
+    second = run("--count", 6, "--method", "random", "--seed", 1)[1]
+    assert first != second and set(first) == set(second) == NAMES
+    main(["choose", "photos", "--count", "2", "--out", "out/some.csv", "--device", "cpu"])
+    assert (folder / "out/some.csv").read_text().startswith('"image","rank"\n')
+
+
+def test_unreadable_images_are_named_and_others_chosen(capsys, folder):
+    (folder / "photos/broken.png").write_bytes(b"not an image")
+    (folder / "photos/cut.png").write_bytes((folder / "photos/0.png").read_bytes()[:2000])
+    status, images = run("--count", 6)
+    assert status == 1 and set(images) == NAMES
+    failures = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert [name in line for name, line in zip(("broken.png", "cut.png"), failures, strict=True)] == [True, True]
+    assert "holds 6 readable images" in _too_many(capsys)
+
+
+def _too_many(capsys):
+    choose.Path("chosen.csv").unlink()
+    return error_line(capsys, "photos", "--count", 7)
+
+
+def test_invalid_arguments_are_refused(capsys, folder):
+    assert "nowhere: not a folder" in error_line(capsys, "nowhere", "--count", 2)
+    assert "holds no image" in error_line(capsys, (folder / "empty").mkdir() or "empty", "--count", 2)
+    assert "--count 0: expected 1 or more" in error_line(capsys, "photos", "--count", 0)
+    assert "--seed -1: expected 0 or more" in error_line(capsys, "photos", "--count", 2, "--seed", -1)
+    assert "--count 7: photos holds 6" in error_line(capsys, "photos", "--count", 7)
+    assert "--out empty: is a folder" in error_line(capsys, "photos", "--count", 2, "--out", "empty")
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--rated", "image\n0.png\n9.png\n", "file.csv row 3: image '9.png' is not in the folder"),
+        ("--rated", "name\n0.png\n", "file.csv: has no column 'image' but ['name']"),
+        ("--rated", "image\n", "file.csv: lists no image"),
+        ("--contents", "image\n0.png\n", "file.csv: has no column 'content' but ['image']"),
+        ("--contents", "image,content\n0.jpg,a\n", "file.csv row 2: image '0.jpg' is not in the folder"),
+        ("--contents", "image,content\n0.png,a\n0.png,b\n", "file.csv row 3: image '0.png' has two contents"),
+    ],
+)
+def test_invalid_tables_are_refused(capsys, folder, option, text, message):
+    (folder / "file.csv").write_text(text)
+    assert message in error_line(capsys, "photos", "--count", 2, option, "file.csv")
+
+
+@pytest.mark.parametrize("option", ["--rated", "--contents"])
+def test_missing_tables_are_refused(capsys, option):
+    assert "none.csv: no such file" in error_line(capsys, "photos", "--count", 2, option, "none.csv")
+
+
+def test_default_encoder_needs_no_download(monkeypatch):
+    monkeypatch.undo()
+    settings = choose.encoder_settings(choose.PACKAGED)
+    assert settings.weights == "packaged" and settings.pooling == "stages"
+    assert choose.encoder_settings("resnet50.tv_in1k").weights == "hub"
+
+
+def test_packaged_encoder_separates_blur(monkeypatch, folder):
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    _, images = run("--count", 2)
+    assert len({image.startswith("blurred/") for image in images}) == 2
+
+
+def test_unknown_encoder_is_refused(capsys, monkeypatch, folder):
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    assert "'resnet5O'" in error_line(capsys, "photos", "--count", 2, "--encoder", "resnet5O")
+
+
+@pytest.mark.slow
+def test_help_does_not_import_torch():
+    code = "import sys, iqadistill.cli as cli\ntry: cli.main(['choose', '--help'])\nexcept SystemExit: pass\n"
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
