@@ -40,6 +40,7 @@ rule predict_mlps:
         images=reads("predict_mlps", "images"),
         embeddings=reads("predict_mlps", "embeddings"),
         selections=reads("predict_mlps", "selections"),
+        patches=reads("predict_mlps", "patches"),
         weights=reads("predict_mlps", "weights"),
     output:
         predictions=output("predict_mlps"),
@@ -74,6 +75,7 @@ rule train_random_draws:
         images=reads("train_random_draws", "images"),
         splits=reads("train_random_draws", "splits"),
         embeddings=reads("train_random_draws", "embeddings"),
+        patches=reads("train_random_draws", "patches"),
     output:
         draws=output("train_random_draws"),
     log:

@@ -29,5 +29,6 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         student=names["student"],
         pooling=params.pooling,
         test_patches=params.test_patches,
+        patches=read_table(files.patches[0], "patches") if files.patches else None,
     )
     write_table(predictions, snakemake.output.predictions, "predictions")

@@ -168,6 +168,11 @@ def check_figure_needs(study: Study) -> None:
         told_apart: dict[tuple[object, ...], str] = {}
         for name in selectors:
             settings = study.selectors[name]
+            if spec.ranks and settings.needs_patches:
+                raise InputError(
+                    f"{where}.selectors: {figure} ranks embeddings of its own, which have no place for {name!r}; name"
+                    " other selectors."
+                )
             missing = [setting for setting in spec.needs if setting not in type(settings).model_fields]
             if missing:
                 raise InputError(

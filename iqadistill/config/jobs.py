@@ -722,11 +722,17 @@ class Plan:
             yield Job("embed_patches", self._table_ids(table), table._asdict(), inputs, params, modules)
         for table, name in sorted(self.rankings):
             selector = self.study.selectors[name]
+            placed = [table] if selector.needs_patches else []
+            inputs = {
+                "embeddings": self.embeddings_file(table),
+                "patches": [self.patches_file(one.dataset, one.sampler) for one in placed],
+                "images": [self.images_file(one.dataset) for one in placed],
+            }
             yield Job(
                 "select_patches",
                 {**self._table_ids(table), "selector": self.selector_ids[name]},
                 {**table._asdict(), "selector": name},
-                {"embeddings": self.embeddings_file(table)},
+                inputs,
                 {"selector": text(dump(selector)), "seed": self.study.seed},
                 (SELECTORS.module(selector.method),),
             )
@@ -739,6 +745,8 @@ class Plan:
             "embeddings": self.embeddings_file(job.table),
             "selections": self.selection_files(job.table, selectors),
         }
+        weighted = self.study.evaluation.pooling == "weighted"
+        scored = {"patches": [self.patches_file(job.dataset, job.sampler)] if weighted else []}
         names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder}
         names |= {"student": job.student, "teacher": ""}
         training = {
@@ -755,9 +763,11 @@ class Plan:
         trained = Job("train_mlps", wildcards, vars(job), inputs, training, modules)
         yield trained
         prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params(job.student)}
-        yield Job("predict_mlps", wildcards, vars(job), {**shared, "weights": trained.output}, prediction, modules)
+        yield Job(
+            "predict_mlps", wildcards, vars(job), {**shared, **scored, "weights": trained.output}, prediction, modules
+        )
         if job in self.random_draws:
-            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")}
+            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")} | scored
             params = {name: training[name] for name in ("student", "names")} | self._scoring_params(job.student)
             params["draws"] = text(sorted(self.random_draws[job].items()))
             yield Job("train_random_draws", wildcards, vars(job), inputs, params, modules)

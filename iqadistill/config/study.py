@@ -75,7 +75,11 @@ class EvaluationSettings(Settings):
     splits: int = Field(10, ge=1, description="Number of content-disjoint random splits.")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="Fraction of the contents held out for test.")
     val_fraction: Fraction = Field(0.0, description="Fraction of the contents held out for validation.")
-    pooling: Literal["mean", "median"] = Field("mean", description="How patch scores become an image score.")
+    pooling: Literal["mean", "median", "weighted"] = Field(
+        "mean",
+        description="How patch scores become an image score; weighted: the mean by the weights of the patches, which"
+        " differ where a sampler places them (placed_crops, placed_viewports).",
+    )
     test_patches: Literal["all", "kept"] = Field(
         "all",
         description="Patches that score a test image: all sampled ones, or those the selector keeps; a student's own"

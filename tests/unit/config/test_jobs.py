@@ -57,6 +57,20 @@ def test_shipped_studies_do_not_overwrite_each_other():
     assert max(both.values()) > 1  # equal settings share results
 
 
+def test_places_and_weights_are_inputs_where_they_count(raw):
+    raw["selectors"]["position"] = {}
+    mean = plan(raw)
+    raw["evaluation"] = {"pooling": "weighted"}
+    weighted = plan(raw)
+    for planned, read in ((mean, 0), (weighted, 1)):
+        jobs = planned.jobs.values()
+        assert {len(job.inputs["patches"]) for job in jobs if job.rule == "predict_mlps"} == {read}
+        for job in jobs:
+            if job.rule == "select_patches":
+                placed = job.names["selector"] == "position"
+                assert len(job.inputs["patches"]) == len(job.inputs["images"]) == placed
+
+
 def test_resnet50_is_the_same_network_in_all_studies_and_defaults():
     entries = [Registered() for Registered in (TimmSettings, AdtrsSettings, NarTeacherSettings)]
     for file in SHIPPED:
