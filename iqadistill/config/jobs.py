@@ -18,8 +18,10 @@ from typing import Any
 from iqadistill.config.experiments import (
     ALL,
     ALL_PATCHES,
+    RANDOM,
     Variant,
     kind_of,
+    reads_budgets,
     reads_metrics,
     resolve,
     sampler_for,
@@ -28,6 +30,7 @@ from iqadistill.config.experiments import (
     students_of,
     tables_of,
     tested_datasets,
+    trains_students,
     variants_of,
 )
 from iqadistill.config.primaries import Primary, primaries_of
@@ -65,6 +68,7 @@ PATHS = {
     "train_mlps": "results/train_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors",
     "predict_mlps": "results/predict_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_random_draws": "results/train_random_draws/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
+    "predict_patches": "results/predict_patches/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_student": f"results/train_student/{_STUDENT}.safetensors",
     "predict": f"results/predict/{_STUDENT}.parquet",
     "predict_cross": f"results/predict_cross/{_STUDENT}/{{tested}}.parquet",
@@ -72,9 +76,11 @@ PATHS = {
     "read_predictions": "results/read_predictions/{study}/{dataset}/{student}.parquet",
     "evaluate": "results/studies/{study}/metrics.parquet",
     "compare": "results/studies/{study}/comparisons.parquet",
+    "score_budgets": "results/studies/{study}/budgets/{experiment}.parquet",
     "collect_costs": "results/studies/{study}/costs.parquet",
     "plot_metrics": "results/studies/{study}/figures/{experiment}.svg",
     "plot_selection": "results/studies/{study}/figures/{experiment}.svg",
+    "plot_budgets": "results/studies/{study}/figures/{experiment}.svg",
     "render_report": "results/studies/{study}/report/index.html",
 }
 """The first output of each rule; its other outputs lie beside it with other suffixes."""
@@ -294,6 +300,16 @@ class Plan:
         return dict(sorted(draws.items()))
 
     @functools.cached_property
+    def patch_scored(self) -> set[MlpJob]:
+        """Trainings whose students on all patches leave a score of each patch."""
+        return {
+            MlpJob(*table, student)
+            for experiment in filter(reads_budgets, self.study.experiments)
+            for table in tables_of(self.study, experiment)
+            for student in students_of(self.study, experiment)
+        }
+
+    @functools.cached_property
     def student_jobs(self) -> list[StudentJob]:
         """Trainings of deep students."""
         return sorted({job for training in self._trainings() for job in self._student_jobs(*training)})
@@ -396,8 +412,8 @@ class Plan:
         return job.split == self.study.evaluation.splits and "random" in self.study.datasets[job.dataset].splits
 
     def _trainings(self) -> Iterator[tuple[EmbeddingTable, str, set[Variant]]]:
-        """(embedding table, student, variants) of every experiment on metrics and every primary comparison."""
-        for experiment in filter(reads_metrics, self.study.experiments):
+        """(embedding table, student, variants) of every experiment that trains and of every primary comparison."""
+        for experiment in filter(trains_students, self.study.experiments):
             variants = variants_of(self.study, experiment)
             for table in tables_of(self.study, experiment):
                 for student in students_of(self.study, experiment):
@@ -746,7 +762,7 @@ class Plan:
             "selections": self.selection_files(job.table, selectors),
         }
         weighted = self.study.evaluation.pooling == "weighted"
-        scored = {"patches": [self.patches_file(job.dataset, job.sampler)] if weighted else []}
+        weights = {"patches": [self.patches_file(job.dataset, job.sampler)] if weighted else []}
         names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder}
         names |= {"student": job.student, "teacher": ""}
         training = {
@@ -764,10 +780,13 @@ class Plan:
         yield trained
         prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params(job.student)}
         yield Job(
-            "predict_mlps", wildcards, vars(job), {**shared, **scored, "weights": trained.output}, prediction, modules
+            "predict_mlps", wildcards, vars(job), {**shared, **weights, "weights": trained.output}, prediction, modules
         )
+        if job in self.patch_scored:
+            scored = {**{name: inputs[name] for name in ("images", "splits", "embeddings")}, "weights": trained.output}
+            yield Job("predict_patches", wildcards, vars(job), scored, {"names": text(names)}, modules)
         if job in self.random_draws:
-            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")} | scored
+            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")} | weights
             params = {name: training[name] for name in ("student", "names")} | self._scoring_params(job.student)
             params["draws"] = text(sorted(self.random_draws[job].items()))
             yield Job("train_random_draws", wildcards, vars(job), inputs, params, modules)
@@ -957,6 +976,8 @@ class Plan:
         ]
         shown["histories"] = histories
         for experiment in self.study.experiments:
+            if reads_budgets(experiment):
+                yield self._budgets_job(experiment)
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
             name: f"results/studies/{self.results_name}/{name}.parquet"
@@ -978,6 +999,35 @@ class Plan:
         inputs = {"files": [job.output for job in jobs]}
         return Job("collect_costs", {"study": self.results_name}, inputs=inputs, params={"jobs": text(facts)})
 
+    def _budgets_job(self, experiment: ExperimentSettings) -> Job:
+        tables = tables_of(self.study, experiment)
+        names = [name for name in selectors_of(self.study, experiment) if self.study.selectors[name].method != RANDOM]
+        students = students_of(self.study, experiment)
+        weighted = {name: settings for name in names if (settings := self.study.selectors[name]).stands_for_nearest}
+        files: dict[str, list[str]] = {"images": [], "splits": [], "patches": [], "embeddings": [], "selections": []}
+        for table in tables:
+            files["images"].append(self.images_file(table.dataset))
+            files["splits"].append(self.splits_file(table.dataset))
+            files["patches"].append(self.patches_file(table.dataset, table.sampler))
+            files["embeddings"].append(self.embeddings_file(table))
+            files["selections"] += self.selection_files(table, names)
+        scores = [
+            PATHS["predict_patches"].format(study=self.results_name, **vars(MlpJob(*table, student)))
+            for table in tables
+            for student in students
+        ]
+        params = {
+            "selectors": text(names),
+            "weighted": text({name: dump(settings) for name, settings in weighted.items()}),
+            "students": len(students),
+            "official": text(self.official_splits),
+            "seed": self.study.seed,
+            "margin": self.study.evaluation.margin,
+        }
+        modules = tuple(sorted({SELECTORS.module(settings.method) for settings in weighted.values()}))
+        wildcards = {"study": self.results_name, "experiment": experiment.name}
+        return Job("score_budgets", wildcards, {}, {**files, "scores": scores}, params, modules)
+
     def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         wildcards = {"study": self.results_name, "experiment": experiment.name}
         selectors = selectors_of(self.study, experiment)
@@ -991,6 +1041,12 @@ class Plan:
             sources = {name: self.study.datasets[name].source for name in self.shown_datasets}
             return Job("plot_metrics", wildcards, {}, shown, {**drawn, **params, "sources": text(sources)}, modules)
         tables = tables_of(self.study, experiment)
+        if reads_budgets(experiment):
+            inputs = {
+                "images": [self.images_file(name) for name in resolved.datasets],
+                "budgets": PATHS["score_budgets"].format(**wildcards),
+            }
+            return Job("plot_budgets", wildcards, {}, inputs, {**drawn, "datasets": text(resolved.datasets)}, modules)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
             "images": [self.images_file(table.dataset) for table in tables],

@@ -76,7 +76,9 @@ def decide_primaries(
         else:
             a, b = _srcc(measured, first), _srcc(measured, second)
             shared = a.index.intersection(b.index)
-            estimate = _paired(a[shared], b[shared], *split_sizes(splits[first["dataset"]], first["dataset"], official))
+            estimate = paired_estimate(
+                a[shared], b[shared], *split_sizes(splits[first["dataset"]], first["dataset"], official)
+            )
             facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
         estimates.append(estimate)
         rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})
@@ -85,7 +87,15 @@ def decide_primaries(
     return as_table(table, "verdicts")
 
 
-def _paired(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
+def paired_estimate(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
+    """The difference of two variants by the corrected resampled t-test, or why it is undefined.
+
+    Args:
+        a: SRCC of the first variant by split.
+        b: SRCC of the second variant on the same splits.
+        n_train: Number of training images of a split.
+        n_test: Number of test images of a split.
+    """
     for name, values in (("the first variant", a), ("the second variant", b)):
         if values.isna().any():
             where = ", ".join(map(str, values.index[values.isna()]))

@@ -97,6 +97,7 @@ class StudyWork:
             "pretrain_teacher": self._teacher,
             "train_mlps": self._train_mlps,
             "predict_mlps": self._predict_mlps,
+            "predict_patches": self._predict_patches,
             "train_random_draws": self._train_random_draws,
             "train_student": self._train_student,
             "predict": self._predict,
@@ -301,6 +302,18 @@ class StudyWork:
             mlp_flops=2 * parameters * models * images.scored * patches,
             disk=SCORE_ROW * models * images.scored,
             memory=PROCESS_WITH_TORCH + 2 * embeddings + 4 * models * parameters,
+        )
+
+    def _predict_patches(self, job: Job) -> Work:
+        mlps = MlpJob(**job.names)
+        _, splits, patches, parameters = self._mlp(mlps)
+        images = self.images(mlps.dataset)
+        embeddings = 4 * images.total * patches * self._encoder(job.names).width
+        tested = images.scored * self.study.evaluation.test_fraction
+        return Work(
+            mlp_flops=2 * parameters * splits * images.scored * patches,
+            disk=SCORE_ROW * splits * tested * patches,
+            memory=PROCESS_WITH_TORCH + 2 * embeddings,
         )
 
     def _train_random_draws(self, job: Job) -> Work:

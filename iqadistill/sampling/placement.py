@@ -95,5 +95,8 @@ def best_placed(patches: pa.Table, images: pa.Table, count: int) -> pa.Table:
 
 
 def _squared_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Squared distances (m, n) of points (m, d) and (n, d)."""
-    return sum(((one[:, None, axis] - other[:, axis]) ** 2 for axis in range(other.shape[1])), np.zeros(()))
+    """Squared distances (m, n) of points (m, d) and (n, d); exactly symmetric in the plane and on the sphere."""
+    if one.shape[1] <= 3:
+        return sum(((one[:, None, axis] - other[:, axis]) ** 2 for axis in range(one.shape[1])), np.zeros(()))
+    squares = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
+    return np.maximum(squares, 0)

@@ -21,6 +21,7 @@ class PositionSettings(SelectorSettings):
     marker: ClassVar[str] = "v"
     order: ClassVar[int] = 7
     needs_patches: ClassVar[bool] = True
+    stands_for_nearest: ClassVar[bool] = True
 
     method: Literal["position"] = Field("position", description="Name of the selector; default: the entry's name.")
 
