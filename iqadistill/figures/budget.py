@@ -104,7 +104,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorSty
     for selector, (label, color, marker) in styles.items():
         line = rows[rows.selector == selector].sort_values("patches")
         axes.plot([*line.patches, end[0]], [*line[value], end[1]], color=color, linewidth=1.3, zorder=3)
-        decided = line.verdict.isin(["better", "worse"])
+        decided = line.verdict.isin(["better", "worse"]) & (value == "srcc")
         axes.plot(
             line.patches, line[value], color=color, marker=marker, label=label, linewidth=0, markerfacecolor="white"
         )
