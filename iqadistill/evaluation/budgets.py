@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.comparisons import split_sizes
-from iqadistill.evaluation.primaries import paired_estimate
 from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random, rank_correlations
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.evaluation.verdicts import LEVEL, Estimate, Verdict, decide
+from iqadistill.evaluation.verdicts import LEVEL, Estimate, Verdict, decide, paired_estimate, undefined
 from iqadistill.sampling.placement import shares
 from iqadistill.selection.random_draws import RandomRankings
 from iqadistill.tables import as_table
@@ -87,7 +86,7 @@ def measure_budgets(
             {"selector": RANDOM, "patches": count, "srcc": means.mean(), "low": low, "high": high, "draws": draws}
             | {"distance": np.abs(drawn - everything).mean()}
         ]
-        against_random = [_nothing_to_test()]
+        against_random = [undefined("random itself")]
         against_all = [_against_all(srcc.mean(1), whole, sizes)]
         for name, chooser in choosers.items():
             pooled = scores.pooled(scores.weights(name, chooser, count))[None]
@@ -169,11 +168,6 @@ class _PatchScores:
 
 def _against_all(srcc: np.ndarray, whole: np.ndarray, sizes: tuple[float, float]) -> Estimate:
     return paired_estimate(pd.Series(srcc), pd.Series(whole), *sizes)
-
-
-def _nothing_to_test() -> Estimate:
-    nan = float("nan")
-    return Estimate(nan, nan, nan, nan, nan, nan)
 
 
 def _facts(one: Verdict) -> dict[str, object]:

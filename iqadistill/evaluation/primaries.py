@@ -10,10 +10,9 @@ import pyarrow as pa
 from iqadistill.errors import InputError
 from iqadistill.evaluation.comparisons import split_sizes
 from iqadistill.evaluation.metrics import with_roles
-from iqadistill.evaluation.paired import paired_test
 from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.evaluation.verdicts import Estimate, decide
+from iqadistill.evaluation.verdicts import Estimate, decide, paired_estimate, undefined
 from iqadistill.tables import as_table
 
 SIDE = ["dataset", "sampler", "encoder", "selector", "keep", "student"]
@@ -66,7 +65,7 @@ def decide_primaries(
         facts: dict[str, Any] = {**{f"other_{name}": second[name] for name in SIDE if name != "dataset"}, **first}
         seen = {(side["dataset"], side["student"]) for side in (first, second)} & set(untested)
         if seen:
-            estimate = _undefined(f"{next(iter(seen))[1]} may have seen the test images")
+            estimate = undefined(f"{next(iter(seen))[1]} may have seen the test images")
         elif primary["draws"]:
             among = _among_random(first, predictions, drawn, images, splits, official)
             estimate = among.estimate
@@ -85,28 +84,6 @@ def decide_primaries(
     verdicts = decide(estimates, margin)
     table = pd.DataFrame([{**row, "metric": METRIC, **vars(one)} for row, one in zip(rows, verdicts, strict=True)])
     return as_table(table, "verdicts")
-
-
-def paired_estimate(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
-    """The difference of two variants by the corrected resampled t-test, or why it is undefined.
-
-    Args:
-        a: SRCC of the first variant by split.
-        b: SRCC of the second variant on the same splits.
-        n_train: Number of training images of a split.
-        n_test: Number of test images of a split.
-    """
-    for name, values in (("the first variant", a), ("the second variant", b)):
-        if values.isna().any():
-            where = ", ".join(map(str, values.index[values.isna()]))
-            return _undefined(
-                f"{name} gives all test images of split {where} the same score, so that its SRCC is undefined"
-            )
-    if len(a) < 2:
-        return _undefined(f"{len(a)} split in common, and a test needs two or more")
-    test = paired_test(a, b, n_train=n_train, n_test=n_test)
-    reason = "" if test.error > 0 else "the difference is the same on every split"
-    return Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, reason)
 
 
 def _among_random(
@@ -158,8 +135,3 @@ def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str])
 
 def _name(side: Mapping[str, Any]) -> str:
     return " ".join(f"{side[name]}" for name in SIDE if side[name] != "")
-
-
-def _undefined(reason: str) -> Estimate:
-    nan = float("nan")
-    return Estimate(nan, nan, nan, nan, nan, nan, reason)
