@@ -33,6 +33,13 @@ VARIANT_COLUMNS = [name for name, _ in VARIANT]
 VARIANT_OVER_SPLITS = [name for name in VARIANT_COLUMNS if name != "split"]
 _OTHER_VARIANT = [(f"other_{name}", kind) for name, kind in VARIANT if name != "split"]
 _VARIANT_OVER_SPLITS = [(name, kind) for name, kind in VARIANT if name != "split"]
+_DECIDED = [
+    ("verdict", pa.string()),
+    ("difference", pa.float64()),
+    ("difference_low", pa.float64()),
+    ("difference_high", pa.float64()),
+    ("smallest_detectable", pa.float64()),
+]
 METRICS = ["srcc", "plcc", "plcc_raw", "krcc", "rmse"]
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -115,6 +122,42 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("draw", pa.int32()),
             ("score", pa.float64()),
             ("prediction", pa.float64()),
+        ]
+    ),
+    # patches of test images as the students on all patches score them
+    "patch_scores": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("student", pa.string()),
+            ("split", pa.int32()),
+            ("patch_id", pa.int64()),
+            ("image_id", pa.string()),
+            ("score", pa.float64()),
+        ]
+    ),
+    # one row a choice of patches and number of them; random: the mean over rankings, and the range of 95 % of them
+    "budgets": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("student", pa.string()),
+            ("selector", pa.string()),
+            ("patches", pa.int32()),
+            ("srcc", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("distance", pa.float64()),  # mean absolute distance to the score from all patches, on quality's scale
+            ("splits", pa.int32()),
+            ("margin", pa.float64()),
+            ("draws", pa.int32()),  # random rankings that the selector stands among
+            ("below", pa.int32()),  # those with a lower SRCC
+            ("p", pa.float64()),
+            *_DECIDED,  # against random
+            ("reason", pa.string()),
+            *((f"all_{name}", kind) for name, kind in _DECIDED),  # against all patches
         ]
     ),
     # test images as students score them that were trained on so many chosen or randomly drawn training images

@@ -70,6 +70,40 @@ rule compare:
         "../workflow_scripts/compare.py"
 
 
+rule score_budgets:
+    input:
+        images=reads("score_budgets", "images"),
+        splits=reads("score_budgets", "splits"),
+        patches=reads("score_budgets", "patches"),
+        embeddings=reads("score_budgets", "embeddings"),
+        selections=reads("score_budgets", "selections"),
+        scores=reads("score_budgets", "scores"),
+    output:
+        budgets=output("score_budgets"),
+    log:
+        log_of("score_budgets"),
+    benchmark:
+        benchmark_of("score_budgets")
+    conda:
+        "../envs/light.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        selectors=given("score_budgets", "selectors"),
+        weighted=given("score_budgets", "weighted"),
+        students=given("score_budgets", "students"),
+        official=given("score_budgets", "official"),
+        seed=given("score_budgets", "seed"),
+        margin=given("score_budgets", "margin"),
+        code=code("score_budgets"),
+    message:
+        "Scoring test images from few of their patches, for {wildcards.experiment}."
+    script:
+        "../workflow_scripts/score_budgets.py"
+
+
 rule collect_costs:
     input:
         files=reads("collect_costs", "files"),

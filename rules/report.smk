@@ -84,6 +84,44 @@ rule plot_selection:
         "../workflow_scripts/plot_selection.py"
 
 
+rule plot_budgets:
+    input:
+        images=reads("plot_budgets", "images"),
+        budgets=reads("plot_budgets", "budgets"),
+    output:
+        svg="results/studies/{study}/figures/{experiment}.svg",
+        png=report(
+            "results/studies/{study}/figures/{experiment}.png",
+            caption="captions/figure.rst",
+            category="{study}",
+            subcategory="{experiment}",
+        ),
+        csv="results/studies/{study}/tables/{experiment}.csv",
+        parquet="results/studies/{study}/tables/{experiment}.parquet",
+    log:
+        log_of("plot_budgets"),
+    benchmark:
+        benchmark_of("plot_budgets")
+    wildcard_constraints:
+        experiment=experiments_read_by("plot_budgets"),
+    conda:
+        "../envs/light.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        experiment=given("plot_budgets", "experiment"),
+        looks=given("plot_budgets", "looks"),
+        caption=given("plot_budgets", "caption"),
+        datasets=given("plot_budgets", "datasets"),
+        code=code("plot_budgets"),
+    message:
+        "Drawing {wildcards.experiment}."
+    script:
+        "../workflow_scripts/plot_budgets.py"
+
+
 rule render_report:
     input:
         figures=reads("render_report", "figures"),

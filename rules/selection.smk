@@ -1,6 +1,8 @@
 rule select_patches:
     input:
         embeddings=reads("select_patches", "embeddings"),
+        patches=reads("select_patches", "patches"),
+        images=reads("select_patches", "images"),
     output:
         selection=output("select_patches"),
         trace=output("select_patches", ".trace.parquet"),

@@ -40,6 +40,7 @@ rule predict_mlps:
         images=reads("predict_mlps", "images"),
         embeddings=reads("predict_mlps", "embeddings"),
         selections=reads("predict_mlps", "selections"),
+        patches=reads("predict_mlps", "patches"),
         weights=reads("predict_mlps", "weights"),
     output:
         predictions=output("predict_mlps"),
@@ -69,12 +70,42 @@ rule predict_mlps:
         "../workflow_scripts/predict_mlps.py"
 
 
+# Patches of test images one by one, for experiments that score images from few of them.
+rule predict_patches:
+    input:
+        images=reads("predict_patches", "images"),
+        splits=reads("predict_patches", "splits"),
+        embeddings=reads("predict_patches", "embeddings"),
+        weights=reads("predict_patches", "weights"),
+    output:
+        scores=output("predict_patches"),
+    log:
+        log_of("predict_patches"),
+    benchmark:
+        benchmark_of("predict_patches")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        names=given("predict_patches", "names"),
+        code=code("predict_patches"),
+    message:
+        "Scoring single {wildcards.sampler} patches of {wildcards.dataset} with {wildcards.student} ({wildcards.encoder})."
+    script:
+        "../workflow_scripts/predict_patches.py"
+
+
 # What a selector of a primary comparison is ranked among: students trained on random rankings at the same keep rate.
 rule train_random_draws:
     input:
         images=reads("train_random_draws", "images"),
         splits=reads("train_random_draws", "splits"),
         embeddings=reads("train_random_draws", "embeddings"),
+        patches=reads("train_random_draws", "patches"),
     output:
         draws=output("train_random_draws"),
     log:

@@ -34,6 +34,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         student=names["student"],
         pooling=params.pooling,
         test_patches=params.test_patches,
+        patches=read_table(files.patches[0], "patches") if files.patches else None,
     )
     seconds = time.perf_counter() - start
     of_one = predictions.slice(0, len(predictions) // len(mlps.variants))

@@ -10,8 +10,14 @@ from iqadistill.selection.registry import SELECTORS
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
+    files = snakemake.input
     selector = SELECTORS.create(json.loads(snakemake.params.selector)).create(device)
-    embeddings = read_table(snakemake.input.embeddings, "embeddings")
-    selection, trace = rank_patches(embeddings, selector, seed=snakemake.params.seed)
+    selection, trace = rank_patches(
+        read_table(files.embeddings, "embeddings"),
+        selector,
+        seed=snakemake.params.seed,
+        patches=read_table(files.patches[0], "patches") if files.patches else None,
+        images=read_table(files.images[0], "images") if files.images else None,
+    )
     write_table(trace, snakemake.output.trace, "selection_trace")
     write_table(selection, snakemake.output.selection, "selection")

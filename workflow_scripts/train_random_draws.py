@@ -28,6 +28,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         pooling=params.pooling,
         test_patches=params.test_patches,
         scored=scoring,
+        patches=read_table(files.patches[0], "patches") if files.patches else None,
         device=device,
     )
     write_table(draws, snakemake.output.draws, "draws")

@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
         "--patches",
         type=_at_least(1),
         metavar="N",
-        help="largest number of patches of an image (default: as in training)",
+        help="score an image by so many of its patches, those that stand for all of it best (default: all)",
     )
     parser.add_argument(
         "--pooling",

@@ -6,6 +6,7 @@ from iqadistill.config.experiments import (
     ALL,
     RANDOM,
     kind_of,
+    reads_budgets,
     reads_metrics,
     selectors_of,
     shows_all_patches_only,
@@ -13,6 +14,7 @@ from iqadistill.config.experiments import (
     students_of,
     tables_of,
     tested_datasets,
+    trains_students,
 )
 from iqadistill.config.jobs import EVERY_IMAGE, Plan, StudentJob
 from iqadistill.config.primaries import primaries_of
@@ -147,7 +149,7 @@ def check_scored(study: Study) -> None:
     """Figures on metrics show datasets with scores."""
     for where, experiment in _experiments(study):
         unscored = [t.dataset for t in tables_of(study, experiment) if source_of(study, t.dataset).score is None]
-        if unscored and reads_metrics(experiment):
+        if unscored and trains_students(experiment):
             raise InputError(f"{where}.datasets: {unscored[0]!r} has no scores to learn from; remove it.")
 
 
@@ -184,6 +186,10 @@ def check_figure_rates(study: Study) -> None:
                 f"{where}.keep: missing; figure {experiment.figure} shows selectors at one keep rate: give it, such as"
                 " keep: [0.4], or remove selectors to show all patches."
             )
+        if reads_budgets(experiment) and experiment.keep is not None:
+            raise InputError(
+                f"{where}.keep: figure {experiment.figure} shows 1, 2, 4, ... patches of a test image; remove keep."
+            )
         for key in ("selectors", "keep"):
             if shows_all_patches_only(experiment) and getattr(experiment, key) is not None:
                 raise InputError(
@@ -200,6 +206,11 @@ def check_figure_needs(study: Study) -> None:
         told_apart: dict[tuple[object, ...], str] = {}
         for name in selectors:
             settings = study.selectors[name]
+            if spec.ranks and settings.needs_patches:
+                raise InputError(
+                    f"{where}.selectors: {figure} ranks embeddings of its own, which have no place for {name!r}; name"
+                    " other selectors."
+                )
             missing = [setting for setting in spec.needs if setting not in type(settings).model_fields]
             if missing:
                 raise InputError(
@@ -215,7 +226,7 @@ def check_figure_needs(study: Study) -> None:
         for key, given, most in (
             ("selectors", selectors, spec.most_selectors),
             ("datasets", tables_of(study, experiment), spec.most_tables),
-            ("students", students if reads_metrics(experiment) else [], 1 if spec.one_student else None),
+            ("students", students if trains_students(experiment) else [], 1 if spec.one_student else None),
         ):
             if most is not None and len(given) > most:
                 what = "combinations of dataset, sampler and encoder" if key == "datasets" else key
@@ -224,6 +235,11 @@ def check_figure_needs(study: Study) -> None:
                 )
         for name in students:
             learns_from = study.students[name].learns_from
+            if spec.reads == "budgets" and learns_from != "embeddings":
+                raise InputError(
+                    f"{where}.students: {name!r} learns from {learns_from}, and {figure} shows patch scores of students"
+                    " on embeddings; name an mlp."
+                )
             if spec.students == "pixels" and learns_from != "pixels":
                 raise InputError(f"{where}.students: {name!r} learns from {learns_from}; name deep students only.")
             if spec.students == "measured" and learns_from == "predictions":

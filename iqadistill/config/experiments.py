@@ -26,8 +26,18 @@ def kind_of(study: Study, dataset: str) -> str:
 
 
 def reads_metrics(experiment: ExperimentSettings) -> bool:
-    """Whether a figure shows metrics, and so trains students, or selections alone."""
+    """Whether a figure shows metrics of trained students."""
     return FIGURES.spec(experiment.figure).reads == "metrics"
+
+
+def reads_budgets(experiment: ExperimentSettings) -> bool:
+    """Whether a figure shows images scored from few of their patches, by students on all patches."""
+    return FIGURES.spec(experiment.figure).reads == "budgets"
+
+
+def trains_students(experiment: ExperimentSettings) -> bool:
+    """Whether an experiment needs trained students."""
+    return reads_metrics(experiment) or reads_budgets(experiment)
 
 
 def shows_all_patches_only(experiment: ExperimentSettings) -> bool:
@@ -89,12 +99,12 @@ def keep_rates_of(study: Study, experiment: ExperimentSettings) -> tuple[float, 
 
 
 def variants_of(study: Study, experiment: ExperimentSettings) -> set[Variant]:
-    """(selector, keep rate) that an experiment on metrics compares.
+    """(selector, keep rate) that an experiment trains students on.
 
     Random at every rate in use and all patches are always among them: a selector is measured against both. A figure
-    that shows all patches only has no other variant.
+    that shows all patches only has no other variant, nor has one on budgets.
     """
-    if shows_all_patches_only(experiment):
+    if shows_all_patches_only(experiment) or reads_budgets(experiment):
         return {ALL_PATCHES}
     rates = [keep for keep in keep_rates_of(study, experiment) if keep < 1]
     return {ALL_PATCHES} | {(name, keep) for name in {*selectors_of(study, experiment), RANDOM} for keep in rates}

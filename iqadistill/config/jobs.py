@@ -19,10 +19,12 @@ from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.config.experiments import (
     ALL,
     ALL_PATCHES,
+    RANDOM,
     Variant,
     budgets_of,
     choosers_of,
     kind_of,
+    reads_budgets,
     reads_metrics,
     resolve,
     sampler_for,
@@ -31,6 +33,7 @@ from iqadistill.config.experiments import (
     students_of,
     tables_of,
     tested_datasets,
+    trains_students,
     variants_of,
 )
 from iqadistill.config.primaries import Primary, primaries_of
@@ -70,6 +73,7 @@ PATHS = {
     "predict_mlps": "results/predict_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_random_draws": "results/train_random_draws/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_on_chosen": "results/train_on_chosen/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
+    "predict_patches": "results/predict_patches/{study}/{dataset}/{sampler}/{encoder}/{student}.parquet",
     "train_student": f"results/train_student/{_STUDENT}.safetensors",
     "predict": f"results/predict/{_STUDENT}.parquet",
     "predict_cross": f"results/predict_cross/{_STUDENT}/{{tested}}.parquet",
@@ -77,9 +81,11 @@ PATHS = {
     "read_predictions": "results/read_predictions/{study}/{dataset}/{student}.parquet",
     "evaluate": "results/studies/{study}/metrics.parquet",
     "compare": "results/studies/{study}/comparisons.parquet",
+    "score_budgets": "results/studies/{study}/budgets/{experiment}.parquet",
     "collect_costs": "results/studies/{study}/costs.parquet",
     "plot_metrics": "results/studies/{study}/figures/{experiment}.svg",
     "plot_selection": "results/studies/{study}/figures/{experiment}.svg",
+    "plot_budgets": "results/studies/{study}/figures/{experiment}.svg",
     "render_report": "results/studies/{study}/report/index.html",
 }
 """The first output of each rule; its other outputs lie beside it with other suffixes."""
@@ -331,6 +337,16 @@ class Plan:
         return {job: (sorted(budgets), sorted(choosers)) for job, (budgets, choosers) in sorted(wanted.items())}
 
     @functools.cached_property
+    def patch_scored(self) -> set[MlpJob]:
+        """Trainings whose students on all patches leave a score of each patch."""
+        return {
+            MlpJob(*table, student)
+            for experiment in filter(reads_budgets, self.study.experiments)
+            for table in tables_of(self.study, experiment)
+            for student in students_of(self.study, experiment)
+        }
+
+    @functools.cached_property
     def student_jobs(self) -> list[StudentJob]:
         """Trainings of deep students."""
         return sorted({job for training in self._trainings() for job in self._student_jobs(*training)})
@@ -443,8 +459,8 @@ class Plan:
         return job.split == self.study.evaluation.splits and "random" in self.study.datasets[job.dataset].splits
 
     def _trainings(self) -> Iterator[tuple[EmbeddingTable, str, set[Variant]]]:
-        """(embedding table, student, variants) of every experiment on metrics and every primary comparison."""
-        for experiment in filter(reads_metrics, self.study.experiments):
+        """(embedding table, student, variants) of every experiment that trains and of every primary comparison."""
+        for experiment in filter(trains_students, self.study.experiments):
             variants = variants_of(self.study, experiment)
             for table in tables_of(self.study, experiment):
                 for student in students_of(self.study, experiment):
@@ -770,11 +786,17 @@ class Plan:
             yield Job("embed_patches", self._table_ids(table), table._asdict(), inputs, params, modules)
         for table, name in sorted(self.rankings):
             selector = self.study.selectors[name]
+            placed = [table] if selector.needs_patches else []
+            inputs = {
+                "embeddings": self.embeddings_file(table),
+                "patches": [self.patches_file(one.dataset, one.sampler) for one in placed],
+                "images": [self.images_file(one.dataset) for one in placed],
+            }
             yield Job(
                 "select_patches",
                 {**self._table_ids(table), "selector": self.selector_ids[name]},
                 {**table._asdict(), "selector": name},
-                {"embeddings": self.embeddings_file(table)},
+                inputs,
                 {"selector": text(dump(selector)), "seed": self.study.seed},
                 (SELECTORS.module(selector.method),),
             )
@@ -787,6 +809,8 @@ class Plan:
             "embeddings": self.embeddings_file(job.table),
             "selections": self.selection_files(job.table, selectors),
         }
+        weighted = self.study.evaluation.pooling == "weighted"
+        weights = {"patches": [self.patches_file(job.dataset, job.sampler)] if weighted else []}
         names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder}
         names |= {"student": job.student, "teacher": ""}
         training = {
@@ -803,9 +827,14 @@ class Plan:
         trained = Job("train_mlps", wildcards, vars(job), inputs, training, modules)
         yield trained
         prediction = {"selectors": text(selectors), "names": text(names), **self._scoring_params(job.student)}
-        yield Job("predict_mlps", wildcards, vars(job), {**shared, "weights": trained.output}, prediction, modules)
+        yield Job(
+            "predict_mlps", wildcards, vars(job), {**shared, **weights, "weights": trained.output}, prediction, modules
+        )
+        if job in self.patch_scored:
+            scored = {**{name: inputs[name] for name in ("images", "splits", "embeddings")}, "weights": trained.output}
+            yield Job("predict_patches", wildcards, vars(job), scored, {"names": text(names)}, modules)
         if job in self.random_draws:
-            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")}
+            inputs = {name: inputs[name] for name in ("images", "splits", "embeddings")} | weights
             params = {name: training[name] for name in ("student", "names")} | self._scoring_params(job.student)
             params["draws"] = text(sorted(self.random_draws[job].items()))
             yield Job("train_random_draws", wildcards, vars(job), inputs, params, modules)
@@ -1020,6 +1049,8 @@ class Plan:
         ]
         shown["histories"] = histories
         for experiment in self.study.experiments:
+            if reads_budgets(experiment):
+                yield self._budgets_job(experiment)
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
             name: f"results/studies/{self.results_name}/{name}.parquet"
@@ -1043,6 +1074,35 @@ class Plan:
         inputs = {"files": [job.output for job in jobs]}
         return Job("collect_costs", {"study": self.results_name}, inputs=inputs, params={"jobs": text(facts)})
 
+    def _budgets_job(self, experiment: ExperimentSettings) -> Job:
+        tables = tables_of(self.study, experiment)
+        names = [name for name in selectors_of(self.study, experiment) if self.study.selectors[name].method != RANDOM]
+        students = students_of(self.study, experiment)
+        weighted = {name: settings for name in names if (settings := self.study.selectors[name]).stands_for_nearest}
+        files: dict[str, list[str]] = {"images": [], "splits": [], "patches": [], "embeddings": [], "selections": []}
+        for table in tables:
+            files["images"].append(self.images_file(table.dataset))
+            files["splits"].append(self.splits_file(table.dataset))
+            files["patches"].append(self.patches_file(table.dataset, table.sampler))
+            files["embeddings"].append(self.embeddings_file(table))
+            files["selections"] += self.selection_files(table, names)
+        scores = [
+            PATHS["predict_patches"].format(study=self.results_name, **vars(MlpJob(*table, student)))
+            for table in tables
+            for student in students
+        ]
+        params = {
+            "selectors": text(names),
+            "weighted": text({name: dump(settings) for name, settings in weighted.items()}),
+            "students": len(students),
+            "official": text(self.official_splits),
+            "seed": self.study.seed,
+            "margin": self.study.evaluation.margin,
+        }
+        modules = tuple(sorted({SELECTORS.module(settings.method) for settings in weighted.values()}))
+        wildcards = {"study": self.results_name, "experiment": experiment.name}
+        return Job("score_budgets", wildcards, {}, {**files, "scores": scores}, params, modules)
+
     def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         wildcards = {"study": self.results_name, "experiment": experiment.name}
         selectors = selectors_of(self.study, experiment)
@@ -1064,6 +1124,12 @@ class Plan:
             modules = (*modules, *(CHOOSERS.module(name) for name in choosers_of(experiment)))
             return Job("plot_metrics", wildcards, {}, shown, given, modules)
         tables = tables_of(self.study, experiment)
+        if reads_budgets(experiment):
+            inputs = {
+                "images": [self.images_file(name) for name in resolved.datasets],
+                "budgets": PATHS["score_budgets"].format(**wildcards),
+            }
+            return Job("plot_budgets", wildcards, {}, inputs, {**drawn, "datasets": text(resolved.datasets)}, modules)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
             "images": [self.images_file(table.dataset) for table in tables],

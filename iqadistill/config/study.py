@@ -94,7 +94,11 @@ class EvaluationSettings(Settings):
         " of them, else of the contents.",
     )
     val_fraction: Fraction = Field(0.0, description="Fraction held out for validation, as test_fraction.")
-    pooling: Literal["mean", "median"] = Field("mean", description="How patch scores become an image score.")
+    pooling: Literal["mean", "median", "weighted"] = Field(
+        "mean",
+        description="How patch scores become an image score; weighted: the mean by the weights of the patches, which"
+        " differ where a sampler places them (placed_crops, placed_viewports).",
+    )
     test_patches: Literal["all", "kept"] = Field(
         "all",
         description="Patches that score a test image: all sampled ones, or those the selector keeps; a student's own"

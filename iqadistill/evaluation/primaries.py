@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.metrics import with_roles
-from iqadistill.evaluation.paired import paired_test
 from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
-from iqadistill.evaluation.verdicts import Estimate, decide
+from iqadistill.evaluation.verdicts import Estimate, decide, paired_estimate, undefined
 from iqadistill.tables import as_table
 
 SIDE = ["dataset", "sampler", "encoder", "selector", "keep", "student"]
@@ -65,7 +64,7 @@ def decide_primaries(
         facts: dict[str, Any] = {**{f"other_{name}": second[name] for name in SIDE if name != "dataset"}, **first}
         seen = {(side["dataset"], side["student"]) for side in (first, second)} & set(untested)
         if seen:
-            estimate = _undefined(f"{next(iter(seen))[1]} may have seen the test images")
+            estimate = undefined(f"{next(iter(seen))[1]} may have seen the test images")
         elif primary["draws"] and predictions is not None:
             among = _among_random(first, predictions, drawn, images, splits, official)
             estimate = among.estimate
@@ -75,27 +74,13 @@ def decide_primaries(
         else:
             a, b = _srcc(measured, first), _srcc(measured, second)
             shared = a.index.intersection(b.index)
-            estimate = _paired(a[shared], b[shared], *sizes[first["dataset"]])
+            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]])
             facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
         estimates.append(estimate)
         rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})
     verdicts = decide(estimates, margin)
     table = pd.DataFrame([{**row, "metric": METRIC, **vars(one)} for row, one in zip(rows, verdicts, strict=True)])
     return as_table(table, "verdicts")
-
-
-def _paired(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
-    for name, values in (("the first variant", a), ("the second variant", b)):
-        if values.isna().any():
-            where = ", ".join(map(str, values.index[values.isna()]))
-            return _undefined(
-                f"{name} gives all test images of split {where} the same score, so that its SRCC is undefined"
-            )
-    if len(a) < 2:
-        return _undefined(f"{len(a)} split in common, and a test needs two or more")
-    test = paired_test(a, b, n_train=n_train, n_test=n_test)
-    reason = "" if test.error > 0 else "the difference is the same on every split"
-    return Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, reason)
 
 
 def _among_random(
@@ -147,8 +132,3 @@ def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str])
 
 def _name(side: Mapping[str, Any]) -> str:
     return " ".join(f"{side[name]}" for name in SIDE if side[name] != "")
-
-
-def _undefined(reason: str) -> Estimate:
-    nan = float("nan")
-    return Estimate(nan, nan, nan, nan, nan, nan, reason)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from iqadistill.evaluation.paired import holm
+from iqadistill.evaluation.paired import holm, paired_test
 
 LEVEL = 0.05  # chance of a false "better" or "worse", and of a false "equivalent", over all comparisons of a family
 POWER = 0.8  # with which the smallest detectable difference is detected
@@ -91,6 +92,34 @@ def decide(estimates: Sequence[Estimate], margin: float) -> list[Verdict]:
         _verdict(one, margin, LEVEL / max(1, tests - _rejected_before(p, p_adjusted, place)), tests, adjusted, within)
         for place, (one, adjusted, within) in enumerate(zip(estimates, p_adjusted, p_equivalence, strict=True))
     ]
+
+
+def paired_estimate(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
+    """The difference of two variants by the corrected resampled t-test, or why it is undefined.
+
+    Args:
+        a: SRCC of the first variant by split.
+        b: SRCC of the second variant on the same splits.
+        n_train: Number of training images of a split.
+        n_test: Number of test images of a split.
+    """
+    for name, values in (("the first variant", a), ("the second variant", b)):
+        if values.isna().any():
+            where = ", ".join(map(str, values.index[values.isna()]))
+            return undefined(
+                f"{name} gives all test images of split {where} the same score, so that its SRCC is undefined"
+            )
+    if len(a) < 2:
+        return undefined(f"{len(a)} split in common, and a test needs two or more")
+    test = paired_test(a, b, n_train=n_train, n_test=n_test)
+    reason = "" if test.error > 0 else "the difference is the same on every split"
+    return Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, reason)
+
+
+def undefined(reason: str) -> Estimate:
+    """A difference without a value, and why."""
+    nan = float("nan")
+    return Estimate(nan, nan, nan, nan, nan, nan, reason)
 
 
 def smallest_detectable(error: float, degrees: float, tests: int = 1) -> float:

@@ -94,6 +94,21 @@ class MetricInputs:
 
 
 @dataclass(frozen=True)
+class BudgetInputs:
+    """Tables of an experiment on budgets.
+
+    Attributes:
+        experiment: The experiment.
+        budgets: Table "budgets" of all its embedding tables.
+        notes: Note of a dataset by its name, e.g. "simulated scores".
+    """
+
+    experiment: Experiment
+    budgets: pd.DataFrame
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SelectionInputs:
     """Files of an experiment on selections.
 

@@ -104,6 +104,7 @@ class StudyWork:
             "pretrain_teacher": self._teacher,
             "train_mlps": self._train_mlps,
             "predict_mlps": self._predict_mlps,
+            "predict_patches": self._predict_patches,
             "train_random_draws": self._train_random_draws,
             "train_on_chosen": self._train_on_chosen,
             "train_student": self._train_student,
@@ -360,6 +361,18 @@ class StudyWork:
             memory=PROCESS_WITH_TORCH + 2 * embeddings + 4 * models * parameters,
         )
 
+    def _predict_patches(self, job: Job) -> Work:
+        mlps = MlpJob(**job.names)
+        _, splits, patches, parameters = self._mlp(mlps)
+        images = self.images(mlps.dataset)
+        embeddings = 4 * images.total * patches * self._encoder(job.names).width
+        tested = images.scored * self.study.evaluation.test_fraction
+        return Work(
+            mlp_flops=2 * parameters * splits * images.scored * patches,
+            disk=SCORE_ROW * splits * tested * patches,
+            memory=PROCESS_WITH_TORCH + 2 * embeddings,
+        )
+
     def _train_random_draws(self, job: Job) -> Work:
         """Trainings on random rankings, and the scores of the test images."""
         mlps = MlpJob(**job.names)
@@ -399,7 +412,7 @@ class StudyWork:
             trainings=models,
             mlp_flops=2 * parameters * patches * (3 * splits * seen + models * tested),
             disk=SCORE_ROW * models * tested,
-            memory=PROCESS_WITH_TORCH + 8 * images.total * patches * width + STORE_BYTES,
+            memory=PROCESS_WITH_TORCH + 8 * images.total * patches * width + STACK_BYTES,
         )
 
     def _predict_images(self, job: Job) -> Work:

@@ -36,12 +36,13 @@ def sample_images(
 ) -> pa.Table:
     """Patch table of all usable images, grouped by image in the order of the images table.
 
-    Every patch has weight 1: a sampler that favours some directions does so on purpose, and the weights do not undo it.
+    Every patch has weight 1 unless `sample` gives another: a sampler that favours some directions does so on purpose,
+    and the weights do not undo it.
 
     Args:
         images: Table "images".
         sample: Function from a row of the images table and the image's random stream to the coordinates of its patches:
-            x and y, or yaw, pitch and fov; and size where it differs between images.
+            x and y, or yaw, pitch and fov; and size and weight where they differ between patches.
         size: Side of a patch in pixels where `sample` gives no size.
         seed: Seed of the random streams of all images.
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import IMAGE_SUFFIXES, image_size
+from iqadistill.sampling.placement import best_placed
 from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.tables import as_table
 
@@ -40,7 +41,9 @@ def list_images(given: Iterable[str | Path]) -> list[Path]:
     return list(dict.fromkeys(images))
 
 
-def place_patches(path: Path, sampler: SamplerSettings, seed: int) -> tuple[pa.Table, pa.Table]:
+def place_patches(
+    path: Path, sampler: SamplerSettings, seed: int, count: int | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Tables "images" and "patches" of one image.
 
     The random draws depend on the seed only: images of the same size get the same patches, whatever their names.
@@ -49,6 +52,8 @@ def place_patches(path: Path, sampler: SamplerSettings, seed: int) -> tuple[pa.T
         path: File of the image, which becomes its image_id.
         sampler: The sampler.
         seed: Seed of the sampler.
+        count: Number of the sampler's patches, the best-placed ones, which the weights of the others go to; default:
+            all.
 
     Raises:
         InputError: The image cannot be decoded, is too small, or is not a panorama although the sampler is for
@@ -68,7 +73,10 @@ def place_patches(path: Path, sampler: SamplerSettings, seed: int) -> tuple[pa.T
     sampler.check_image(width, height, str(path))
     row = {"image_id": [_STREAM_NAME], "path": str(path), "width": width, "height": height, "status": "ok"}
     images = as_table(pd.DataFrame(row), "images")
-    return _named(images, path), _named(sampler.sample(images, seed=seed), path)
+    patches = sampler.sample(images, seed=seed)
+    if count is not None:
+        patches = best_placed(patches, images, count)
+    return _named(images, path), _named(patches, path)
 
 
 def _named(table: pa.Table, path: Path) -> pa.Table:

@@ -14,7 +14,10 @@ from iqadistill.parallel import map_ahead
 from iqadistill.scoring.images import place_patches
 from iqadistill.scoring.results import TrainedResult
 
-_POOLINGS: dict[str, Callable[..., np.ndarray]] = {"mean": np.mean, "median": np.median}
+_POOLINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "mean": lambda scores, weight: (scores * weight).sum(axis=1) / weight.sum(),
+    "median": lambda scores, weight: np.median(scores, axis=1),
+}
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ def score_images(
     Args:
         result: Trained result, see `load_result`.
         paths: Files of the images.
-        pooling: "mean" or "median" of an image's patch scores.
+        pooling: "mean" of an image's patch scores by the weights of the patches, which are equal unless a sampler or
+            `count` places them; or their "median".
         seed: Seed for patch sampling; default: the study's.
-        count: Largest number of patches per image; default: as in training.
+        count: Number of patches per image, the best-placed ones of the sampler's; default: all of them.
         workers: Number of images that are read ahead.
 
     Yields:
@@ -70,13 +74,12 @@ def score_images(
     if pooling not in _POOLINGS:
         raise InputError(f"score: pooling {pooling!r}, expected {' or '.join(_POOLINGS)}.")
     seed = result.seed if seed is None else seed
-    sampler = result.sampler
-    if count is not None:
-        sampler = type(sampler).of({**sampler.model_dump(), "count": count}, "score")
+    if count is not None and count < 1:
+        raise InputError(f"score: count {count}, expected 1 or more.")
 
     def read(path: Path) -> tuple[Path, pa.Table, Any] | InputError:
         try:
-            images, patches = place_patches(path, sampler, seed)
+            images, patches = place_patches(path, result.sampler, seed, count)
             return path, patches, result.scorer.read(images, patches)
         except InputError as error:
             return error
@@ -92,5 +95,5 @@ def _scored(result: TrainedResult, path: Path, patches: pa.Table, pixels: Any, p
         return error
     if not np.isfinite(scores).all():
         return InputError(f"{path}: its score is NaN or infinite; train again with a lower lr or in full precision.")
-    by_split = _POOLINGS[pooling](scores, axis=1)
+    by_split = _POOLINGS[pooling](scores, patches["weight"].to_numpy().astype(np.float64))
     return ImageScore(path, by_split, patches.to_pandas().assign(quality=scores.mean(axis=0)))

@@ -3,11 +3,14 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from iqadistill.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def keep_count(n: int, keep: float) -> int:
@@ -97,6 +100,21 @@ class Selector(ABC):
         if not np.isfinite(X).all():
             raise InputError(f"{name}: holds NaN or infinite values; embed these patches again or leave the image out.")
         return X
+
+    def vectors(self, embeddings: "pa.Table", patches: "pa.Table | None", images: "pa.Table | None") -> np.ndarray:
+        """Vectors (N, d) that patches are ranked by, in the order of the embeddings: the embeddings themselves.
+
+        Args:
+            embeddings: Table "embeddings".
+            patches: Table "patches"; given to selectors whose settings have `needs_patches`.
+            images: Table "images"; likewise.
+
+        Raises:
+            InputError: A table that the selector needs is missing, or lacks a patch.
+        """
+        from iqadistill.tables import embedding_matrix
+
+        return embedding_matrix(embeddings)
 
     @abstractmethod
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:

@@ -6,10 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from iqadistill.selection.base import Selector
-from iqadistill.tables import as_table, embedding_matrix
+from iqadistill.tables import as_table
 
 
-def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tuple[pa.Table, pa.Table]:
+def rank_patches(
+    embeddings: pa.Table,
+    selector: Selector,
+    *,
+    seed: int,
+    patches: pa.Table | None = None,
+    images: pa.Table | None = None,
+) -> tuple[pa.Table, pa.Table]:
     """Rank the patches of every image of an embeddings table.
 
     Random choices depend on (seed, image_id) only, not on the other images or their order.
@@ -18,29 +25,32 @@ def rank_patches(embeddings: pa.Table, selector: Selector, *, seed: int) -> tupl
         embeddings: Table "embeddings"; the rows of an image need not be consecutive.
         selector: Selector that ranks the patches.
         seed: Seed of the study.
+        patches: Table "patches", for selectors that need it.
+        images: Table "images", likewise.
 
     Returns:
         Tables "selection" (rows in the order of `embeddings`) and "selection_trace" (no rows for selectors that do not
         iterate; iterations count from 1; the published solver knows its gap after the last one only).
 
     Raises:
-        InputError: The embeddings of an image are not finite or too few; the message names the image.
+        InputError: The embeddings of an image are not finite or too few (the message names the image), or a table that
+            the selector needs is missing.
     """
     image_ids = np.array(embeddings["image_id"].to_pylist(), dtype=object)
-    images, group = np.unique(image_ids.astype(str), return_inverse=True)
+    names, group = np.unique(image_ids.astype(str), return_inverse=True)
     order = np.argsort(group, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
-    vectors = embedding_matrix(embeddings)
-    matrices = [selector.check(vectors[rows], f"image {image}") for image, rows in zip(images, members, strict=True)]
-    fitted = selector.fit_many(matrices, [_image_seed(seed, image) for image in images])
+    vectors = selector.vectors(embeddings, patches, images)
+    matrices = [selector.check(vectors[rows], f"image {name}") for name, rows in zip(names, members, strict=True)]
+    fitted = selector.fit_many(matrices, [_image_seed(seed, name) for name in names])
 
     rank, residual = np.empty(len(image_ids), dtype=np.int32), np.empty(len(image_ids))
     trace: dict[str, list] = {"image_id": [], "iteration": [], "objective": [], "gap": []}
-    for image, rows, one in zip(images, members, fitted, strict=True):
+    for name, rows, one in zip(names, members, fitted, strict=True):
         rank[rows[one.ranking_]] = np.arange(len(rows))
         residual[rows] = one.residuals_
         objective = getattr(one, "objective_", [])
-        trace["image_id"] += [str(image)] * len(objective)
+        trace["image_id"] += [str(name)] * len(objective)
         trace["iteration"] += range(1, len(objective) + 1)
         trace["objective"] += objective
         if objective:

@@ -27,12 +27,17 @@ class SelectorSettings(Settings):
         colour: Colour in figures, as "#rrggbb".
         marker: Marker in figures, one of matplotlib's.
         order: Position in legends; the lowest comes first.
+        needs_patches: Whether patches are ranked by their rows in the patch table, too.
+        stands_for_nearest: Whether the first patches stand for those nearest to them, which then are their weights
+            where an image is scored from few patches.
     """
 
     label: ClassVar[str]
     colour: ClassVar[str]
     marker: ClassVar[str]
     order: ClassVar[int]
+    needs_patches: ClassVar[bool] = False
+    stands_for_nearest: ClassVar[bool] = False
 
     method: str = Field(description="Name of the selector; default: the entry's name.")
 

@@ -25,9 +25,11 @@ EDITS = {
     "sampling/scanpath.py": {"sample_patches[sp]"},
     "selection/irls.py": RESIDUAL | {"plot_selection[duplicates]", "plot_selection[structure]"},
     "selection/selectors/kcenter.py": {"select_patches[kcenter]"},
+    "selection/selectors/position.py": {"select_patches[position]", "score_budgets"},
+    "evaluation/budgets.py": {"score_budgets"},
     "encoders/folding.py": {"embed_patches"},
-    "models/mlp.py": {"train_mlps", "predict_mlps"},
-    "training/mlp/stacked_mlps.py": {"train_mlps", "predict_mlps"},
+    "models/mlp.py": {"train_mlps", "predict_mlps", "predict_patches", "train_random_draws"},
+    "training/mlp/stacked_mlps.py": {"train_mlps", "predict_mlps", "predict_patches", "train_random_draws"},
     "models/adtrs/student.py": {"train_student[adtrs]", "predict[adtrs]"},
     "losses/ranking.py": {"train_student[adtrs]", "predict[adtrs]"},
     "models/rkiqt/nar_teacher.py": {"pretrain_teacher[nar]", "train_student[rkiqt]", "predict[rkiqt]"},
@@ -54,6 +56,7 @@ def label(job):
         "train_student": lambda: job.names["student"], "predict": lambda: job.names["student"],
         "pretrain_teacher": lambda: job.names["teacher"],
         "plot_metrics": lambda: json.loads(job.params["experiment"])["figure"],
+        "plot_budgets": lambda: json.loads(job.params["experiment"])["figure"],
         "plot_selection": lambda: json.loads(job.params["experiment"])["figure"],
     }.get(job.rule)
     return f"{job.rule}[{entry()}]" if entry else job.rule

@@ -15,6 +15,7 @@ class FacilitySettings(GreedySettings):
     colour: ClassVar[str] = "#56b4e9"
     marker: ClassVar[str] = "D"
     order: ClassVar[int] = 4
+    stands_for_nearest: ClassVar[bool] = True
 
     method: Literal["facility"] = Field("facility", description="Name of the selector; default: the entry's name.")
 

@@ -77,7 +77,7 @@ def predict_network(
         images: Table "images", which may be of another dataset than the network was trained on.
         patches: Table "patches"; the same for all variants that are compared.
         variant: Variant columns of the network.
-        pooling: "mean" or "median" of an image's patch scores.
+        pooling: "mean", "median" or "weighted" (mean by the weights of the patch table) of an image's patch scores.
         flip: Whether to predict from horizontally flipped patches as well (column `flipped`).
         **settings: Further settings of `score_patches`.
 
@@ -87,29 +87,37 @@ def predict_network(
     Raises:
         InputError: The pooling is unknown, an image has no patches, or as `score_patches`.
     """
-    if pooling not in ("mean", "median"):
-        raise InputError(f"evaluation: pooling {pooling!r} is unknown; use mean or median.")
+    if pooling not in ("mean", "median", "weighted"):
+        raise InputError(f"evaluation: pooling {pooling!r} is unknown; use mean, median or weighted.")
     frame = scored_images(images)
     names = patches["image_id"].to_pandas()
     missing = ~frame.image_id.isin(names)
     if missing.any():
         raise InputError(f"patches: image {frame.image_id[missing].iloc[0]!r} has none; sample the patches again.")
     wanted = patches.filter(pa.array(names.isin(frame.image_id).to_numpy()))
-    groups = score_patches(network, images, wanted, **settings).groupby("image_id").score
-    pooled = groups.agg([pooling, "size"]).loc[frame.image_id]
+    weight = wanted["weight"].to_numpy() if pooling == "weighted" else None
+    scores = score_patches(network, images, wanted, **settings)
     flipped = None
     if flip:
-        scores = score_patches(_Flipped(network), images, wanted, **settings)
-        flipped = scores.groupby("image_id").score.agg(pooling).loc[frame.image_id].to_numpy()
+        mirrored = score_patches(_Flipped(network), images, wanted, **settings)
+        flipped = _pool(mirrored, weight, pooling).loc[frame.image_id].to_numpy()
     rows = {
         "dataset": frame.dataset.to_numpy(),
         "image_id": frame.image_id.to_numpy(),
         "score": frame.quality.to_numpy(),
-        "prediction": pooled[pooling].to_numpy(),
+        "prediction": _pool(scores, weight, pooling).loc[frame.image_id].to_numpy(),
         "flipped": flipped,
-        "num_patches": pooled["size"].to_numpy(),
+        "num_patches": scores.groupby("image_id").size().loc[frame.image_id].to_numpy(),
     }
     return as_table(pd.DataFrame(rows).assign(**variant), "predictions")
+
+
+def _pool(scores: pd.DataFrame, weight: np.ndarray | None, pooling: str) -> pd.Series:
+    """Image scores by image_id, from the columns image_id and score of patches and, for "weighted", their weights."""
+    if weight is None:
+        return scores.groupby("image_id").score.agg(pooling)
+    sums = scores.assign(score=scores.score * weight, weight=weight).groupby("image_id")[["score", "weight"]].sum()
+    return sums.score / sums.weight
 
 
 class _Flipped(nn.Module):

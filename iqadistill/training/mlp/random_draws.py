@@ -27,6 +27,7 @@ def predict_random_draws(
     pooling: str = "mean",
     test_patches: str = "all",
     scored: pa.Table | None = None,
+    patches: pa.Table | None = None,
     device: str = "cpu",
 ) -> pa.Table:
     """Train a student on each random ranking and split, as those of selectors are trained, and score the test images.
@@ -42,6 +43,7 @@ def predict_random_draws(
         pooling: How patch scores become an image score.
         test_patches: "all" to score an image by all its patches, "kept" by those that the ranking keeps.
         scored: Table "embeddings" of the patches that may score an image; default: all.
+        patches: Table "patches", for weighted pooling.
         device: "cpu", "cuda" or "cuda:N".
 
     Returns:
@@ -68,6 +70,7 @@ def predict_random_draws(
             **names,
             pooling=pooling,
             test_patches=test_patches,
+            patches=patches,
         )
         rows = predictions.to_pandas().merge(tested, on=["split", "image_id"])
         parts.append(rows.assign(draw=rows.selector.astype(int)))

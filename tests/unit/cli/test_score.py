@@ -15,6 +15,7 @@ from PIL import Image
 from tiny_results import CROPS, SIMULATED, VIEWPORTS, write_image, write_mlps, write_network
 
 from iqadistill.cli import main
+from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
 from iqadistill.scoring import load_result, score_images
@@ -130,8 +131,39 @@ def test_patches_depend_on_seed_and_not_on_file_name(capsys, folder, network, im
     _, given = score(capsys, image, twin, "--model", network)
     first, second = (row["quality"] for row in given["scores"])
     assert first == second
-    _, moved = score(capsys, image, "--model", network, "--seed", 8, "--patches", 3)
-    assert moved["scores"][0]["quality"] != first and moved["scores"][0]["num_patches"] == 3
+    _, moved = score(capsys, image, "--model", network, "--seed", 8)
+    assert moved["scores"][0]["quality"] != first
+
+
+@pytest.mark.parametrize("kind", ["network", "mlps", "panorama_mlps"])
+def test_best_placed_patches_stand_for_all(request, folder, kind):
+    result = load_result(request.getfixturevalue(kind))
+    image = write_image(folder / "wide.png", 256, 128)
+    everything = next(score_images(result, [image]))
+    for count in (1, 3):
+        scored = next(score_images(result, [image], count=count))
+        patches = scored.patches.set_index("patch_id")
+        assert len(patches) == count and patches.weight.sum() == pytest.approx(1)
+        assert scored.quality == pytest.approx(np.average(patches.quality, weights=patches.weight), abs=1e-6)
+        same = everything.patches.set_index("patch_id").loc[patches.index]
+        np.testing.assert_allclose(patches.quality, same.quality, atol=1e-5)  # the same places
+    for count in (len(everything.patches), 99):
+        again = next(score_images(result, [image], count=count))
+        np.testing.assert_allclose(again.by_split, everything.by_split, rtol=1e-6)
+    median = next(score_images(result, [image], count=3, pooling="median"))
+    assert median.by_split.shape == everything.by_split.shape
+
+
+def test_patches_without_a_number_of_one_or_more_are_refused(network, image):
+    with pytest.raises(InputError, match="count 0"):
+        next(score_images(load_result(network), [image], count=0))
+
+
+def test_students_of_placed_patches_weight_them(folder, image):
+    result = load_result(write_network(folder, sampler={"method": "placed_crops", "count": 4, "size": 64}))
+    scored = next(score_images(result, [image]))
+    assert scored.patches.weight.nunique() > 1
+    assert scored.quality == pytest.approx(np.average(scored.patches.quality, weights=scored.patches.weight))
 
 
 def test_score_table_marks_simulated_scores(capsys, folder, mlps, image):

@@ -57,6 +57,20 @@ def test_shipped_studies_do_not_overwrite_each_other():
     assert max(both.values()) > 1  # equal settings share results
 
 
+def test_places_and_weights_are_inputs_where_they_count(raw):
+    raw["selectors"]["position"] = {}
+    mean = plan(raw)
+    raw["evaluation"] = {"pooling": "weighted"}
+    weighted = plan(raw)
+    for planned, read in ((mean, 0), (weighted, 1)):
+        jobs = planned.jobs.values()
+        assert {len(job.inputs["patches"]) for job in jobs if job.rule == "predict_mlps"} == {read}
+        for job in jobs:
+            if job.rule == "select_patches":
+                placed = job.names["selector"] == "position"
+                assert len(job.inputs["patches"]) == len(job.inputs["images"]) == placed
+
+
 def test_resnet50_is_the_same_network_in_all_studies_and_defaults():
     entries = [Registered() for Registered in (TimmSettings, AdtrsSettings, NarTeacherSettings)]
     for file in SHIPPED:
@@ -264,8 +278,8 @@ def test_jobs_of_statistics_are_told_the_official_split(official):
 
 def test_every_figure_is_flagged_for_the_archive_and_has_a_caption():
     rules = (REPOSITORY / "rules/report.smk").read_text()
-    assert rules.count("png=report(") == rules.count('caption="captions/figure.rst"') == 2
+    assert rules.count("png=report(") == rules.count('caption="captions/figure.rst"') == 3
     for file in SHIPPED:
         for job in plan(yaml.safe_load(file.read_text())).jobs.values():
-            if job.rule in ("plot_metrics", "plot_selection"):
+            if job.rule in ("plot_metrics", "plot_selection", "plot_budgets"):
                 assert len(job.params["caption"]) > 40, job.output

@@ -320,6 +320,37 @@ def test_figure_of_distortions_refuses_labels_without_types(raw):
     refused(raw, "experiments[1] (distortions).datasets", "'livec' name no types of distortion")
 
 
+def test_budget_trains_on_all_patches_and_ranks_for_the_test_images(raw):
+    raw["selectors"] |= {"position": {}, "random": {}}
+    raw["experiments"] = [{"figure": "budget", "datasets": ["gallery2d"]}]
+    planned = Plan(check_study(raw))
+    assert list(planned.mlp_jobs.values()) == [[("all", 1.0)]]
+    (job,) = (job for job in planned.jobs.values() if job.rule == "score_budgets")
+    assert json.loads(job.params["selectors"]) == ["residual", "position"]
+    assert list(json.loads(job.params["weighted"])) == ["position"]
+    assert len(job.inputs["selections"]) == 2 and job.inputs["scores"] == planned.outputs("predict_patches")
+    for output in (*job.inputs["selections"], *job.inputs["scores"], *job.inputs["embeddings"]):
+        assert output in planned.jobs
+    raw["experiments"] = [{"figure": "rate_sweep", "datasets": ["gallery2d"]}]
+    assert Plan(check_study(raw)).outputs("predict_patches", "score_budgets", "plot_budgets") == []
+
+
+def test_budget_refuses_what_it_cannot_show(raw):
+    raw["students"]["adtrs"] = {"backbone": "test_resnet", "weights": "none"}
+    raw["experiments"].append({"figure": "budget", "datasets": ["gallery2d"], "students": ["adtrs"]})
+    refused(raw, "experiments[1] (budget).students", "'adtrs'", "mlp")
+    raw["experiments"][1] = {"figure": "budget", "datasets": ["gallery2d"], "keep": [0.5]}
+    refused(raw, "experiments[1] (budget).keep")
+    raw["experiments"][1] = {"figure": "budget", "datasets": ["noise360"]}
+    refused(raw, "experiments[1] (budget).datasets", "'noise360'")
+
+
+def test_figure_that_ranks_embeddings_of_its_own_refuses_positions(raw):
+    raw["selectors"]["position"] = {}
+    raw["experiments"].append({"figure": "copies", "datasets": ["gallery2d"], "selectors": ["position"]})
+    refused(raw, "experiments[1] (copies).selectors", "'position'")
+
+
 def test_dimension_figure_refuses_selector_without_components(raw):
     raw["experiments"].append({"figure": "dimension", "selectors": ["residual", "random"], "keep": [0.5]})
     refused(raw, "experiments[1]", "n_components", "'random'")

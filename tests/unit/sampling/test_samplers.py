@@ -13,12 +13,14 @@ from iqadistill.errors import InputError
 from iqadistill.registry import Registry
 from iqadistill.sampling import SAMPLERS, sample_crops, sample_erp, sample_latitude, sample_scanpath, sample_sphere
 from iqadistill.sampling import samplers as samplers_folder
+from iqadistill.sampling.placed import sample_placed_crops, sample_placed_viewports
 from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.tables import SCHEMAS, as_table
 
 METHODS = SAMPLERS.names
 SPHERE = [name for name in METHODS if SAMPLERS[name].kind == "sphere"]
 FLAT = [name for name in METHODS if SAMPLERS[name].kind == "flat"]
+PLACED = ["placed_crops", "placed_viewports"]
 
 NEW_SAMPLER = '''
 """One crop in the upper left corner."""
@@ -75,7 +77,11 @@ def test_patches_are_grouped_by_image_and_numbered(images, method):
     assert (rows["image_id"] != rows["image_id"].shift()).sum() == 3
     assert (rows["order"] == rows.groupby("image_id").cumcount()).all()
     assert rows.groupby("image_id").size().between(1, 7).all()
-    assert (rows["size"] == 16).all() and (rows["weight"] == 1).all()
+    assert (rows["size"] == 16).all()
+    if method in PLACED:
+        np.testing.assert_allclose(rows.groupby("image_id").weight.sum(), 1, rtol=1e-6)
+    else:
+        assert (rows["weight"] == 1).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -87,7 +93,7 @@ def test_patches_do_not_depend_on_other_images(images, method):
     )
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "grid_crops"])
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("grid_crops", *PLACED)])
 def test_patches_depend_on_seed_and_image(images, method):
     first, again, other = (sampler(method).sample(images, seed=seed).to_pandas() for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
@@ -163,6 +169,8 @@ def test_no_images_give_empty_table(images, method):
         ("sphere", sample_sphere, {}, {"fov": math.radians(60)}),
         ("random_crops", sample_crops, {"longer_side": 64}, {"method": "random", "longer_side": 64}),
         ("grid_crops", sample_crops, {}, {"method": "grid"}),
+        ("placed_crops", sample_placed_crops, {"longer_side": 64}, {"longer_side": 64}),
+        ("placed_viewports", sample_placed_viewports, {"fov": 90, "exponent": 1}, {"fov": np.pi / 2, "exponent": 1.0}),
     ],
 )
 def test_settings_are_passed_to_the_sampling_function(images, method, function, settings, arguments):

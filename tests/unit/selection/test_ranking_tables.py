@@ -1,11 +1,12 @@
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from iqadistill.errors import InputError
 from iqadistill.selection import SELECTORS, ResidualSelector, rank_patches
-from iqadistill.tables import SCHEMAS, embeddings_table
+from iqadistill.tables import SCHEMAS, as_table, embeddings_table
 
 
 def embeddings(counts, seed=0, shuffle=False):
@@ -94,3 +95,20 @@ def test_unusable_images_are_refused():
 def test_empty_table_gives_empty_selection():
     selection, trace = rank_patches(embeddings(COUNTS).slice(0, 0), create_selector("random"), seed=0)
     assert isinstance(selection, pa.Table) and len(selection) == len(trace) == 0
+
+
+def test_position_ranks_by_the_places_of_the_embedded_patches():
+    table = embeddings({"a": 6}, shuffle=True)
+    ids = table["patch_id"].to_pylist()
+    patches = as_table(
+        pd.DataFrame({"patch_id": range(6), "image_id": "a", "x": [0, 0, 40, 0, 90, 0], "y": 0, "size": 10}), "patches"
+    )
+    images = as_table(pd.DataFrame({"image_id": ["a"], "width": 100, "height": 50, "status": "ok"}), "images")
+    selection, _ = rank_patches(table, create_selector("position"), seed=0, patches=patches, images=images)
+    rank = dict(zip(selection["patch_id"].to_pylist(), selection["rank"].to_pylist(), strict=True))
+    first_copy = min((0, 1, 3, 5), key=ids.index)
+    assert [rank[2], rank[first_copy], rank[4]] == [0, 1, 2]
+    with pytest.raises(InputError, match="patch table"):
+        rank_patches(table, create_selector("position"), seed=0)
+    with pytest.raises(InputError, match="patch 5 is missing"):
+        rank_patches(table, create_selector("position"), seed=0, patches=patches.slice(0, 5), images=images)

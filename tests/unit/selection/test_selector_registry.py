@@ -76,13 +76,16 @@ def test_methods_have_distinct_styles_and_legend_order():
     for attribute in ("label", "colour", "marker", "order"):
         assert len({getattr(entry, attribute) for entry in settings}) == len(settings)
     assert sorted(SELECTORS, key=lambda method: SELECTORS[method].order) == [
-        "residual", "kcenter", "herding", "facility", "highest_residual", "random",
+        "residual", "kcenter", "herding", "facility", "highest_residual", "random", "position",
     ]  # fmt: skip
 
 
 def test_residual_selectors_need_as_many_patches_as_components():
     least = {method: SELECTORS[method]().least_patches for method in SELECTORS}
-    assert least == {"residual": 10, "highest_residual": 10, "random": 1, "kcenter": 1, "herding": 1, "facility": 1}
+    assert {method for method, patches in least.items() if patches == 1} == {
+        "random", "position", "kcenter", "herding", "facility",
+    }  # fmt: skip
+    assert least["residual"] == least["highest_residual"] == 10
     assert SELECTORS.create({"method": "residual", "n_components": 3}).least_patches == 3
 
 
@@ -124,7 +127,7 @@ for settings in SELECTORS.values():
     assert imported_modules(code) == []
     create = """
 from iqadistill.selection.registry import SELECTORS
-for method in ("random", "kcenter", "herding", "facility"):
+for method in ("random", "position", "kcenter", "herding", "facility"):
     SELECTORS[method]().create("cuda")
 """
     assert "torch" not in imported_modules(create)

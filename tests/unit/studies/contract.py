@@ -104,7 +104,7 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
             columns = ["selector"]  # told apart by name
         if set(columns) - set(table) or len(table[columns].drop_duplicates()) < len(selectors):
             raise BrokenPromise(f"selectors that agree in {' and '.join(spec.needs)}: {selectors}")
-    if spec.reads == "selections":
+    if spec.reads != "metrics":
         missing = set(selectors) - set(table.selector) if "selector" in table else set()
         if missing:
             raise BrokenPromise(f"selectors that are not shown: {sorted(missing)}")
@@ -153,7 +153,7 @@ def _check_rows(asked: pd.DataFrame, table: pd.DataFrame, what: str) -> None:
 
 def _draw(plan: Plan, experiment: str) -> pd.DataFrame:
     """Run the script of an experiment's job; returns the table of its figure."""
-    plots = [job for job in plan.jobs.values() if job.rule in ("plot_metrics", "plot_selection")]
+    plots = [job for job in plan.jobs.values() if job.rule in ("plot_metrics", "plot_selection", "plot_budgets")]
     (job,) = (job for job in plots if job.wildcards["experiment"] == experiment)
     table = f"results/studies/{plan.study.name}/tables/{experiment}"
     _run(job, Named(svg=job.output, csv=f"{table}.csv"))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from PIL import Image
 
 from iqadistill.config import Plan
-from iqadistill.config.experiments import source_of
+from iqadistill.config.experiments import resolve, source_of
 from iqadistill.config.jobs import TIMED, Job
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
@@ -133,6 +133,8 @@ class SyntheticTables:
                 _write_images(self.plan, job)
             if job.rule == "train_on_chosen":
                 write_table(_choices(self.plan, job), job.output, "choices")
+            if job.rule == "score_budgets":
+                _write_budgets(self.plan, job)
             if job.rule == "plot_selection":
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
@@ -182,6 +184,21 @@ def _tested(plan: Plan) -> pd.DataFrame:
             whole = {"dataset": name, "train_dataset": name, "selector": "", "keep": 1.0, "student": student}
             tested += [{**whole, "split": split} for split in plan.splits_of(name)]
     return pd.concat([_trained(plan), pd.DataFrame(tested)], ignore_index=True)
+
+
+def _write_budgets(plan: Plan, job: Job) -> None:
+    """Write a row of every selector, random choices and all patches for 1, 2 and 4 patches of each table."""
+    (experiment,) = (one for one in plan.study.experiments if one.name == job.wildcards["experiment"])
+    resolved = resolve(plan.study, experiment)
+    rows = [
+        {**table._asdict(), "student": student, "selector": selector, "patches": count, "verdict": "better"}
+        for table in resolved.tables
+        for student in resolved.students
+        for selector in (*json.loads(job.params["selectors"]), "random", "all")
+        for count in ((1, 2, 4) if selector != "all" else (7,))
+    ]
+    values = {"srcc": 0.8, "low": 0.7, "high": 0.9, "distance": 0.02}
+    write_table(pd.DataFrame(rows).assign(**values), job.output, "budgets")
 
 
 def _names_references(plan: Plan, dataset: str) -> bool:

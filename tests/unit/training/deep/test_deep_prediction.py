@@ -46,6 +46,17 @@ def test_bf16_scores_are_close(study, network):
     np.testing.assert_allclose(first, second, atol=0.02)
 
 
+def test_weighted_pooling_uses_patch_weights(study, network):
+    weight = np.random.default_rng(1).random(len(study.patches))
+    frame = study.patches.to_pandas().assign(weight=weight)
+    table = predict_network(network, study.images, as_table(frame, "patches"), VARIANT, pooling="weighted", flip=True)
+    scores = score_patches(network, study.images, study.patches).assign(weight=frame.weight.to_numpy())
+    for row in table.to_pandas().itertuples():
+        one = scores[scores.image_id == row.image_id]
+        assert row.prediction == pytest.approx(np.average(one.score, weights=one.weight), abs=1e-5)
+        assert np.isfinite(row.flipped) and row.num_patches == 5
+
+
 @pytest.mark.parametrize("pooling", ["mean", "median"])
 def test_image_score_pools_patch_scores(study, network, pooling):
     shuffled = study.patches.take(np.random.default_rng(0).permutation(len(study.patches)))
