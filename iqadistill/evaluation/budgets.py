@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.comparisons import split_sizes
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random, rank_correlations
-from iqadistill.evaluation.random_splits import over_random_splits
+from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random
+from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import LEVEL, Estimate, Verdict, decide, paired_estimate, undefined
 from iqadistill.sampling.placement import shares
 from iqadistill.selection.random_draws import RandomRankings
 from iqadistill.tables import as_table
+from iqadistill.training.rank_correlation import rank_correlation
 
 ALL, RANDOM = "all", "random"
 DRAWS = 99  # random rankings that a selector is ranked among, if there are few selectors
@@ -73,7 +73,7 @@ def measure_budgets(
     counts = [2**power for power in range(32) if 2**power < scores.most]
     everything = scores.pooled(np.ones(len(scores.patch_id)))[None]
     whole = scores.srcc(everything)[:, 0]
-    sizes = split_sizes(splits, scores.dataset, official)
+    sizes = split_sizes({scores.dataset: splits}, official)[scores.dataset]
     rankings = RandomRankings(scores.patches, seed=seed)
     ranks = [rankings.draw(number)["rank"].to_numpy() for number in range(draws)]
     table: list[dict[str, object]] = []
@@ -163,7 +163,7 @@ class _PatchScores:
 
     def srcc(self, pooled: np.ndarray) -> np.ndarray:
         """SRCC (S, M) on each split of several scores (M, T)."""
-        return np.stack([rank_correlations(one.predictions, one.scores) for one in self.by_split(pooled)])
+        return np.stack([rank_correlation(one.predictions, one.scores) for one in self.by_split(pooled)])
 
 
 def _against_all(srcc: np.ndarray, whole: np.ndarray, sizes: tuple[float, float]) -> Estimate:

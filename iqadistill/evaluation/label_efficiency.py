@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random, rank_correlations
+from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
 from iqadistill.evaluation.verdicts import decide
+from iqadistill.training.rank_correlation import rank_correlation
 
 RANDOM = "random"
 EVERY_IMAGE = "all"  # in place of a chooser: the student of all training images
@@ -69,7 +70,7 @@ def label_efficiency(
 
 def _by_split(rows: pd.DataFrame) -> np.ndarray:
     """SRCC (S, R) of each split and draw."""
-    return np.stack([rank_correlations(*_scored(of_split)) for _, of_split in rows.groupby("split")])
+    return np.stack([rank_correlation(*_scored(of_split)) for _, of_split in rows.groupby("split")])
 
 
 def _scored(of_split: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
