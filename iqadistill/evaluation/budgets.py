@@ -101,7 +101,11 @@ def measure_budgets(
             against_all.append(_against_all(srcc, whole, sizes))
         verdicts = zip(rows, decide(against_random, margin), decide(against_all, margin), strict=True)
         table += [
-            {**row, **_facts(one), **{f"all_{name}": value for name, value in _facts(other).items()}}
+            {
+                **row,
+                **({} if row["selector"] == RANDOM else _facts(one)),
+                **{f"all_{name}": value for name, value in _facts(other).items()},
+            }
             for row, one, other in verdicts
         ]
     table.append({"selector": ALL, "patches": scores.most, "srcc": whole.mean(), "distance": 0.0})

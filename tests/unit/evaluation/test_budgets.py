@@ -87,6 +87,7 @@ def test_random_is_the_mean_over_rankings_of_the_seed(study):
         weight[patches.patch_id] = rankings.draw(number)["rank"].to_numpy() < 2
         values.append(pooled_srcc(study, weight))
     assert table.srcc["random", 2] == pytest.approx(np.mean(values))
+    assert pd.isna(table.verdict["random", 2]) and table.all_verdict["random", 2] is not None
     assert table.low["random", 2] == pytest.approx(np.quantile(values, 0.025)) and table.draws["random", 2] == 9
 
 
