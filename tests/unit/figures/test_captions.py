@@ -4,7 +4,7 @@ import pytest
 from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.registry import FIGURES
 
-STUDY = {"evaluation": {"splits": 10}}
+STUDY = {"evaluation": {"splits": 10, "margin": 0.01}}
 
 
 def sweep(own=None, common="all", most=None):
