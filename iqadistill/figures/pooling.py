@@ -68,7 +68,7 @@ def plot_pooling(
                 y = position + (order - (len(group) - 1) / 2) * step
                 dot(axes, y, row, COLORS[index], MARKERS[index], row.encoder, upright=False)
                 if np.isfinite(row.p_holm):
-                    text = f"{row.delta_first:+.3f}, Holm {p_text(row.p_holm)}"
+                    text = f"{row.delta_first:+z.3f}, Holm {p_text(row.p_holm)}"
                     axes.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
         labels = [f"{with_note(dataset, notes)}\n{sampler}" for dataset, sampler in groups]
         axes.set_yticks(range(len(groups)), labels)

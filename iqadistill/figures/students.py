@@ -146,10 +146,10 @@ def _label(student: str, rows: pd.DataFrame) -> str:
 
 def _difference_text(row: pd.Series) -> str:
     if np.isfinite(row.p_holm):
-        return f"{row.delta_first:+.3f}, Holm {p_text(row.p_holm)}"
+        return f"{row.delta_first:+z.3f}, Holm {p_text(row.p_holm)}"
     if row.dataset != row.train_dataset and np.isfinite(row.delta_low):
-        return f"{row.delta_first:+.3f} [{row.delta_low:+.3f}, {row.delta_high:+.3f}]"
-    return f"{row.delta_first:+.3f}"
+        return f"{row.delta_first:+z.3f} [{row.delta_low:+z.3f}, {row.delta_high:+z.3f}]"
+    return f"{row.delta_first:+z.3f}"
 
 
 def _difference_to_first(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:

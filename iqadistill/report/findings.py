@@ -35,7 +35,7 @@ def difference_text(row: pd.Series) -> str:
     first, second = _side_names(row)
     rate = f"at keep {row.keep:g} " if np.isclose(row.keep, row.other_keep) and row.keep < 1 else ""
     interval = f" [{row.low:.3f}, {row.high:.3f}]" if np.isfinite(row.low) else ""
-    number = f" = {row.delta:+.3f}{interval} {METRIC_LABELS[row.metric]}" if np.isfinite(row.delta) else ""
+    number = f" = {row.delta:+z.3f}{interval} {METRIC_LABELS[row.metric]}" if np.isfinite(row.delta) else ""
     return f"{rate}{first} minus {second}{number}"
 
 
@@ -94,9 +94,9 @@ def by_keep_rate(rows: pd.DataFrame) -> str:
         if len(pairs):
             detectable = f" ({_detectable(pairs)})" if verdict == "undecided" else ""
             parts.append(f"{verdict} at keep {_rates(pairs)}{detectable}")
-    differences = f"differences {rows.delta.min():+.3f} to {rows.delta.max():+.3f}"
+    differences = f"differences {rows.delta.min():+z.3f} to {rows.delta.max():+z.3f}"
     if len(rows) == 1:
-        differences = f"difference {rows.delta.iloc[0]:+.3f}"
+        differences = f"difference {rows.delta.iloc[0]:+z.3f}"
     return f"{'; '.join(parts)}; {differences}"
 
 

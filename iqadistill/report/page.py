@@ -20,6 +20,7 @@ from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.registry import FIGURES
 from iqadistill.figures.rows import MIN_SPLITS, with_shown_intervals
+from iqadistill.report.answers import cost_sentence, enough_sentences, level_sentences
 from iqadistill.report.findings import caveats, random_headlines
 from iqadistill.report.published_tables import published_cross_table, published_table
 from iqadistill.report.signatures import disagreement_warnings, training_warnings
@@ -200,6 +201,7 @@ def render_report(report: Report, output: Path) -> None:
     summary = with_shown_intervals(report.summary)
     kinds = {facts.name: facts.kind for facts in report.datasets}
     images = {facts.name: facts.images + facts.unscored for facts in report.datasets}
+    ceilings = {facts.name: facts.ceiling for facts in report.datasets if facts.ceiling is not None}
     models = {name: entry["model"] for name, entry in report.study["students"].items()}
     warnings = [
         *report.warnings,
@@ -212,6 +214,11 @@ def render_report(report: Report, output: Path) -> None:
         report=report,
         splits=splits_in_words(report.summary),
         verdicts=[(row.verdict, verdict_sentence(row)) for _, row in report.verdicts.iterrows()],
+        answers=[
+            *level_sentences(summary, report.verdicts, ceilings),
+            *enough_sentences(report.comparisons),
+            cost_sentence(report.costs),
+        ],
         min_splits=MIN_SPLITS,
         headlines=random_headlines(report.comparisons),
         findings=findings_table(report.comparisons),

@@ -22,12 +22,12 @@ def verdict_sentence(row: pd.Series) -> str:
     metric, where = METRIC_LABELS[row.metric], f"{row.dataset}{_context(row)}"
     if row.verdict == "undefined":
         return f"{where}: {first} against {second} is undefined: {row.reason}."
-    numbers = f"{metric} {row.difference:+.3f} [{row.low:.3f}, {row.high:.3f}]"
+    numbers = f"{metric} {row.difference:+z.3f} [{row.low:.3f}, {row.high:.3f}]"
     detectable = f"smallest detectable {row.smallest_detectable:.3f}"
     if row.verdict == "undecided":
         words = (
-            f"{first} against {second} is undecided: the difference in {metric} ({row.difference:+.3f}) could be"
-            f" {row.low:+.3f} to {row.high:+.3f}; {detectable}, margin {row.margin:g}."
+            f"{first} against {second} is undecided: the difference in {metric} ({row.difference:+z.3f}) could be"
+            f" {row.low:+z.3f} to {row.high:+z.3f}; {detectable}, margin {row.margin:g}."
         )
     elif row.verdict == "equivalent":
         words = f"{first} is equivalent to {second} within {row.margin:g}: {numbers}; {detectable}."
