@@ -140,6 +140,7 @@ rule train_on_chosen:
         images=reads("train_on_chosen", "images"),
         splits=reads("train_on_chosen", "splits"),
         embeddings=reads("train_on_chosen", "embeddings"),
+        patches=reads("train_on_chosen", "patches"),
     output:
         choices=output("train_on_chosen"),
     log:

@@ -31,6 +31,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         seed=params.seed,
         pooling=params.pooling,
         scored=scoring,
+        patches=read_table(files.patches[0], "patches") if files.patches else None,
         device=device,
     )
     write_table(choices, snakemake.output.choices, "choices")

@@ -809,8 +809,7 @@ class Plan:
             "embeddings": self.embeddings_file(job.table),
             "selections": self.selection_files(job.table, selectors),
         }
-        weighted = self.study.evaluation.pooling == "weighted"
-        weights = {"patches": [self.patches_file(job.dataset, job.sampler)] if weighted else []}
+        weights = {"patches": self._weights_of_patches(job)}
         names = {"train_dataset": job.dataset, "sampler": job.sampler, "encoder": job.encoder}
         names |= {"student": job.student, "teacher": ""}
         training = {
@@ -841,6 +840,11 @@ class Plan:
         if job in self.choices:
             yield self._choice_job(job, wildcards, training, modules)
 
+    def _weights_of_patches(self, job: MlpJob) -> list[str]:
+        """The patch table where scores are pooled by its weights."""
+        weighted = self.study.evaluation.pooling == "weighted"
+        return [self.patches_file(job.dataset, job.sampler)] if weighted else []
+
     def _choice_job(
         self, job: MlpJob, wildcards: Mapping[str, str], training: Mapping[str, Any], modules: tuple[str, ...]
     ) -> Job:
@@ -849,6 +853,7 @@ class Plan:
             "images": self.images_file(job.dataset),
             "splits": self.splits_file(job.dataset),
             "embeddings": self.embeddings_file(job.table),
+            "patches": self._weights_of_patches(job),
         }
         scoring = self._scoring_params(job.student)
         params = {

@@ -47,6 +47,7 @@ def predict_chosen(
     seed: int,
     pooling: str = "mean",
     scored: pa.Table | None = None,
+    patches: pa.Table | None = None,
     device: str = "cpu",
     memory_gb: float = 2.0,
 ) -> pa.Table:
@@ -68,6 +69,7 @@ def predict_chosen(
         seed: Seed of the study.
         pooling: How patch scores become an image score.
         scored: Table "embeddings" of the patches that may score an image; default: all.
+        patches: Table "patches", for weighted pooling.
         device: "cpu", "cuda" or "cuda:N".
         memory_gb: Bound on the memory of stacked patches, in GiB; a single model may exceed it.
 
@@ -110,7 +112,8 @@ def predict_chosen(
         )
         mlps = TrainedMlps("", [Variant(ALL_PATCHES, 1.0, model) for model in range(len(sets))], stack, ())
         scores = embeddings if scored is None else scored
-        rows = predict_mlps(mlps, scores, split.tested, {}, **names, pooling=pooling).to_pandas()
+        predictions = predict_mlps(mlps, scores, split.tested, {}, **names, pooling=pooling, patches=patches)
+        rows = predictions.to_pandas()
         students = pd.DataFrame(list(chosen), columns=["chooser", "draw"])
         return rows.drop(columns="split").assign(
             **{name: students[name].to_numpy()[rows.split] for name in students},
