@@ -21,7 +21,8 @@ def trainings(plan):
         len(plan.random_splits_of(job.dataset)) * (1 + len(budgets) * (99 + len(choosers)))
         for job, (budgets, choosers) in plan.choices.items()
     )
-    return mlps + chosen + len(plan.student_jobs) + len(plan.teacher_jobs)
+    draws = sum(len(plan.splits_of(job.dataset)) * sum(rates.values()) for job, rates in plan.random_draws.items())
+    return mlps + chosen + draws + len(plan.student_jobs) + len(plan.teacher_jobs)
 
 
 @pytest.fixture
