@@ -62,4 +62,4 @@ def cost_sentence(costs: pd.DataFrame) -> str:
     """
     hours = costs.seconds.sum() / 3600
     time = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
-    return f"{len(costs)} jobs took {time}, added up; the table of costs says which."
+    return f"Embedding, selection, training and scoring, {len(costs)} jobs, took {time}, added up."

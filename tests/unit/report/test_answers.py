@@ -15,7 +15,7 @@ def test_levels_are_those_of_the_students_in_primary_comparisons(tables, panel):
 
 def test_enough_patches_are_those_shown_to_be_equivalent(tables):
     (sentence,) = enough_sentences(tables.comparisons)
-    assert "none of keep 0.1, 0.2" in sentence
+    assert "none of keep 0.1, 0.2" in sentence and "equivalent to all" in sentence
     comparisons = tables.comparisons
     comparisons.loc[(comparisons.selector == "random") & (comparisons.keep > 0.55), "verdict"] = "equivalent"
     (sentence,) = enough_sentences(comparisons)
@@ -23,5 +23,5 @@ def test_enough_patches_are_those_shown_to_be_equivalent(tables):
 
 
 def test_cost_is_in_units_that_people_read():
-    assert "2 jobs took 3 minutes" in cost_sentence(pd.DataFrame({"seconds": [60.0, 120.0]}))
+    assert "2 jobs, took 3 minutes" in cost_sentence(pd.DataFrame({"seconds": [60.0, 120.0]}))
     assert "1.5 hours" in cost_sentence(pd.DataFrame({"seconds": [5400.0]}))
