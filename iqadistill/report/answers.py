@@ -47,10 +47,9 @@ def enough_sentences(comparisons: pd.DataFrame) -> list[str]:
         dataset, sampler, encoder, student = names
         enough = rows[rows.verdict == "equivalent"].keep
         tried = ", ".join(f"{keep:g}" for keep in sorted(rows.keep))
-        answer = (
-            f"keep {enough.min():g} is equivalent to all" if len(enough) else f"none of keep {tried} is shown to be"
-        )
-        sentences.append(f"Training patches on {dataset} ({student}, {sampler}, {encoder}; random ones): {answer}.")
+        rate = f"keep {enough.min():g} is" if len(enough) else f"none of keep {tried} is shown to be"
+        where = f"{dataset} ({student}, {sampler}, {encoder})"
+        sentences.append(f"Training on fewer patches of {where}, chosen at random: {rate} equivalent to all.")
     return sentences
 
 
