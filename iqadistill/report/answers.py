@@ -28,9 +28,9 @@ def level_sentences(summary: pd.DataFrame, verdicts: pd.DataFrame, ceilings: Map
         for row in of_student.itertuples():
             interval = f" [{row.low:.3f}, {row.high:.3f}]" if np.isfinite(row.low) else ""
             where = f" ({side.sampler}, {side.encoder}, all patches)" if side.sampler else ""
-            limit = f"; noise in the scores limits it to about {ceilings[side.dataset]:.2f}"
-            known = limit if side.dataset in ceilings else ""
-            sentences.append(f"{side.student} has an SRCC of {row.mean:.3f}{interval} on {side.dataset}{where}{known}.")
+            ceiling = ceilings.get(side.dataset)
+            limit = f"; noise in the scores limits it to about {ceiling:.2f}" if ceiling is not None else ""
+            sentences.append(f"{side.student} has an SRCC of {row.mean:.3f}{interval} on {side.dataset}{where}{limit}.")
     return sentences
 
 

@@ -10,6 +10,8 @@ def test_levels_are_those_of_the_students_in_primary_comparisons(tables, panel):
     (sentence,) = level_sentences(tables.summary, pd.DataFrame([row]), {dataset: 0.93})
     for value in ("mlp", "0.870 [0.850, 0.890]", dataset, sampler, "0.93"):
         assert value in sentence
+    (unlimited,) = level_sentences(tables.summary, pd.DataFrame([row]), {})
+    assert "0.870" in unlimited and "noise" not in unlimited
     assert level_sentences(tables.summary, pd.DataFrame([row])[:0], {}) == []
 
 
