@@ -1,4 +1,4 @@
-"""A small version of benchmarks/calibrate_statistics.py: does it still ask the package what the package decides with?"""
+"""A small version of benchmarks/calibrate_statistics.py: it asks the package what the package decides with."""
 
 import importlib.util
 import sys
