@@ -56,6 +56,7 @@ def decide_primaries(
     """
     measured = over_random_splits(metrics.to_pandas(), official)
     measured = measured[measured.dataset == measured.train_dataset]
+    predicted = None if predictions is None else predictions.to_pandas()
     drawn, sizes = [table.to_pandas() for table in draws], split_sizes(splits, official)
     rows: list[dict[str, Any]] = []
     estimates: list[Estimate] = []
@@ -65,8 +66,8 @@ def decide_primaries(
         seen = {(side["dataset"], side["student"]) for side in (first, second)} & set(untested)
         if seen:
             estimate = undefined(f"{next(iter(seen))[1]} may have seen the test images")
-        elif primary["draws"] and predictions is not None:
-            among = _among_random(first, predictions, drawn, images, splits, official)
+        elif primary["draws"] and predicted is not None:
+            among = _among_random(first, predicted, drawn, images, splits, official)
             estimate = among.estimate
             facts |= {"draws": among.draws, "below": among.below, "deviation": among.deviation}
             facts |= {"p_normal": among.p_normal, "test": "random_rankings"}
@@ -85,14 +86,14 @@ def decide_primaries(
 
 def _among_random(
     side: Mapping[str, Any],
-    predictions: pa.Table,
+    predictions: pd.DataFrame,
     drawn: Sequence[pd.DataFrame],
     images: Mapping[str, pa.Table],
     splits: Mapping[str, pa.Table],
     official: Mapping[str, int],
 ) -> AmongRandom:
     dataset = side["dataset"]
-    of_selector = _rows_of(side, predictions.to_pandas())
+    of_selector = _matching(side, predictions, SIDE)
     of_selector = over_random_splits(of_selector[of_selector.dataset == of_selector.train_dataset], official)
     of_selector = with_roles(of_selector, {dataset: splits[dataset]}).query("role == 'test'")
     names = [name for name in SIDE if name != "selector"]
@@ -113,14 +114,10 @@ def _among_random(
 
 def _srcc(measured: pd.DataFrame, side: Mapping[str, Any]) -> pd.Series:
     """SRCC by split of one variant."""
-    rows = _rows_of(side, measured)
+    rows = _matching(side, measured, SIDE)
     if rows.empty:
         raise InputError(f"verdicts: {_name(side)} was not evaluated; run the evaluate stage again.")
     return rows.set_index("split")[METRIC].sort_index()
-
-
-def _rows_of(side: Mapping[str, Any], rows: pd.DataFrame) -> pd.DataFrame:
-    return _matching(side, rows, SIDE)
 
 
 def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iqadistill.evaluation.verdicts import Estimate
+from iqadistill.evaluation.verdicts import Estimate, undefined
 from iqadistill.training.rank_correlation import rank_correlation
 
 GROUPS = 100  # of contents, each left out once; where there are fewer contents, one each
@@ -66,7 +66,7 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
     if not np.isfinite(means).all():
-        return AmongRandom(Estimate(nan, nan, nan, nan, nan, nan, _undefined(srcc)), draws, 0, nan, nan)
+        return AmongRandom(undefined(_without_srcc(srcc)), draws, 0, nan, nan)
     difference = selector - float(random.mean())
     deviation = float(random.std(ddof=1)) if draws > 1 else nan
     if not deviation > 0:
@@ -113,7 +113,7 @@ def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
     return float(srcc[0] - srcc[1:].mean())
 
 
-def _undefined(srcc: np.ndarray) -> str:
+def _without_srcc(srcc: np.ndarray) -> str:
     """Which students have no SRCC on which splits."""
     splits = np.flatnonzero(np.isnan(srcc).any(1))
     who = "the selector's student" if np.isnan(srcc[:, 0]).any() else "a student of a random ranking"

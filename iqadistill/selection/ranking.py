@@ -36,15 +36,12 @@ def rank_patches(
         InputError: The embeddings of an image are not finite or too few (the message names the image), or a table that
             the selector needs is missing.
     """
-    image_ids = np.array(embeddings["image_id"].to_pylist(), dtype=object)
-    names, group = np.unique(image_ids.astype(str), return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
+    names, members = rows_by_image(embeddings)
     vectors = selector.vectors(embeddings, patches, images)
     matrices = [selector.check(vectors[rows], f"image {name}") for name, rows in zip(names, members, strict=True)]
-    fitted = selector.fit_many(matrices, [_image_seed(seed, name) for name in names])
+    fitted = selector.fit_many(matrices, [image_seed(seed, name) for name in names])
 
-    rank, residual = np.empty(len(image_ids), dtype=np.int32), np.empty(len(image_ids))
+    rank, residual = np.empty(len(embeddings), dtype=np.int32), np.empty(len(embeddings))
     trace: dict[str, list] = {"image_id": [], "iteration": [], "objective": [], "gap": []}
     for name, rows, one in zip(names, members, fitted, strict=True):
         rank[rows[one.ranking_]] = np.arange(len(rows))
@@ -66,5 +63,13 @@ def rank_patches(
     return as_table(selection, "selection"), as_table(pa.table(trace), "selection_trace")
 
 
-def _image_seed(seed: int, image_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{image_id}".encode()).digest()[:8])
+def rows_by_image(patches: pa.Table) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Names of the images of a table with a column `image_id`, sorted, and the rows of each in the table's order."""
+    images, group = np.unique(np.array(patches["image_id"].to_pylist(), dtype=str), return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    return images, np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
+
+
+def image_seed(*keys: int | str) -> int:
+    """Seed of the random choices on an image: a function of the keys, which name the image and what is drawn."""
+    return int.from_bytes(hashlib.sha256("/".join(map(str, keys)).encode()).digest()[:8])
