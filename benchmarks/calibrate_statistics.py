@@ -11,8 +11,9 @@ smallest detectable difference as the verdicts state it, and the difference as i
 
 - selector: among random rankings (`compare_with_random`), its place among them and the interval over contents.
 - one ranking: two random rankings by the corrected t-test, as in exploratory comparisons.
-- encoders: two encoders with noise of their own, by the corrected t-test.
-- students: two students that differ in their initial weights, by the corrected t-test.
+- encoders: two encoders with noise of their own; students: two that differ in their initial weights. With the error
+  over contents and trainings (`contents_estimate`), as in primary comparisons, and by the corrected t-test, as in
+  exploratory ones.
 - level: the interval of the SRCC of one variant, by the corrected t-test on Fisher's z; the true value is the mean over
   all studies of the design.
 """
@@ -29,8 +30,9 @@ import torch
 from scipy.special import stdtrit
 
 from iqadistill.datasets.splits import split_dataset
+from iqadistill.evaluation.jackknife import SplitScores, contents_estimate
 from iqadistill.evaluation.paired import paired_test
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random
+from iqadistill.evaluation.random_rankings import compare_with_random
 from iqadistill.evaluation.verdicts import LEVEL, Estimate, decide
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table, embeddings_table
@@ -138,8 +140,10 @@ def simulate(contents: int, per_content: int, seed: int) -> list[dict[str, float
         _among_random("selector", tests, [*range(1 + DRAWS)]),
         _among_random("selector, better", tests, [1 + DRAWS, *range(1, 1 + DRAWS)]),
         _paired("one ranking", *(_srcc(tests, row) for row in (0, 1)), world),
-        _paired("encoders", _srcc(whole[0], 0), _srcc(whole[1], 0), world),
-        _paired("students", _srcc(whole[0], 0), _srcc(whole[2], 0), world),
+        _over_contents("encoders", whole[0], whole[1]),
+        _over_contents("students", whole[0], whole[2]),
+        _paired("encoders, corrected t", _srcc(whole[0], 0), _srcc(whole[1], 0), world),
+        _paired("students, corrected t", _srcc(whole[0], 0), _srcc(whole[2], 0), world),
         _level(_srcc(whole[0], 0), world),
     ]
 
@@ -157,6 +161,12 @@ def _paired(name: str, a: np.ndarray, b: np.ndarray, world: World) -> dict[str, 
     images = len(world.quality)
     test = paired_test(a, b, n_train=0.8 * images, n_test=0.2 * images)
     return _outcome(name, Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees))
+
+
+def _over_contents(name: str, a: list[SplitScores], b: list[SplitScores]) -> dict[str, float | str]:
+    pairs = zip(a, b, strict=True)
+    both = [SplitScores(np.vstack([x.predictions, y.predictions]), x.scores, x.content) for x, y in pairs]
+    return _outcome(name, contents_estimate(both))
 
 
 def _outcome(name: str, estimate: Estimate) -> dict[str, float | str]:

@@ -245,7 +245,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("p_holm", pa.float64()),
             ("test", pa.string()),
             ("verdict", pa.string()),
+            ("margin", pa.float64()),
             ("smallest_detectable", pa.float64()),
+            ("draws", pa.int32()),  # random rankings that the selector stands among; 0 where it is no such test
+            ("below", pa.int32()),  # those with a lower SRCC
+            ("deviation", pa.float64()),  # of the SRCC over the random rankings
             ("reason", pa.string()),
         ]
     ),

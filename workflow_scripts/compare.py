@@ -7,7 +7,9 @@ import pyarrow.compute as pc
 from iqadistill.console import job_log
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.contents import CrossDatasetTests
+from iqadistill.evaluation.drawn_rankings import DrawnRankings
 from iqadistill.evaluation.primaries import decide_primaries
+from iqadistill.evaluation.tested import TestedVariants
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
@@ -20,21 +22,20 @@ with job_log(snakemake.log[0]):
     metrics = read_table(files.metrics, "metrics")
     official, primaries, untested = json.loads(params.official), json.loads(params.primary), read_may_have_seen(metrics)
     across = pc.any(pc.not_equal(metrics["dataset"], metrics["train_dataset"])).as_py()
-    cross_dataset, predictions = None, None
-    if across or primaries:  # predictions are many
-        predictions = read_table(files.predictions, "predictions")
+    predictions, cross_dataset = read_table(files.predictions, "predictions"), None
+    tested = TestedVariants(predictions, images, splits, official)
+    drawn = DrawnRankings(tested, [read_table(file, "draws") for file in files.random])
     if across:
         statistics = {"logistic": params.logistic, "draws": params.draws, "seed": params.seed}
         cross_dataset = CrossDatasetTests(predictions, splits, images, official, **statistics)
     comparisons = compare_variants(
-        metrics, splits, official, untested=untested, margin=params.margin, cross_dataset=cross_dataset
+        metrics, splits, official, untested=untested, margin=params.margin, cross_dataset=cross_dataset, drawn=drawn
     )
     verdicts = decide_primaries(
         primaries,
         metrics,
-        predictions,
-        [read_table(file, "draws") for file in files.random],
-        images,
+        tested,
+        drawn,
         splits,
         official,
         margin=params.margin,

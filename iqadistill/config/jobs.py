@@ -23,6 +23,7 @@ from iqadistill.config.experiments import (
     Variant,
     budgets_of,
     choosers_of,
+    keep_rates_of,
     kind_of,
     reads_budgets,
     reads_metrics,
@@ -52,6 +53,7 @@ from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
 
+RANDOM_RANKINGS = 99  # that a figure ranks selectors among, at each keep rate
 RANDOM_CHOICES = 99  # random draws of training images that a chooser is ranked among, at each budget
 HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
@@ -322,6 +324,15 @@ class Plan:
             if primary.draws:
                 rates = draws.setdefault(MlpJob(*primary.first.table, primary.first.student), {})
                 rates[primary.first.keep] = max(primary.draws, rates.get(primary.first.keep, 0))
+        for experiment in self.study.experiments:
+            if not FIGURES.spec(experiment.figure).among_rankings:
+                continue
+            for table in tables_of(self.study, experiment):
+                for student in students_of(self.study, experiment):
+                    rates = draws.setdefault(MlpJob(*table, student), {})
+                    for keep in keep_rates_of(self.study, experiment):
+                        if keep < 1:
+                            rates[keep] = max(RANDOM_RANKINGS, rates.get(keep, 0))
         return dict(sorted(draws.items()))
 
     @functools.cached_property

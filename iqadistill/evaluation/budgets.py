@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random
+from iqadistill.evaluation.jackknife import SplitScores
+from iqadistill.evaluation.random_rankings import compare_with_random
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import LEVEL, Estimate, Verdict, decide, paired_estimate, undefined
 from iqadistill.sampling.placement import shares

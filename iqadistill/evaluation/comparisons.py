@@ -1,16 +1,21 @@
 """Paired comparisons of variants, in families for Holm's correction."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from scipy.special import stdtrit
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.contents import TEST as CONTENTS
 from iqadistill.evaluation.contents import CrossDatasetTests
+from iqadistill.evaluation.drawn_rankings import TEST as RANDOM_RANKINGS
+from iqadistill.evaluation.drawn_rankings import DrawnRankings
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.paired import PairedTest, paired_test
+from iqadistill.evaluation.paired import LEVEL, PairedTest, paired_test
+from iqadistill.evaluation.random_rankings import AmongRandom
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import Estimate, decide
 from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
@@ -31,12 +36,14 @@ def compare_variants(
     untested: Collection[tuple[str, str]] = (),
     margin: float = 0.01,
     cross_dataset: CrossDatasetTests | None = None,
+    drawn: DrawnRankings | None = None,
 ) -> pa.Table:
     """Test variants against each other on the same random splits, with Holm's correction within each family.
 
     The families, each within one dataset and metric:
 
-    - `against_random`: every selector against random at the same keep rate.
+    - `against_random`: every selector against random at the same keep rate; in SRCC against the mean over random
+      rankings where the study drew them, otherwise against its one random ranking.
     - `against_all`: every selector and keep rate against all patches. This family and the one above are corrected
       within one sampler, encoder and student, because claims are made about such a sweep.
     - `against_label_only`: every student on all patches, or on whole images, against the predictor that knows only the
@@ -56,6 +63,7 @@ def compare_variants(
         official: Number of the official split of each training dataset that has one; see `over_random_splits`.
         untested: Pairs of dataset and student that are in no test, since the student may have seen the images.
         cross_dataset: Tests on other datasets; without them, such pairs have no interval.
+        drawn: Students of random rankings, if the study trained any.
         margin: Largest difference that does not matter, for the verdicts, which are exploratory here.
 
     Returns:
@@ -74,7 +82,7 @@ def compare_variants(
     variants = frame[VARIANT].drop_duplicates(ignore_index=True)
     seen = pd.MultiIndex.from_frame(variants[["dataset", "student"]]).isin(list(untested))
     pairs = _families(variants[~seen])
-    results = []
+    outcomes: list[tuple[dict[str, object], _Outcome]] = []
     for _, pair in pairs.iterrows():
         first = tuple(pair[name] for name in VARIANT)
         second = (pair["dataset"], *(pair[f"other_{name}"] for name in VARIANT_OVER_SPLITS))
@@ -89,26 +97,58 @@ def compare_variants(
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate them again."
                 )
+            among = drawn.place(pair) if drawn and (pair["family"], metric) == ("against_random", "srcc") else None
             if pair["dataset"] != pair["train_dataset"]:
                 outcome = _over_contents(cross_dataset, first, second, metric, a - b)
-                reason = "trainings share images: an interval, no test"
+            elif among is not None:
+                outcome = _among_rankings(among)
             else:
-                outcome = paired_test(a, b, **sizes[pair["train_dataset"]]._asdict())
-                reason = _reason(a, b, outcome)
-            results.append({**pair, "metric": metric, **vars(outcome), "reason": reason})
-    if not results:
+                outcome = _over_splits(paired_test(a, b, **sizes[pair["train_dataset"]]._asdict()), a, b)
+            outcomes.append(({**pair, "metric": metric}, outcome))
+    if not outcomes:
         return as_table(pd.DataFrame(), "comparisons")
-    table = pd.DataFrame(results)
+    table = pd.DataFrame([{**pair, **outcome.columns} for pair, outcome in outcomes])
     sweep = table[_SWEEP].where(table.family.isin(_WITHIN_SWEEP), "").astype(str).agg("/".join, axis=1)
     for _, rows in table.groupby(["family", "dataset", "metric", sweep]):
-        estimates = [
-            Estimate(row.delta, row.error, row.degrees, row.p, row.error, row.degrees, row.reason)
-            for row in rows.itertuples()
-        ]
-        decided = pd.DataFrame([vars(one) for one in decide(estimates, margin)], index=rows.index)
+        verdicts = decide([outcomes[row][1].estimate for row in rows.index], margin)
+        decided = pd.DataFrame([vars(one) for one in verdicts], index=rows.index)
         table.loc[rows.index, "p_holm"] = decided.p_adjusted
         table.loc[rows.index, ["verdict", "smallest_detectable"]] = decided[["verdict", "smallest_detectable"]]
-    return as_table(table.drop(columns=["error", "degrees"]), "comparisons")
+    return as_table(table.assign(margin=margin), "comparisons")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A comparison: its columns in table "comparisons" before any correction, and what is decided by."""
+
+    columns: Mapping[str, object]
+    estimate: Estimate
+
+    @classmethod
+    def of(cls, estimate: Estimate, low: float, high: float, test: str, **facts: object) -> "_Outcome":
+        columns = {"delta": estimate.difference, "low": low, "high": high, "p": estimate.p, "test": test}
+        return cls(
+            {**columns, "reason": estimate.reason, "draws": 0, "below": 0, "deviation": np.nan, **facts}, estimate
+        )
+
+
+def _over_splits(test: PairedTest, a: pd.Series, b: pd.Series) -> _Outcome:
+    """Comparison on the splits that both variants have."""
+    estimate = Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, _reason(a, b, test))
+    return _Outcome.of(estimate, test.low, test.high, test.test)
+
+
+def _among_rankings(among: AmongRandom) -> _Outcome:
+    """Comparison of a selector with the mean over random rankings; its interval covers contents as well.
+
+    Its p value is Student's t where random rankings are near normal: by its place alone, no selector could be shown to
+    differ after Holm's correction over a sweep.
+    """
+    found = replace(among.estimate, p=among.p_deviation) if among.near_normal else among.estimate
+    half = found.broad_error * float(stdtrit(found.broad_degrees, 0.5 + LEVEL / 2)) if found.defined else np.nan
+    low, high = found.difference - half, found.difference + half
+    facts = {"draws": among.draws, "below": among.below, "deviation": among.deviation}
+    return _Outcome.of(found, low, high, RANDOM_RANKINGS, **facts)
 
 
 def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
@@ -123,11 +163,14 @@ def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
 
 def _over_contents(
     cross_dataset: CrossDatasetTests | None, first: tuple, second: tuple, metric: str, differences: pd.Series
-) -> PairedTest:
+) -> _Outcome:
     """Comparison on a dataset that neither variant was trained on; the differences are those of its trainings."""
-    if cross_dataset is None:
-        return PairedTest(differences.mean(skipna=False), np.nan, np.nan, np.nan, CONTENTS)
-    return cross_dataset.difference(first, second, metric)
+    nan = float("nan")
+    test = PairedTest(differences.mean(skipna=False), nan, nan, nan, CONTENTS)
+    if cross_dataset is not None:
+        test = cross_dataset.difference(first, second, metric)
+    reason = "trainings share images: an interval, no test"
+    return _Outcome.of(Estimate(test.delta, nan, nan, nan, nan, nan, reason), test.low, test.high, test.test)
 
 
 def _families(variants: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
+from iqadistill.evaluation.jackknife import SplitScores
+from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random
 from iqadistill.evaluation.verdicts import decide
 from iqadistill.training.rank_correlation import rank_correlation
 

@@ -1,6 +1,6 @@
 """What the primary comparisons of a study decided."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,22 +8,23 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.metrics import with_roles
-from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
+from iqadistill.evaluation.drawn_rankings import TEST as RANDOM_RANKINGS
+from iqadistill.evaluation.drawn_rankings import DrawnRankings
+from iqadistill.evaluation.jackknife import MIN_SPLITS, contents_estimate
+from iqadistill.evaluation.jackknife import TEST as CONTENTS_JACKKNIFE
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
+from iqadistill.evaluation.tested import VARIANT, TestedVariants
 from iqadistill.evaluation.verdicts import Estimate, decide, paired_estimate, undefined
 from iqadistill.tables import as_table
 
-SIDE = ["dataset", "sampler", "encoder", "selector", "keep", "student"]
 METRIC = "srcc"
 
 
 def decide_primaries(
     primaries: Sequence[Mapping[str, Any]],
     metrics: pa.Table,
-    predictions: pa.Table | None,
-    draws: Iterable[pa.Table],
-    images: Mapping[str, pa.Table],
+    tested: TestedVariants,
+    drawn: DrawnRankings,
     splits: Mapping[str, pa.Table],
     official: Mapping[str, int],
     *,
@@ -33,16 +34,16 @@ def decide_primaries(
     """Decide the primary comparisons of a study, as one family of Holm's procedure.
 
     A selector against random is ranked among students of random rankings on the same images, see
-    `compare_with_random`. All others are corrected resampled t-tests on the splits that both variants have, see
+    `compare_with_random`. All others are compared on the splits that both variants have, with an error over contents
+    and trainings, see `contents_estimate`; on fewer than five splits by the corrected resampled t-test, see
     `paired_test`.
 
     Args:
         primaries: Primary comparisons: `first` and `second` with the columns dataset, sampler, encoder, selector, keep
             and student; `axis`, in which they differ; and `draws`, the number of random rankings or 0.
         metrics: Table "metrics".
-        predictions: Table "predictions"; read only where a selector is compared with random.
-        draws: Tables "draws" of the students of random rankings.
-        images: Table "images" of each training dataset by its name.
+        tested: Test images as the variants score them.
+        drawn: Students of random rankings.
         splits: Table "splits" of each training dataset by its name.
         official: Number of the official split of each training dataset that has one; it takes part in nothing.
         margin: Largest difference in SRCC that does not matter.
@@ -56,27 +57,32 @@ def decide_primaries(
     """
     measured = over_random_splits(metrics.to_pandas(), official)
     measured = measured[measured.dataset == measured.train_dataset]
-    predicted = None if predictions is None else predictions.to_pandas()
-    drawn, sizes = [table.to_pandas() for table in draws], split_sizes(splits, official)
+    sizes = split_sizes(splits, official)
     rows: list[dict[str, Any]] = []
     estimates: list[Estimate] = []
     for primary in primaries:
         first, second = primary["first"], primary["second"]
-        facts: dict[str, Any] = {**{f"other_{name}": second[name] for name in SIDE if name != "dataset"}, **first}
+        facts: dict[str, Any] = {**{f"other_{name}": second[name] for name in VARIANT if name != "dataset"}, **first}
         seen = {(side["dataset"], side["student"]) for side in (first, second)} & set(untested)
         if seen:
             estimate = undefined(f"{next(iter(seen))[1]} may have seen the test images")
-        elif primary["draws"] and predicted is not None:
-            among = _among_random(first, predicted, drawn, images, splits, official)
+        elif primary["draws"]:
+            among = drawn.place(first)
+            if among is None:
+                raise InputError(
+                    f"verdicts: {_name(first)} or its random rankings were not evaluated; run their stages again."
+                )
             estimate = among.estimate
             facts |= {"draws": among.draws, "below": among.below, "deviation": among.deviation}
-            facts |= {"p_normal": among.p_normal, "test": "random_rankings"}
+            facts |= {"p_normal": among.p_normal, "test": RANDOM_RANKINGS}
             facts["splits"] = len(_srcc(measured, first))
         else:
             a, b = _srcc(measured, first), _srcc(measured, second)
             shared = a.index.intersection(b.index)
-            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]])
             facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
+            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]])
+            if estimate.defined and len(shared) >= MIN_SPLITS:
+                estimate, facts["test"] = contents_estimate(tested.pair(first, second)), CONTENTS_JACKKNIFE
         estimates.append(estimate)
         rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})
     verdicts = decide(estimates, margin)
@@ -84,37 +90,9 @@ def decide_primaries(
     return as_table(table, "verdicts")
 
 
-def _among_random(
-    side: Mapping[str, Any],
-    predictions: pd.DataFrame,
-    drawn: Sequence[pd.DataFrame],
-    images: Mapping[str, pa.Table],
-    splits: Mapping[str, pa.Table],
-    official: Mapping[str, int],
-) -> AmongRandom:
-    dataset = side["dataset"]
-    of_selector = _matching(side, predictions, SIDE)
-    of_selector = over_random_splits(of_selector[of_selector.dataset == of_selector.train_dataset], official)
-    of_selector = with_roles(of_selector, {dataset: splits[dataset]}).query("role == 'test'")
-    names = [name for name in SIDE if name != "selector"]
-    tables = [rows for table in drawn if len(rows := _matching(side, table, names))]
-    if not tables or of_selector.empty:
-        raise InputError(f"verdicts: {_name(side)} or its random rankings were not evaluated; run their stages again.")
-    content = images[dataset].select(["image_id", "reference_id"]).to_pandas().set_index("image_id").reference_id
-    codes = pd.Series(pd.factorize(content)[0], content.index)
-    tests = []
-    by_split = dict(list(pd.concat(tables).groupby("split")))
-    for split, rows in of_selector.groupby("split"):
-        rows = rows.set_index("image_id")
-        random = by_split[split].pivot(index="draw", columns="image_id", values="prediction")[rows.index]
-        stacked = np.vstack([rows.prediction.to_numpy()[None], random.to_numpy()])
-        tests.append(SplitScores(stacked, rows.score.to_numpy(), codes[rows.index].to_numpy()))
-    return compare_with_random(tests)
-
-
 def _srcc(measured: pd.DataFrame, side: Mapping[str, Any]) -> pd.Series:
     """SRCC by split of one variant."""
-    rows = _matching(side, measured, SIDE)
+    rows = _matching(side, measured, VARIANT)
     if rows.empty:
         raise InputError(f"verdicts: {_name(side)} was not evaluated; run the evaluate stage again.")
     return rows.set_index("split")[METRIC].sort_index()
@@ -128,4 +106,4 @@ def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str])
 
 
 def _name(side: Mapping[str, Any]) -> str:
-    return " ".join(f"{side[name]}" for name in SIDE if side[name] != "")
+    return " ".join(f"{side[name]}" for name in VARIANT if side[name] != "")

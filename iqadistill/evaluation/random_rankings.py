@@ -10,26 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtr
 
+from iqadistill.evaluation.correlation import ROUNDING
+from iqadistill.evaluation.jackknife import SplitScores, contents_error
 from iqadistill.evaluation.verdicts import Estimate, undefined
 from iqadistill.training.rank_correlation import rank_correlation
 
-GROUPS = 100  # of contents, each left out once; where there are fewer contents, one each
-
-
-@dataclass(frozen=True)
-class SplitScores:
-    """Test images of one split, as the selector's student and those of the random rankings score them.
-
-    Attributes:
-        predictions: Scores (1 + R, n); the selector comes first.
-        scores: Scores (n,) of people.
-        content: Number (n,) of each image's content, the same in all splits.
-    """
-
-    predictions: np.ndarray
-    scores: np.ndarray
-    content: np.ndarray
+NORMAL = 0.05  # p value of the Shapiro-Wilk test from which on random rankings count as near normal
 
 
 @dataclass(frozen=True)
@@ -50,16 +38,30 @@ class AmongRandom:
     deviation: float
     p_normal: float
 
+    @property
+    def near_normal(self) -> bool:
+        """Whether nothing speaks against normal random rankings."""
+        return self.p_normal >= NORMAL
+
+    @property
+    def p_deviation(self) -> float:
+        """Two-sided p value by Student's t with the deviation over random rankings; it needs near normal rankings.
+
+        By its place alone, a selector among R rankings has no p value below 1 / (R + 1), which Holm's correction over
+        many selectors and keep rates needs.
+        """
+        return 2 * float(stdtr(self.estimate.degrees, -abs(self.estimate.difference) / self.estimate.error))
+
 
 def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     """Test a selector against random rankings on the same images.
 
     The p value is the selector's place by distance from the mean of all, (1 + #{as far}) / (1 + R), and says nothing
-    about other images. The broad error does: the larger one of the delete-a-group jackknife over contents, whose
-    differences contain the noise of trainings, and of the deviation over random rankings.
+    about other images. The broad error does: the larger one of the jackknife over contents, whose differences hold the
+    noise of trainings, and of the deviation over random rankings.
 
     Args:
-        tests: Test images of each split.
+        tests: Test images of each split; the selector's student comes first, those of the random rankings follow.
     """
     srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
     means = srcc.mean(0)
@@ -69,7 +71,7 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
         return AmongRandom(undefined(_without_srcc(srcc)), draws, 0, nan, nan)
     difference = selector - float(random.mean())
     deviation = float(random.std(ddof=1)) if draws > 1 else nan
-    if not deviation > 0:
+    if not deviation > ROUNDING:
         reason = "all random rankings have the same SRCC"
         return AmongRandom(Estimate(difference, nan, nan, nan, nan, nan, reason), draws, 0, deviation, nan)
     from scipy.stats import shapiro  # takes as long to import as the rest of its job
@@ -86,31 +88,6 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
         deviation=deviation,
         p_normal=float(shapiro(random).pvalue),
     )
-
-
-def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
-    """Standard error of the difference over contents, by the delete-a-group jackknife, and its number of groups.
-
-    A group of contents is left out of all test sets at once; what remains of them gives the difference again.
-    """
-    contents = np.unique(np.concatenate([test.content for test in tests]))
-    groups = min(GROUPS, len(contents))
-    group_of = dict(zip(np.random.default_rng(0).permutation(contents), np.arange(len(contents)) % groups, strict=True))
-    whole = np.array([_difference(test.predictions, test.scores) for test in tests])
-    members = [np.array([group_of[content] for content in test.content]) for test in tests]
-    without = np.tile(whole, (groups, 1))
-    for split, (test, group) in enumerate(zip(tests, members, strict=True)):
-        for left_out in np.unique(group):
-            rest = group != left_out
-            without[left_out, split] = _difference(test.predictions[:, rest], test.scores[rest])
-    known = np.isfinite(without)
-    differences = np.where(known, without, 0).sum(1) / known.sum(1)
-    return float(np.sqrt((groups - 1) * differences.var())), groups
-
-
-def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
-    srcc = rank_correlation(predictions, scores)
-    return float(srcc[0] - srcc[1:].mean())
 
 
 def _without_srcc(srcc: np.ndarray) -> str:

@@ -48,6 +48,10 @@ class FigureSpec(Settings):
     chooses: bool = Field(
         False, description="Whether the figure shows students that are trained on chosen training images."
     )
+    among_rankings: bool = Field(
+        False,
+        description="Whether the figure shows selectors among students of random rankings, which are trained for it.",
+    )
     ranks: bool = Field(
         False, description="Whether the figure ranks patches itself, with the selectors of the experiment."
     )

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random, contents_error
-from iqadistill.training.rank_correlation import rank_correlation
+from iqadistill.evaluation.jackknife import SplitScores
+from iqadistill.evaluation.random_rankings import compare_with_random
 
 DRAWS = 39
 
@@ -46,29 +46,6 @@ def test_order_of_images_and_draws_does_not_matter():
     first, second = compare_with_random(tests), compare_with_random(shuffled)
     assert first.estimate.p == second.estimate.p
     assert first.estimate.broad_error == pytest.approx(second.estimate.broad_error)
-
-
-def test_error_over_contents_is_the_jackknife():
-    tests = sets(np.random.default_rng(5), draws=9, images=12, splits=3)
-
-    def difference(rest):
-        values = [
-            rank_correlation(test.predictions[:, keep], test.scores[keep])
-            for test in tests
-            for keep in [rest(test.content)]
-        ]
-        return np.mean([value[0] - value[1:].mean() for value in values])
-
-    without = np.array([difference(lambda content, left=left: content != left) for left in range(12)])
-    error, groups = contents_error(tests)
-    assert groups == 12
-    assert error == pytest.approx(np.sqrt(11 / 12 * ((without - without.mean()) ** 2).sum()))
-
-
-def test_images_of_a_content_are_left_out_together():
-    generator = np.random.default_rng(6)
-    error, groups = contents_error(sets(generator, draws=9, images=60, splits=5, per_content=6))
-    assert groups == 10 and error > 0
 
 
 def test_interval_over_contents_covers_no_difference():

@@ -25,7 +25,8 @@ def calibration(monkeypatch):
 def test_every_test_and_interval_is_simulated(calibration):
     rows = pd.DataFrame([row for seed in range(3) for row in calibration.simulate(15, 2, seed)])
     table = pd.DataFrame(calibration._rates((15, 2), rows)).set_index("what")
-    assert list(table.index) == ["selector", "selector, better", "one ranking", "encoders", "students", "level"]
+    deciding, exploratory = ["encoders", "students"], ["encoders, corrected t", "students, corrected t"]
+    assert list(table.index) == ["selector", "selector, better", "one ranking", *deciding, *exploratory, "level"]
     assert (table.studies == 3).all() and table.coverage.between(0, 1).all()
     decided = table.drop("level")
     assert decided.rejected.between(0, 1).all() and (decided["smallest detectable"] > 0).all()

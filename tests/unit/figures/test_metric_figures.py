@@ -4,9 +4,11 @@ import pytest
 from evaluation_tables import RATES, SELECTORS, EvaluationTables, add_sweep
 
 from iqadistill.errors import InputError
+from iqadistill.figures.against_random import plot_against_random
 from iqadistill.figures.controls import plot_controls
 from iqadistill.figures.cost import plot_cost
 from iqadistill.figures.dimension import plot_dimension
+from iqadistill.figures.drawing.variants import against_random
 from iqadistill.figures.pooling import plot_pooling
 from iqadistill.figures.rate_sweep import plot_rate_sweep
 from iqadistill.figures.sampler_metric import plot_sampler_metric
@@ -187,3 +189,25 @@ def test_cost_of_all_patches_alone_is_drawn(tables, panel):
     costs = cost_rows(panel)
     _, table = plot_cost(costs[costs.selector == "all"], tables.comparisons)
     assert table.seconds_saved.tolist() == [0.0]
+
+
+def among_rankings(tables):
+    """Selectors among 99 random rankings at two keep rates."""
+    pairs = against_random(tables.comparisons).query("metric == 'srcc' and keep < 0.25")
+    return pairs.assign(test="random_rankings", draws=99, below=40, deviation=0.004, margin=0.01)
+
+
+def test_selectors_among_random_rankings_stand_by_keep_rate(tables):
+    figure, table = plot_against_random(among_rankings(tables), NOTES)
+    (axes,) = figure.axes
+    ticks = [tick.get_text().strip() for tick in axes.get_yticklabels()]
+    assert ticks.count("residual") == 2 and ticks[0] == "keep 0.1" and "keep 0.2" in ticks
+    assert len(table) == 2 * len(SELECTORS)
+    said = [text.get_text() for text in axes.texts]
+    assert said[0] == "better (detectable: 0.015)" and sum("undecided" in text for text in said) == len(table) - 1
+
+
+def test_band_of_random_rankings_is_95_percent_of_them(tables):
+    figure, _ = plot_against_random(among_rankings(tables))
+    widths = [patch.get_width() for patch in figure.axes[0].patches]
+    assert widths == pytest.approx([2 * 1.96 * 0.004] * 2)

@@ -16,7 +16,7 @@ from PIL import Image
 from synthetic_tables import SyntheticTables
 
 from iqadistill.config import Plan, check_study
-from iqadistill.config.experiments import resolve, selectors_of, variants_of
+from iqadistill.config.experiments import RANDOM, resolve, selectors_of, variants_of
 from iqadistill.config.jobs import Job
 from iqadistill.config.study import ExperimentSettings, Study
 from iqadistill.figures.drawing.saving import with_suffix
@@ -111,8 +111,11 @@ def check_shown(study: Study, experiment: ExperimentSettings, summary: pd.DataFr
         return
     asked = _asked_for(study, experiment)
     _check_rows(_as_tested(study, asked), summary, "without numbers")
-    # a figure that tells selectors apart by their settings draws random and all patches as a band and a line
-    _check_rows(asked[asked.selector.isin(selectors)] if spec.needs else asked, table, "not shown")
+    # a figure that tells selectors apart by their settings draws random and all patches as a band and a line; one of
+    # selectors among random rankings shows differences from them
+    if spec.needs or spec.among_rankings:
+        asked = asked[asked.selector.isin(set(selectors) - ({RANDOM} if spec.among_rankings else set()))]
+    _check_rows(asked, table, "not shown")
 
 
 def _asked_for(study: Study, experiment: ExperimentSettings) -> pd.DataFrame:

@@ -106,9 +106,16 @@ class SyntheticTables:
 
     @property
     def comparisons(self) -> pa.Table:
-        """Table "comparisons" of the metrics."""
+        """Table "comparisons" of the metrics; selectors stand among random rankings where the study draws them."""
         splits = {name: _splits(self.plan, name) for name in self.plan.trained_datasets}
-        return compare_variants(as_table(self.metrics, "metrics"), splits, self.plan.official_splits)
+        table = compare_variants(as_table(self.metrics, "metrics"), splits, self.plan.official_splits).to_pandas()
+        for job, rates in self.plan.random_draws.items():
+            for keep, draws in rates.items():
+                among = (table[["dataset", "sampler", "encoder", "student"]] == list(vars(job).values())).all(axis=1)
+                among &= (table.family == "against_random") & (table.metric == "srcc") & np.isclose(table.keep, keep)
+                facts = ["random_rankings", draws, draws // 2, 0.004]
+                table.loc[among, ["test", "draws", "below", "deviation"]] = facts
+        return as_table(table, "comparisons")
 
     @property
     def verdicts(self) -> pd.DataFrame:

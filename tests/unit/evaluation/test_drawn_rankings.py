@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from iqadistill.evaluation import compare_variants, evaluate_predictions
+from iqadistill.evaluation.drawn_rankings import DrawnRankings
+from iqadistill.evaluation.tested import TestedVariants
+from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.training.rank_correlation import rank_correlation
+
+DRAWS, KEEP = 29, 0.5
+RESIDUAL = {
+    "dataset": "toy",
+    "sampler": "lat",
+    "encoder": "enc",
+    "selector": "residual",
+    "keep": KEEP,
+    "student": "mlp",
+}
+
+
+@pytest.fixture
+def toy(toy_results):
+    """The small results, and students of random rankings at one of their two keep rates."""
+    results, generator = toy_results(), np.random.default_rng(3)
+    own = results.predictions.to_pandas().query("selector == 'residual' and keep == @KEEP")
+    roles = pd.concat([results.roles(split).rename("role").reset_index().assign(split=split) for split in range(4)])
+    own = own.merge(roles, on=["split", "image_id"]).query("role == 'test'")
+    drawn = [
+        own.assign(draw=number, prediction=own.score + 0.2 * generator.normal(size=len(own))) for number in range(DRAWS)
+    ]
+    results.draws = as_table(pd.concat(drawn).sample(frac=1, random_state=0)[SCHEMAS["draws"].names], "draws")
+    tested = TestedVariants(results.predictions, results.tables, results.splits, {})
+    results.drawn = DrawnRankings(tested, [results.draws])
+    return results
+
+
+def srcc(rows):
+    """Mean over splits of the SRCC."""
+    return np.mean(
+        [rank_correlation(r.prediction.to_numpy()[None], r.score.to_numpy())[0] for _, r in rows.groupby("split")]
+    )
+
+
+def test_selector_is_placed_among_the_students_of_random_rankings(toy):
+    among = toy.drawn.place(RESIDUAL)
+    random = [srcc(rows) for _, rows in toy.draws.to_pandas().groupby("draw")]
+    metrics = evaluate_predictions(toy.predictions, toy.splits).to_pandas()
+    own = metrics.query("selector == 'residual' and keep == @KEEP").srcc.mean()
+    assert among.draws == DRAWS and among.below == np.sum(np.array(random) < own)
+    assert among.estimate.difference == pytest.approx(own - np.mean(random))
+    assert among.deviation == pytest.approx(np.std(random, ddof=1))
+
+
+@pytest.mark.parametrize("change", [{"keep": 0.2}, {"sampler": "erp"}, {"selector": "kcenter"}, {"student": "other"}])
+def test_selector_without_random_rankings_has_no_place(toy, change):
+    assert toy.drawn.place({**RESIDUAL, **change}) is None
+
+
+def test_comparisons_use_random_rankings_where_the_study_drew_them(toy):
+    metrics = evaluate_predictions(toy.predictions, toy.splits)
+    alone = compare_variants(metrics, toy.splits).to_pandas()
+    table = compare_variants(metrics, toy.splits, drawn=toy.drawn).to_pandas()
+    among = (table.family == "against_random") & (table.metric == "srcc") & (table.keep == KEEP)
+    assert list(table.test[among]) == ["random_rankings"] and list(table.draws[among]) == [DRAWS]
+    assert set(table.test[~among]) == {"corrected_t"} and set(table.draws[~among]) == {0}
+    rest = ["delta", "low", "high", "p"]
+    pd.testing.assert_frame_equal(table.loc[~among, rest], alone.loc[~among, rest])
+    place, row = toy.drawn.place(RESIDUAL), table[among].iloc[0]
+    assert row.delta == pytest.approx(place.estimate.difference) and row.low < row.delta < row.high
+    assert row.p == pytest.approx(place.p_deviation if place.near_normal else place.estimate.p)
+    assert row.high - row.low >= 2 * 2 * place.deviation
+
+
+def test_p_by_the_deviation_agrees_with_the_place_among_near_normal_rankings(toy):
+    among = toy.drawn.place(RESIDUAL)
+    assert among.near_normal
+    assert among.p_deviation == pytest.approx(among.estimate.p, abs=0.15)
