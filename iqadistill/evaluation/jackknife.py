@@ -19,7 +19,7 @@ class SplitScores:
     """Test images of one split, as two or more students score them.
 
     Attributes:
-        predictions: Scores (M, n); the difference is the SRCC of the first row minus the mean SRCC of the others.
+        predictions: Scores (M, n); the first rows are compared with the mean of those after them.
         scores: Scores (n,) of people.
         content: Number (n,) of each image's content, the same in all splits.
     """
@@ -43,14 +43,16 @@ def contents_estimate(tests: Sequence[SplitScores]) -> Estimate:
         The difference, its error and its p value by Student's t; undefined where a student has no SRCC on a split, or
         the difference is the same on every split.
     """
-    differences = np.array([srcc_difference(test) for test in tests])
+    differences = np.array([srcc_differences(test)[0] for test in tests])
     if not np.isfinite(differences).all():
         where = ", ".join(map(str, np.flatnonzero(~np.isfinite(differences))))
         return undefined(f"a student gives all test images of split {where} the same score, so that it has no SRCC")
     splits = len(differences)
-    over_contents, groups = contents_error(tests)
+    (over_contents,), groups = contents_errors(tests)
     over_splits = float(differences.std(ddof=1) / np.sqrt(splits))
-    error, degrees = max((over_contents, groups - 1), (over_splits, splits - 1))
+    if np.isnan(over_contents):
+        return undefined("the test images are of too few contents to leave one out")
+    error, degrees = max((float(over_contents), groups - 1), (over_splits, splits - 1))
     difference, nan = float(differences.mean()), float("nan")
     if not error > 0:
         return Estimate(difference, nan, nan, nan, nan, nan, "the difference is the same on every split")
@@ -58,8 +60,8 @@ def contents_estimate(tests: Sequence[SplitScores]) -> Estimate:
     return Estimate(difference, error, degrees, p, error, degrees)
 
 
-def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
-    """Standard error of the mean difference over contents, and the number of groups of contents.
+def contents_errors(tests: Sequence[SplitScores], compared: int = 1) -> tuple[np.ndarray, int]:
+    """Standard errors (compared,) of mean differences over contents, and the number of groups of contents.
 
     A group of contents is left out of all test sets at once. Its influence on a split is the change of the difference
     there, about the mean over the groups tested in that split and scaled for their number, as in a jackknife within
@@ -67,28 +69,38 @@ def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
 
     Args:
         tests: Test images of each split.
+        compared: Number of first rows that are compared, each with the mean of the rows after them.
+
+    Returns:
+        The errors, NaN where no split has two groups that can be left out in turn; and the number of groups.
     """
     contents = np.unique(np.concatenate([test.content for test in tests]))
     groups = min(GROUPS, len(contents))
     group_of = dict(zip(np.random.default_rng(0).permutation(contents), np.arange(len(contents)) % groups, strict=True))
-    influence = np.zeros(groups)
+    influence, informed = np.zeros((groups, compared)), np.zeros(compared, bool)
     for test in tests:
         group = np.array([group_of[content] for content in test.content])
         tested = np.unique(group)
-        without = np.array([srcc_difference(test, group != left_out) for left_out in tested])
+        without = np.stack([srcc_differences(test, compared, group != left_out) for left_out in tested])
         known = np.isfinite(without)
-        if known.sum() > 1:
-            of_split = (without[known] - without[known].mean()) * np.sqrt(1 - 1 / known.sum())
-            influence[tested[known]] += of_split / len(tests)
-    return float(np.sqrt((influence**2).sum())), groups
+        count = known.sum(0)
+        mean = np.where(known, without, 0).sum(0) / np.maximum(count, 1)
+        scale = np.sqrt(1 - 1 / np.maximum(count, 1)) / len(tests)
+        influence[tested] += np.where(known, without - mean, 0) * scale
+        informed |= count > 1
+    return np.where(informed, np.sqrt((influence**2).sum(0)), np.nan), groups
 
 
-def srcc_difference(test: SplitScores, images: np.ndarray | slice = slice(None)) -> float:
-    """SRCC of the first row of predictions minus the mean SRCC of the others; NaN where one of them is undefined.
+def srcc_differences(test: SplitScores, compared: int = 1, images: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """SRCC of the first rows of predictions minus the mean SRCC of the others; NaN where it is undefined.
 
     Args:
         test: Test images of a split.
-        images: Which of them (n,) to use.
+        compared: Number of first rows.
+        images: Which of the images (n,) to use.
+
+    Returns:
+        Differences (compared,).
     """
     srcc = rank_correlation(test.predictions[:, images], test.scores[images])
-    return float(srcc[0] - srcc[1:].mean())
+    return srcc[:compared] - srcc[compared:].mean()

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from iqadistill.evaluation.correlation import ROUNDING
-from iqadistill.evaluation.jackknife import SplitScores, contents_error
+from iqadistill.evaluation.jackknife import SplitScores, contents_errors
 from iqadistill.evaluation.verdicts import Estimate, undefined
 from iqadistill.training.rank_correlation import rank_correlation
 
@@ -79,7 +79,7 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     error = deviation * np.sqrt(1 + 1 / draws)
     distance = np.abs(means - means.mean())
     p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
-    jackknife, groups = contents_error(tests)
+    (jackknife,), groups = contents_errors(tests)
     broad = (jackknife, groups - 1) if jackknife > error else (error, draws - 1)
     return AmongRandom(
         estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1]),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from iqadistill.evaluation.jackknife import SplitScores, contents_error, contents_estimate, srcc_difference
+from iqadistill.evaluation.jackknife import SplitScores, contents_errors, contents_estimate, srcc_differences
 
 IMAGES, SPLITS = 60, 5
 
@@ -25,22 +25,21 @@ def test_error_over_contents_is_the_jackknife_within_splits():
     variance = 0.0
     for test in tests:  # each content is tested once, so that splits add up
         n = len(test.content)
-        without = np.array([srcc_difference(test, test.content != left) for left in test.content])
+        without = np.array([srcc_differences(test, 1, test.content != left)[0] for left in test.content])
         variance += (n - 1) / n * ((without - without.mean()) ** 2).sum() / SPLITS**2
-    error, groups = contents_error(tests)
+    (error,), groups = contents_errors(tests)
     assert groups == IMAGES
     assert error == pytest.approx(np.sqrt(variance))
 
 
 def test_images_of_a_content_are_left_out_together():
-    error, groups = contents_error(pair(np.random.default_rng(6), per_content=6))
+    (error,), groups = contents_errors(pair(np.random.default_rng(6), per_content=6))
     assert groups == IMAGES // 6 and error > 0
 
 
 def test_what_is_the_same_in_every_training_does_not_average_out_over_repeats():
-    same, new = (
-        contents_error(pair(np.random.default_rng(7), share, repeats=4, images=400))[0] for share in (1.0, 0.0)
-    )
+    tests = [pair(np.random.default_rng(7), persistent, repeats=4, images=400) for persistent in (1.0, 0.0)]
+    same, new = (contents_errors(of_students)[0][0] for of_students in tests)
     assert same > 1.5 * new
 
 
@@ -72,3 +71,22 @@ def test_students_that_agree_on_every_image_are_undefined():
     ]
     estimate = contents_estimate(tests)
     assert estimate.difference == 0 and not estimate.defined and estimate.reason
+
+
+def test_students_compared_together_are_compared_as_alone():
+    generator = np.random.default_rng(12)
+    both = [
+        SplitScores(
+            np.vstack([test.predictions, generator.normal(size=(3, len(test.scores)))]), test.scores, test.content
+        )
+        for test in pair(generator, repeats=2)
+    ]
+    together, _ = contents_errors(both, 2)
+    for place in range(2):
+        alone = [SplitScores(test.predictions[[place, 2, 3, 4]], test.scores, test.content) for test in both]
+        assert contents_errors(alone)[0][0] == pytest.approx(together[place])
+
+
+def test_images_of_a_single_content_have_no_error():
+    tests = [SplitScores(test.predictions, test.scores, 0 * test.content) for test in pair(np.random.default_rng(13))]
+    assert np.isnan(contents_errors(tests)[0]).all()
