@@ -61,7 +61,29 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     Args:
         tests: Test images of each split.
     """
-    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
+    return compare_each_with_random(tests, 1)[0]
+
+
+def compare_each_with_random(tests: Sequence[SplitScores], selectors: int) -> list[AmongRandom]:
+    """Test several selectors, one by one, against the same random rankings, whose ranks are computed once.
+
+    Args:
+        tests: Test images of each split; the first rows of their predictions are the selectors'.
+        selectors: Number of selectors.
+
+    Returns:
+        What `compare_with_random` says of each selector.
+    """
+    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, selectors + R)
+    jackknife, groups = contents_errors(tests, selectors)
+    return [
+        _among_random(np.column_stack([srcc[:, place], srcc[:, selectors:]]), float(jackknife[place]), groups)
+        for place in range(selectors)
+    ]
+
+
+def _among_random(srcc: np.ndarray, jackknife: float, groups: int) -> AmongRandom:
+    """A selector, the first column of SRCC (S, 1 + R), among random rankings."""
     means = srcc.mean(0)
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
@@ -77,7 +99,6 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     error = deviation * np.sqrt(1 + 1 / draws)
     distance = np.abs(means - means.mean())
     p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
-    jackknife, groups = contents_error(tests)
     broad = (jackknife, groups - 1) if jackknife > error else (error, draws - 1)
     return AmongRandom(
         estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1]),
@@ -88,29 +109,29 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     )
 
 
-def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
-    """Standard error of the difference over contents, by the delete-a-group jackknife, and its number of groups.
+def contents_errors(tests: Sequence[SplitScores], selectors: int = 1) -> tuple[np.ndarray, int]:
+    """Standard errors (selectors,) of the differences over contents, by the delete-a-group jackknife, and its groups.
 
-    A group of contents is left out of all test sets at once; what remains of them gives the difference again.
+    A group of contents is left out of all test sets at once; what remains of them gives the differences again.
     """
     contents = np.unique(np.concatenate([test.content for test in tests]))
     groups = min(GROUPS, len(contents))
     group_of = dict(zip(np.random.default_rng(0).permutation(contents), np.arange(len(contents)) % groups, strict=True))
-    whole = np.array([_difference(test.predictions, test.scores) for test in tests])
+    whole = np.array([_differences(test.predictions, test.scores, selectors) for test in tests])
     members = [np.array([group_of[content] for content in test.content]) for test in tests]
-    without = np.tile(whole, (groups, 1))
+    without = np.tile(whole, (groups, 1, 1))  # (groups, S, selectors)
     for split, (test, group) in enumerate(zip(tests, members, strict=True)):
         for left_out in np.unique(group):
             rest = group != left_out
-            without[left_out, split] = _difference(test.predictions[:, rest], test.scores[rest])
+            without[left_out, split] = _differences(test.predictions[:, rest], test.scores[rest], selectors)
     known = np.isfinite(without)
-    differences = np.where(known, without, 0).sum(1) / known.sum(1)
-    return float(np.sqrt((groups - 1) * differences.var())), groups
+    differences = np.where(known, without, 0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.sqrt((groups - 1) * differences.var(0)), groups
 
 
-def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
+def _differences(predictions: np.ndarray, scores: np.ndarray, selectors: int) -> np.ndarray:
     srcc = rank_correlation(predictions, scores)
-    return float(srcc[0] - srcc[1:].mean())
+    return srcc[:selectors] - srcc[selectors:].mean()
 
 
 def _without_srcc(srcc: np.ndarray) -> str:

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random, contents_error
+from iqadistill.evaluation.random_rankings import (
+    SplitScores,
+    compare_each_with_random,
+    compare_with_random,
+    contents_errors,
+)
 from iqadistill.training.rank_correlation import rank_correlation
 
 DRAWS = 39
@@ -60,14 +65,14 @@ def test_error_over_contents_is_the_jackknife():
         return np.mean([value[0] - value[1:].mean() for value in values])
 
     without = np.array([difference(lambda content, left=left: content != left) for left in range(12)])
-    error, groups = contents_error(tests)
+    (error,), groups = contents_errors(tests)
     assert groups == 12
     assert error == pytest.approx(np.sqrt(11 / 12 * ((without - without.mean()) ** 2).sum()))
 
 
 def test_images_of_a_content_are_left_out_together():
     generator = np.random.default_rng(6)
-    error, groups = contents_error(sets(generator, draws=9, images=60, splits=5, per_content=6))
+    (error,), groups = contents_errors(sets(generator, draws=9, images=60, splits=5, per_content=6))
     assert groups == 10 and error > 0
 
 
@@ -91,3 +96,17 @@ def test_random_rankings_without_a_spread_are_undefined():
     tests = [SplitScores(np.tile(np.arange(8.0), (4, 1)), np.arange(8.0), np.arange(8)) for _ in range(2)]
     estimate = compare_with_random(tests).estimate
     assert not estimate.defined and estimate.reason
+
+
+def test_selectors_compared_together_are_compared_as_alone():
+    tests = sets(np.random.default_rng(9), shift=0.5)
+    tests[1].predictions[1] = 0.5  # the second selector is constant on a split, which concerns it alone
+    together = compare_each_with_random(tests, 2)
+    for place, among in enumerate(together):
+        rows = [place, *range(2, DRAWS + 1)]
+        alone = [SplitScores(test.predictions[rows], test.scores, test.content) for test in tests]
+        expected = compare_with_random(alone)
+        assert among.below == expected.below and among.estimate.defined == expected.estimate.defined
+        assert among.estimate.p == pytest.approx(expected.estimate.p, nan_ok=True)
+        assert among.estimate.broad_error == pytest.approx(expected.estimate.broad_error, nan_ok=True)
+    assert not together[1].estimate.defined
