@@ -18,7 +18,7 @@ class ThumbnailSettings(SelectorSettings):
 
     label: ClassVar[str] = "position and thumbnail"
     colour: ClassVar[str] = "#661100"
-    marker: ClassVar[str] = "<"
+    marker: ClassVar[str] = "p"
     order: ClassVar[int] = 8
     needs_patches: ClassVar[bool] = True
     stands_for_nearest: ClassVar[bool] = True

@@ -56,6 +56,7 @@ def embeddings():
 @pytest.fixture
 def registry_with_norm_selector(tmp_path):
     """Registry of selectors with an additional file in its folder."""
+    assert "norm" not in SELECTORS.names  # which is found once, before there is a norm
     (tmp_path / "norm.py").write_text(NEW_SELECTOR)
     selectors_folder.__path__.append(str(tmp_path))
     yield Registry(SELECTORS.package, SelectorSettings, key="method", noun="selector")
