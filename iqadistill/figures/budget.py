@@ -90,9 +90,9 @@ def plot_budget(budgets: pd.DataFrame, notes: Mapping[str, str] | None = None) -
             axes.plot(auto.mean_patches, auto[value], star.marker, color=star.color, markersize=11, label=star.label)
         above.set(ylabel=METRIC_LABELS["srcc"])
         above.set_title(panel_title(panel, notes or {}))
-        below.set(ylabel="distance to all patches", xlabel="patches of a test image, time to score it")
+        below.set(ylabel="distance to all patches", xlabel="patches of a test image; milliseconds to score it")
         looked = rows[rows.selector.isin([RANDOM, ALL])].sort_values("patches")
-        labels = [f"{row.patches}\n{row.milliseconds:.3g} ms" for row in looked.itertuples()]
+        labels = [f"{row.patches}\n{row.milliseconds:.3g}" for row in looked.itertuples()]
         below.set_xticks(looked.patches, labels)
     for unused in range(len(shown), bands * columns):
         for offset in range(2):
