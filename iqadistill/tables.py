@@ -158,6 +158,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             *_DECIDED,  # against random
             ("reason", pa.string()),
             *((f"all_{name}", kind) for name, kind in _DECIDED),  # against all patches
+            ("mean_patches", pa.float64()),  # where each split decides on its own number of them
+        ]
+    ),
+    # milliseconds to score an image: fixed + per_patch x number of patches, the choice of them included
+    "budget_times": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("student", pa.string()),
+            ("selector", pa.string()),
+            ("fixed", pa.float64()),
+            ("per_patch", pa.float64()),
+            ("images", pa.int32()),  # that it was measured on
         ]
     ),
     # test images as students score them that were trained on so many chosen or randomly drawn training images

@@ -85,7 +85,7 @@ rule score_budgets:
     benchmark:
         benchmark_of("score_budgets")
     conda:
-        "../envs/light.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -102,6 +102,40 @@ rule score_budgets:
         "Scoring test images from few of their patches, for {wildcards.experiment}."
     script:
         "../workflow_scripts/score_budgets.py"
+
+
+# Not among the costs of a study: it scores a few images again, each alone, as a user would.
+rule time_budgets:
+    input:
+        images=reads("time_budgets", "images"),
+        patches=reads("time_budgets", "patches"),
+        embeddings=reads("time_budgets", "embeddings"),
+        weights=reads("time_budgets", "weights"),
+        weights_file=reads("time_budgets", "weights_file"),
+    output:
+        times=output("time_budgets"),
+    log:
+        log_of("time_budgets"),
+    benchmark:
+        benchmark_of("time_budgets")
+    conda:
+        "../envs/torch.yaml"
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=30,
+    params:
+        names=given("time_budgets", "names"),
+        selectors=given("time_budgets", "selectors"),
+        encoders=given("time_budgets", "encoders"),
+        students=given("time_budgets", "students"),
+        seed=given("time_budgets", "seed"),
+        code=code("time_budgets"),
+    message:
+        "Measuring the time to score an image from few of its patches, for {wildcards.experiment}."
+    script:
+        "../workflow_scripts/time_budgets.py"
 
 
 rule collect_costs:

@@ -88,6 +88,7 @@ rule plot_budgets:
     input:
         images=reads("plot_budgets", "images"),
         budgets=reads("plot_budgets", "budgets"),
+        budget_times=reads("plot_budgets", "budget_times"),
     output:
         svg="results/studies/{study}/figures/{experiment}.svg",
         png=report(

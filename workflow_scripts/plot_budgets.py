@@ -18,6 +18,7 @@ with job_log(snakemake.log[0]):
     inputs = BudgetInputs(
         experiment,
         read_table(snakemake.input.budgets, "budgets").to_pandas(),
+        read_table(snakemake.input.budget_times, "budget_times").to_pandas(),
         {name: dataset_note(read_metadata(read_table(file, "images"))) for name, file in images},
     )
     figure, table = FIGURES.draw(experiment.figure, inputs)

@@ -5,8 +5,11 @@ import json
 import pyarrow as pa
 
 from iqadistill.console import job_log
-from iqadistill.evaluation.budgets import Chooser, measure_budgets
+from iqadistill.evaluation.budgets import measure_budgets
+from iqadistill.evaluation.patch_scores import Chooser
+from iqadistill.selection.ranking import rank_patches
 from iqadistill.selection.registry import SELECTORS
+from iqadistill.selection.selectors.position import PositionSelector
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
@@ -25,6 +28,9 @@ with job_log(snakemake.log[0]):
                 if name in weighted:
                     vectors = weighted[name].vectors(embeddings, patches, images).astype(float)
                 choosers[name] = Chooser(selection, vectors)
+            position = PositionSelector()
+            ranking, _ = rank_patches(embeddings, position, seed=params.seed, patches=patches, images=images)
+            placed = Chooser(ranking, position.vectors(embeddings, patches, images))
         parts.append(
             measure_budgets(
                 read_table(scores, "patch_scores"),
@@ -32,6 +38,8 @@ with job_log(snakemake.log[0]):
                 read_table(files.splits[table], "splits"),
                 choosers,
                 json.loads(params.official),
+                placed=placed,
+                embeddings=embeddings,
                 seed=params.seed,
                 margin=params.margin,
             )

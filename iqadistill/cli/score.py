@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iqadistill.scoring.score import ImageScore
 
 MAP = ".png"
+AUTO = "auto"
 
 
 def add_parser(commands: Any) -> None:
@@ -40,9 +41,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--keep", type=float, metavar="RATE", help="for an MLP: the keep rate it was trained at")
     parser.add_argument(
         "--patches",
-        type=_at_least(1),
+        type=_number_or_auto,
         metavar="N",
-        help="score an image by so many of its patches, those that stand for all of it best (default: all)",
+        help="score an image by so many of its patches, those that stand for all of it best; auto: as many as the study"
+        " found to be enough (default: all)",
     )
     parser.add_argument(
         "--pooling",
@@ -63,6 +65,7 @@ def run(given: argparse.Namespace) -> int:
     # imported here since torch and timm take seconds, which no other command should wait for
     from iqadistill.console import progress
     from iqadistill.devices import lease_device
+    from iqadistill.scoring.decided_patches import decided_patches
     from iqadistill.scoring.images import list_images
     from iqadistill.scoring.results import load_result
     from iqadistill.scoring.score import score_images
@@ -75,7 +78,9 @@ def run(given: argparse.Namespace) -> int:
     scores, failures = [], []
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
-        images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=given.patches)
+        decided = decided_patches(given.model, result) if given.patches == AUTO else None
+        count = decided.count if decided else given.patches
+        images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=count)
         for score in progress(images, "score (images)", total=len(paths)) if len(paths) > 1 else images:
             if isinstance(score, InputError):
                 failures.append(str(score))
@@ -87,9 +92,11 @@ def run(given: argparse.Namespace) -> int:
     if given.parquet:
         write_scores(rows, result, given.parquet)
     if given.json:
-        print(json.dumps({"result": result_facts(result), "scores": rows, "failures": failures}, indent=2))
+        facts = {**result_facts(result), **({"decided_patches": vars(decided)} if decided else {})}
+        print(json.dumps({"result": facts, "scores": rows, "failures": failures}, indent=2))
     elif rows:
-        print(f"{describe(result)}\n\n{score_text(rows)}")
+        lines = [describe(result), *([decided.sentence] if decided else [])]
+        print("\n".join([*lines, "", score_text(rows)]))
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return int(bool(failures))
@@ -102,6 +109,10 @@ def _at_least(lowest: int) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def _number_or_auto(text: str) -> int | str:
+    return AUTO if text == AUTO else _at_least(1)(text)
 
 
 def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 
 from iqadistill.config.experiments import (
     ALL,
+    AUTO,
+    LEARNED,
     RANDOM,
     kind_of,
     reads_budgets,
@@ -188,7 +190,12 @@ def check_figure_rates(study: Study) -> None:
             )
         if reads_budgets(experiment) and experiment.keep is not None:
             raise InputError(
-                f"{where}.keep: figure {experiment.figure} shows 1, 2, 4, ... patches of a test image; remove keep."
+                f"{where}.keep: figure {experiment.figure} shows 1, 2, 3, 4, 8, ... patches of an image; remove keep."
+            )
+        if reads_budgets(experiment) and (taken := {LEARNED, AUTO}.intersection(selectors_of(study, experiment))):
+            raise InputError(
+                f"{where}.selectors: {', '.join(sorted(taken))} is a row of figure {experiment.figure} already;"
+                " give the selector another name."
             )
         for key in ("selectors", "keep"):
             if shows_all_patches_only(experiment) and getattr(experiment, key) is not None:

@@ -9,6 +9,7 @@ from iqadistill.figures.registry import FIGURES
 
 ALL = "all"  # the selector of keep rate 1: it needs no ranking
 RANDOM = "random"
+LEARNED, AUTO = "learned", "auto"  # choices of patches beside the selectors of a figure on budgets
 BUDGETS = (10, 20, 40, 80)  # rated images, unless an experiment names others
 CHOOSERS = ("facility", "v_optimal")
 Variant = tuple[str, float]  # selector and keep rate

@@ -84,6 +84,7 @@ PATHS = {
     "evaluate": "results/studies/{study}/metrics.parquet",
     "compare": "results/studies/{study}/comparisons.parquet",
     "score_budgets": "results/studies/{study}/budgets/{experiment}.parquet",
+    "time_budgets": "results/studies/{study}/budget_times/{experiment}.parquet",
     "collect_costs": "results/studies/{study}/costs.parquet",
     "plot_metrics": "results/studies/{study}/figures/{experiment}.svg",
     "plot_selection": "results/studies/{study}/figures/{experiment}.svg",
@@ -1066,7 +1067,7 @@ class Plan:
         shown["histories"] = histories
         for experiment in self.study.experiments:
             if reads_budgets(experiment):
-                yield self._budgets_job(experiment)
+                yield from self._budgets_jobs(experiment)
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
             name: f"results/studies/{self.results_name}/{name}.parquet"
@@ -1090,34 +1091,52 @@ class Plan:
         inputs = {"files": [job.output for job in jobs]}
         return Job("collect_costs", {"study": self.results_name}, inputs=inputs, params={"jobs": text(facts)})
 
-    def _budgets_job(self, experiment: ExperimentSettings) -> Job:
+    def _budgets_jobs(self, experiment: ExperimentSettings) -> Iterator[Job]:
         tables = tables_of(self.study, experiment)
         names = [name for name in selectors_of(self.study, experiment) if self.study.selectors[name].method != RANDOM]
-        students = students_of(self.study, experiment)
-        weighted = {name: settings for name in names if (settings := self.study.selectors[name]).stands_for_nearest}
-        files: dict[str, list[str]] = {"images": [], "splits": [], "patches": [], "embeddings": [], "selections": []}
-        for table in tables:
-            files["images"].append(self.images_file(table.dataset))
-            files["splits"].append(self.splits_file(table.dataset))
-            files["patches"].append(self.patches_file(table.dataset, table.sampler))
-            files["embeddings"].append(self.embeddings_file(table))
-            files["selections"] += self.selection_files(table, names)
-        scores = [
-            PATHS["predict_patches"].format(study=self.results_name, **vars(MlpJob(*table, student)))
-            for table in tables
-            for student in students
-        ]
+        selectors = {name: self.study.selectors[name] for name in names}
+        weighted = {name: settings for name, settings in selectors.items() if settings.stands_for_nearest}
+        mlps = [
+            MlpJob(*table, student) for table in tables for student in students_of(self.study, experiment)
+        ]  # table by table
+        tabled = {
+            "images": [self.images_file(table.dataset) for table in tables],
+            "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
+            "embeddings": [self.embeddings_file(table) for table in tables],
+        }
+        inputs = {
+            **tabled,
+            "splits": [self.splits_file(table.dataset) for table in tables],
+            "selections": [file for table in tables for file in self.selection_files(table, names)],
+            "scores": [PATHS["predict_patches"].format(study=self.results_name, **vars(job)) for job in mlps],
+        }
+        shared = {"students": len(mlps) // len(tables), "seed": self.study.seed}
         params = {
+            **shared,
             "selectors": text(names),
             "weighted": text({name: dump(settings) for name, settings in weighted.items()}),
-            "students": len(students),
             "official": text(self.official_splits),
-            "seed": self.study.seed,
             "margin": self.study.evaluation.margin,
         }
         modules = tuple(sorted({SELECTORS.module(settings.method) for settings in weighted.values()}))
         wildcards = {"study": self.results_name, "experiment": experiment.name}
-        return Job("score_budgets", wildcards, {}, {**files, "scores": scores}, params, modules)
+        yield Job("score_budgets", wildcards, {}, inputs, params, modules)
+        encoders = [self.study.encoders[table.encoder] for table in tables]
+        timed = {
+            **tabled,
+            "weights": [PATHS["train_mlps"].format(study=self.results_name, **vars(job)) for job in mlps],
+            "weights_file": sorted({file for encoder in encoders for file in encoder.files()}),
+        }
+        params = {
+            **shared,
+            "names": text([vars(job) for job in mlps]),
+            "selectors": text({name: dump(settings) for name, settings in selectors.items()}),
+            "encoders": text([dump(encoder) for encoder in encoders]),
+        }
+        used = {SELECTORS.module(settings.method) for settings in selectors.values()}
+        used |= {ENCODERS.module(encoder.backend) for encoder in encoders}
+        used |= {STUDENTS.module(self.study.students[job.student].model) for job in mlps}
+        yield Job("time_budgets", wildcards, {}, timed, params, tuple(sorted(used)))
 
     def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         wildcards = {"study": self.results_name, "experiment": experiment.name}
@@ -1144,6 +1163,7 @@ class Plan:
             inputs = {
                 "images": [self.images_file(name) for name in resolved.datasets],
                 "budgets": PATHS["score_budgets"].format(**wildcards),
+                "budget_times": PATHS["time_budgets"].format(**wildcards),
             }
             return Job("plot_budgets", wildcards, {}, inputs, {**drawn, "datasets": text(resolved.datasets)}, modules)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]

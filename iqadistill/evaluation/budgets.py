@@ -1,39 +1,24 @@
 """Budgets: how well a test image is scored from few of its patches, by who chooses them."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from iqadistill.errors import InputError
-from iqadistill.evaluation.jackknife import SplitScores
-from iqadistill.evaluation.random_rankings import compare_with_random
-from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
-from iqadistill.evaluation.verdicts import LEVEL, Estimate, Verdict, decide, paired_estimate, undefined
-from iqadistill.sampling.placement import shares
+from iqadistill.evaluation.enough_patches import enough_patches
+from iqadistill.evaluation.jackknife import contents_estimate
+from iqadistill.evaluation.learned_importance import importance_features, learned_ranks
+from iqadistill.evaluation.patch_scores import ALL, AUTO, LEARNED, RANDOM, Chooser, PatchScores
+from iqadistill.evaluation.random_rankings import compare_each_with_random
+from iqadistill.evaluation.verdicts import LEVEL, Verdict, decide, undefined
 from iqadistill.selection.random_draws import RandomRankings
-from iqadistill.tables import as_table
-from iqadistill.training.rank_correlation import rank_correlation
+from iqadistill.tables import as_table, embedding_matrix
 
-ALL, RANDOM = "all", "random"
 DRAWS = 99  # random rankings that a selector is ranked among, if there are few selectors
-
-
-@dataclass(frozen=True)
-class Chooser:
-    """A selector as a choice of the patches that are looked at.
-
-    Attributes:
-        selection: Table "selection".
-        vectors: Vectors (N, d) of the patches of `selection`, by which the first of an image stand for those nearest to
-            them; None where all of them count alike.
-    """
-
-    selection: pa.Table
-    vectors: np.ndarray | None = None
+FEW = (1, 2, 3, *(2**power for power in range(2, 32)))  # numbers of patches, as far as images have more
 
 
 def measure_budgets(
@@ -43,15 +28,18 @@ def measure_budgets(
     choosers: Mapping[str, Chooser],
     official: Mapping[str, int],
     *,
+    placed: Chooser,
+    embeddings: pa.Table,
     seed: int,
     margin: float,
     draws: int | None = None,
 ) -> pa.Table:
-    """Score test images from the first 1, 2, 4, ... patches of every selector, and decide what each is worth.
+    """Score test images from the first 1, 2, 3, 4, 8, ... patches of every selector, and decide what each is worth.
 
     A selector is ranked among random rankings of the same number of patches, see `compare_with_random`, and compared
-    with all patches by the corrected resampled t-test on the splits. All selectors at one number of patches are one
-    family of Holm's procedure.
+    with all patches with an error over contents and trainings, see `contents_estimate`. All selectors at one number of
+    patches are one family of Holm's procedure. Beside them stand `learned`, see `learned_ranks`, and `auto`: placed
+    patches, as many as the training images of each split show to be enough, see `enough_patches`.
 
     Args:
         patch_scores: Table "patch_scores" of one dataset, sampler, encoder and student.
@@ -59,6 +47,8 @@ def measure_budgets(
         splits: Table "splits" of the dataset.
         choosers: Selectors by name.
         official: Number of the official split of each dataset that has one; it takes part in nothing else.
+        placed: Position as a choice of patches; its vectors are their places.
+        embeddings: Table "embeddings", its rows in the order of the placed patches.
         seed: Seed of the study.
         margin: Largest difference in SRCC that does not matter.
         draws: Number of random rankings; default: 99, or more where Holm's procedure needs smaller p values.
@@ -69,112 +59,70 @@ def measure_budgets(
     Raises:
         InputError: A selector has not ranked a patch.
     """
-    scores = _PatchScores(patch_scores, images, official)
-    draws = max(DRAWS, math.ceil(len(choosers) / LEVEL)) if draws is None else draws
-    counts = [2**power for power in range(32) if 2**power < scores.most]
-    everything = scores.pooled(np.ones(len(scores.patch_id)))[None]
-    whole = scores.srcc(everything)[:, 0]
-    sizes = split_sizes({scores.dataset: splits}, official)[scores.dataset]
+    scores = PatchScores(patch_scores, images, official)
+    counts = [count for count in FEW if count < scores.most]
+    every_patch = scores.pooled(np.ones(len(scores.score)))
+    whole = scores.srcc(every_patch[None])[:, 0]
+    rows = scores.rows_of(placed.selection, "places")
+    assert placed.vectors is not None
+    learned = learned_ranks(
+        scores, importance_features(embedding_matrix(embeddings)[rows], placed.vectors[rows]), splits
+    )
+    names = [*choosers, *([] if learned is None else [LEARNED])]
+    draws = max(DRAWS, math.ceil(len(names) / LEVEL)) if draws is None else draws
     rankings = RandomRankings(scores.patches, seed=seed)
     ranks = [rankings.draw(number)["rank"].to_numpy() for number in range(draws)]
     table: list[dict[str, object]] = []
+    by_place: dict[int, np.ndarray] = {}
     for count in counts:
-        drawn = np.stack([scores.pooled((rank < count).astype(float)) for rank in ranks])
-        srcc = scores.srcc(drawn)
-        means = srcc.mean(0)
+        drawn = np.stack([scores.pooled((rank < count).astype(float)[scores.patch]) for rank in ranks])
+        chosen = [scores.pooled(scores.chosen(name, chooser, count)) for name, chooser in choosers.items()]
+        if learned is not None:
+            chosen.append(scores.pooled((learned < count).astype(float)))
+        by_place[count] = scores.pooled(scores.chosen("position", placed, count))
+        together = np.stack([*chosen, *drawn])
+        srcc = scores.srcc(together)
+        among = compare_each_with_random(scores.by_split(together), len(names))
+        means = srcc[:, len(names) :].mean(0)
         low, high = np.quantile(means, [0.025, 0.975])
-        rows = [
-            {"selector": RANDOM, "patches": count, "srcc": means.mean(), "low": low, "high": high, "draws": draws}
-            | {"distance": np.abs(drawn - everything).mean()}
+        found = [
+            {"selector": RANDOM, "srcc": means.mean(), "low": low, "high": high}
+            | {"distance": np.abs(drawn - every_patch).mean()}
         ]
-        against_random = [undefined("random itself")]
-        against_all = [_against_all(srcc.mean(1), whole, sizes)]
-        for name, chooser in choosers.items():
-            pooled = scores.pooled(scores.weights(name, chooser, count))[None]
-            among = compare_with_random(scores.by_split(np.vstack([pooled, drawn])))
-            srcc = scores.srcc(pooled)[:, 0]
-            rows.append(
-                {"selector": name, "patches": count, "srcc": srcc.mean(), "draws": draws, "below": among.below}
-                | {"distance": np.abs(pooled - everything).mean(), "p": among.estimate.p}
-                | {"reason": among.estimate.reason}
+        for place, (name, one) in enumerate(zip(names, among, strict=True)):
+            found.append(
+                {"selector": name, "srcc": srcc[:, place].mean(), "below": one.below, "p": one.estimate.p}
+                | {"distance": np.abs(chosen[place] - every_patch).mean(), "reason": one.estimate.reason}
             )
-            against_random.append(among.estimate)
-            against_all.append(_against_all(srcc, whole, sizes))
-        verdicts = zip(rows, decide(against_random, margin), decide(against_all, margin), strict=True)
+        against_random = decide([undefined("random itself"), *(one.estimate for one in among)], margin)
+        of_random = contents_estimate(scores.by_split(np.stack([every_patch, *drawn])))
+        of_chosen = [contents_estimate(scores.by_split(np.stack([one, every_patch]))) for one in chosen]
+        against_all = decide([replace(of_random, difference=-of_random.difference), *of_chosen], margin)
         table += [
-            {
-                **row,
-                **({} if row["selector"] == RANDOM else _facts(one)),
-                **{f"all_{name}": value for name, value in _facts(other).items()},
-            }
-            for row, one, other in verdicts
+            {"patches": count, "draws": draws, **row}
+            | ({} if row["selector"] == RANDOM else _facts(one))
+            | _facts(other, "all_")
+            for row, one, other in zip(found, against_random, against_all, strict=True)
         ]
-    table.append({"selector": ALL, "patches": scores.most, "srcc": whole.mean(), "distance": 0.0})
+    enough = enough_patches(scores, by_place, splits, margin=margin)
+    auto = _by_number({**by_place, scores.most: every_patch}, scores.split, enough.by_split)
+    srcc = scores.srcc(auto[None])[:, 0]
+    (against,) = decide([contents_estimate(scores.by_split(np.stack([auto, every_patch])))], margin)
+    table += [
+        {"selector": AUTO, "patches": enough.count, "srcc": srcc.mean(), "distance": np.abs(auto - every_patch).mean()}
+        | {"mean_patches": np.mean([enough.by_split[split] for split in scores.split]), **_facts(against, "all_")},
+        {"selector": ALL, "patches": scores.most, "srcc": whole.mean(), "distance": 0.0},
+    ]
     return as_table(pd.DataFrame(table).assign(**scores.names, splits=len(whole), margin=margin), "budgets")
 
 
-class _PatchScores:
-    """Patch scores, grouped by split and image.
-
-    Attributes:
-        names: Values of the columns dataset, sampler, encoder and student.
-        patches: Table with the columns patch_id and image_id, each patch once.
-        most: Largest number of an image's patches.
-    """
-
-    def __init__(self, table: pa.Table, images: pa.Table, official: Mapping[str, int]):
-        frame = table.to_pandas()
-        self.names = {name: frame[name].iloc[0] for name in ("dataset", "sampler", "encoder", "student")}
-        self.dataset: str = self.names["dataset"]
-        frame = over_random_splits(frame.assign(train_dataset=self.dataset), official)
-        frame = frame.sort_values(["split", "image_id", "patch_id"], kind="stable")
-        once = frame[["image_id", "patch_id"]].drop_duplicates().sort_values(["image_id", "patch_id"])
-        self.patches = pa.Table.from_pandas(once[["patch_id", "image_id"]], preserve_index=False)
-        self.patch_id, image = once.patch_id.to_numpy(), once.image_id.to_numpy()
-        self._image = np.split(np.arange(len(image)), np.flatnonzero(image[1:] != image[:-1]) + 1)
-        self.most = max(map(len, self._image))
-        self._patch = pd.Index(self.patch_id).get_indexer(frame.patch_id)
-        self._score = frame.score.to_numpy()
-        first = ~frame.duplicated(["split", "image_id"]).to_numpy()
-        self._starts = np.flatnonzero(first)
-        tests = frame[first][["split", "image_id"]]
-        self._splits = np.split(np.arange(len(tests)), np.flatnonzero(np.diff(tests.split)) + 1)
-        facts = images.select(["image_id", "quality", "reference_id"]).to_pandas().set_index("image_id")
-        self._quality = facts.quality.loc[tests.image_id].to_numpy()
-        self._content = pd.factorize(facts.reference_id)[0][facts.index.get_indexer(tests.image_id)]
-
-    def pooled(self, weight: np.ndarray) -> np.ndarray:
-        """Scores (T,) of the test images of all splits, by a weight (N,) of each patch."""
-        of_row = weight[self._patch]
-        return np.add.reduceat(of_row * self._score, self._starts) / np.add.reduceat(of_row, self._starts)
-
-    def weights(self, name: str, chooser: Chooser, count: int) -> np.ndarray:
-        """Weight (N,) of each patch where a selector chooses `count` of every image."""
-        rows = pd.Index(chooser.selection["patch_id"].to_numpy()).get_indexer(self.patch_id)
-        if (rows < 0).any():
-            missing = self.patch_id[int(np.argmin(rows))]
-            raise InputError(f"selection of {name}: patch {missing} is missing; run select_patches again.")
-        chosen = chooser.selection["rank"].to_numpy()[rows] < count
-        weight = chosen.astype(float)
-        if chooser.vectors is not None:
-            for members in self._image:
-                vectors = chooser.vectors[rows[members]]
-                weight[members[chosen[members]]] = shares(vectors[chosen[members]], vectors)
-        return weight
-
-    def by_split(self, pooled: np.ndarray) -> Sequence[SplitScores]:
-        """Test images of each split with several scores (M, T)."""
-        return [SplitScores(pooled[:, one], self._quality[one], self._content[one]) for one in self._splits]
-
-    def srcc(self, pooled: np.ndarray) -> np.ndarray:
-        """SRCC (S, M) on each split of several scores (M, T)."""
-        return np.stack([rank_correlation(one.predictions, one.scores) for one in self.by_split(pooled)])
+def _by_number(pooled: Mapping[int, np.ndarray], split: np.ndarray, numbers: Mapping[int, int]) -> np.ndarray:
+    """Scores (T,) of the tests, each by the number of patches of its split."""
+    number = [list(pooled).index(numbers[one]) for one in split]
+    return np.stack(list(pooled.values()))[number, np.arange(len(split))]
 
 
-def _against_all(srcc: np.ndarray, whole: np.ndarray, sizes: tuple[float, float]) -> Estimate:
-    return paired_estimate(pd.Series(srcc), pd.Series(whole), *sizes)
-
-
-def _facts(one: Verdict) -> dict[str, object]:
-    interval = {"difference": one.difference, "difference_low": one.low, "difference_high": one.high}
-    return {"verdict": one.verdict, **interval, "smallest_detectable": one.smallest_detectable}
+def _facts(one: Verdict, prefix: str = "") -> dict[str, object]:
+    facts = {"verdict": one.verdict, "difference": one.difference, "difference_low": one.low}
+    facts |= {"difference_high": one.high, "smallest_detectable": one.smallest_detectable}
+    return {f"{prefix}{name}": value for name, value in facts.items()}

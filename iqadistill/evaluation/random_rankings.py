@@ -63,7 +63,29 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     Args:
         tests: Test images of each split; the selector's student comes first, those of the random rankings follow.
     """
-    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
+    return compare_each_with_random(tests, 1)[0]
+
+
+def compare_each_with_random(tests: Sequence[SplitScores], selectors: int) -> list[AmongRandom]:
+    """Test several selectors, one by one, against the same random rankings, whose ranks are computed once.
+
+    Args:
+        tests: Test images of each split; the first rows of their predictions are the selectors'.
+        selectors: Number of selectors.
+
+    Returns:
+        What `compare_with_random` says of each selector.
+    """
+    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, selectors + R)
+    jackknife, groups = contents_errors(tests, selectors)
+    return [
+        _among_random(np.column_stack([srcc[:, place], srcc[:, selectors:]]), float(jackknife[place]), groups)
+        for place in range(selectors)
+    ]
+
+
+def _among_random(srcc: np.ndarray, jackknife: float, groups: int) -> AmongRandom:
+    """A selector, the first column of SRCC (S, 1 + R), among random rankings."""
     means = srcc.mean(0)
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
@@ -79,7 +101,6 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     error = deviation * np.sqrt(1 + 1 / draws)
     distance = np.abs(means - means.mean())
     p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
-    (jackknife,), groups = contents_errors(tests)
     broad = (jackknife, groups - 1) if jackknife > error else (error, draws - 1)
     return AmongRandom(
         estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1]),

@@ -19,7 +19,7 @@ from iqadistill.figures.drawing.style import (
     shared_legend,
     styled,
 )
-from iqadistill.figures.drawing.variants import ALL, RANDOM, in_panel, panels
+from iqadistill.figures.drawing.variants import ALL, PANEL, RANDOM, in_panel, panels
 from iqadistill.figures.inputs import BudgetInputs
 from iqadistill.figures.registry import FigureSpec
 
@@ -29,8 +29,11 @@ FIGURE = FigureSpec(
         "Above: SRCC of a student on all patches, mean over content-disjoint splits, against the number of patches "
         "that a test image is scored from. Grey band: 95 % of random choices of as many patches; dashed line: all "
         "patches. Filled markers: better or worse than the mean over random choices, after Holm's correction. "
-        "Position alone and facility location weight their patches by those nearest to them. Below: mean absolute "
-        "distance to the score from all patches; quality spans 0 to 1."
+        "Position, thumbnail and facility location weight their patches by those nearest to them; learned importance "
+        "ranks patches by a regression on training images. Star: placed patches, as many as are enough on the training "
+        "images of a split. Below: mean absolute distance to the score from all patches; quality spans 0 to 1. "
+        "Milliseconds: an image scored from so many patches that are chosen without embeddings; any choice by "
+        "embeddings, learned importance too, takes as long as all patches."
     ),
     alt=(
         "Line charts of SRCC and of the distance to the score from all patches against the number of patches for every "
@@ -42,11 +45,20 @@ FIGURE = FigureSpec(
 )
 
 COLUMNS = 3
+AUTO = "auto"
 
 
 def draw(inputs: BudgetInputs) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure of an experiment."""
-    return plot_budget(inputs.budgets, inputs.notes)
+    return plot_budget(with_milliseconds(inputs.budgets, inputs.times), inputs.notes)
+
+
+def with_milliseconds(budgets: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
+    """Table "budgets" with a column `milliseconds`, the time to score an image, by the table "budget_times"."""
+    key = [*PANEL, "student", "selector"]
+    joined = budgets.merge(times[[*key, "fixed", "per_patch"]], on=key, how="left", validate="many_to_one")
+    taken = joined.fixed + joined.per_patch * joined.mean_patches.fillna(joined.patches)
+    return joined.drop(columns=["fixed", "per_patch"]).assign(milliseconds=taken)
 
 
 @styled
@@ -54,7 +66,8 @@ def plot_budget(budgets: pd.DataFrame, notes: Mapping[str, str] | None = None) -
     """Draw SRCC and distance against the number of patches, a column of two panels for each dataset, sampler, encoder.
 
     Args:
-        budgets: Table "budgets" of one student, with the rows `random` and `all` of each panel.
+        budgets: Table "budgets" of one student, with the rows `random`, `auto` and `all` of each panel, and the column
+            milliseconds.
         notes: Note of a dataset by its name.
 
     Returns:
@@ -62,6 +75,7 @@ def plot_budget(budgets: pd.DataFrame, notes: Mapping[str, str] | None = None) -
     """
     shown = panels(budgets)
     styles = selector_styles(set(budgets.selector) - {ALL, RANDOM})
+    star = styles.pop(AUTO)
     columns = min(COLUMNS, len(shown))
     bands = -(-len(shown) // columns)
     figure = new_figure(max(5.8, 1.2 + 3.4 * columns), 0.9 + 4.6 * bands)
@@ -72,9 +86,14 @@ def plot_budget(budgets: pd.DataFrame, notes: Mapping[str, str] | None = None) -
         above, below = grid[2 * band : 2 * band + 2, column]
         for axes, value in ((above, "srcc"), (below, "distance")):
             _draw_panel(axes, rows, styles, value)
+            auto = rows[rows.selector == AUTO]
+            axes.plot(auto.mean_patches, auto[value], star.marker, color=star.color, markersize=11, label=star.label)
         above.set(ylabel=METRIC_LABELS["srcc"])
         above.set_title(panel_title(panel, notes or {}))
-        below.set(ylabel="distance to all patches", xlabel="patches of a test image")
+        below.set(ylabel="distance to all patches", xlabel="patches of a test image; milliseconds to score it")
+        looked = rows[rows.selector.isin([RANDOM, ALL])].sort_values("patches")
+        labels = [f"{row.patches}\n{row.milliseconds:.3g}" for row in looked.itertuples()]
+        below.set_xticks(looked.patches, labels)
     for unused in range(len(shown), bands * columns):
         for offset in range(2):
             grid[2 * (unused // columns) + offset, unused % columns].remove()

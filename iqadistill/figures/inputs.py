@@ -100,11 +100,13 @@ class BudgetInputs:
     Attributes:
         experiment: The experiment.
         budgets: Table "budgets" of all its embedding tables.
+        times: Table "budget_times" of all its embedding tables.
         notes: Note of a dataset by its name, e.g. "simulated scores".
     """
 
     experiment: Experiment
     budgets: pd.DataFrame
+    times: pd.DataFrame
     notes: Mapping[str, str] = field(default_factory=dict)
 
 

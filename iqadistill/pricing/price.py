@@ -22,10 +22,11 @@ ON_CARD = (
     "train_student",
     "predict",
     "predict_cross",
+    "time_budgets",
 )
 """Rules that hold a card where there is one; the small systems of a selector are priced as on a core all the same."""
 
-WITH_TORCH = (*ON_CARD, "plot_selection")
+WITH_TORCH = (*ON_CARD, "plot_selection", "score_budgets")
 DRAWING = ("compare", "score_budgets", "plot_metrics", "plot_selection", "plot_budgets", "render_report")
 DECODING_THREADS = 2  # of a job on a card
 LAUNCH = "start of jobs"  # the row of what Snakemake itself takes

@@ -2,12 +2,14 @@
 
 import functools
 import itertools
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iqadistill.config.experiments import RANDOM, Variant, sampler_for
 from iqadistill.config.jobs import EVERY_IMAGE, RANDOM_CHOICES, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
+from iqadistill.evaluation.budget_times import MEASURED
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.patches.reading import reduction
@@ -112,10 +114,11 @@ class StudyWork:
             "predict_cross": self._predict,
             "predict_images": self._predict_images,
             "evaluate": self._evaluate,
+            "time_budgets": self._time_budgets,
         }
         if job.rule in counted:
             return counted[job.rule](job)
-        return Work(memory=PROCESS_WITH_TORCH if job.rule == "plot_selection" else PROCESS)
+        return Work(memory=PROCESS_WITH_TORCH if job.rule in ("plot_selection", "score_budgets") else PROCESS)
 
     # Datasets and patches
 
@@ -372,6 +375,15 @@ class StudyWork:
             disk=SCORE_ROW * splits * tested * patches,
             memory=PROCESS_WITH_TORCH + 2 * embeddings,
         )
+
+    def _time_budgets(self, job: Job) -> Work:
+        """Passes of a few images, each from its first patch and from all, once more to begin with."""
+        flops = passes = 0.0
+        for names in json.loads(job.params["names"]):
+            images, patches = self.images(names["dataset"]).total, self.study.samplers[names["sampler"]].count
+            seen = min(MEASURED, images) * (1 + patches) + patches
+            passes, flops = passes + seen, flops + seen * self._encoder(names).flops
+        return Work(forward_passes=passes, encoder_flops=flops, memory=PROCESS_WITH_TORCH + WORKSPACE)
 
     def _train_random_draws(self, job: Job) -> Work:
         """Trainings on random rankings, and the scores of the test images."""

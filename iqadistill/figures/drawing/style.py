@@ -62,7 +62,11 @@ class SelectorStyle(NamedTuple):
 
 # Registered selectors have the colours of Okabe and Ito's palette, which are distinguishable with the common colour
 # vision deficiencies, and different markers for print in black and white.
-CONTROLS = {"all": SelectorStyle("all patches", INK, "h")}
+CONTROLS = {
+    "all": SelectorStyle("all patches", INK, "h"),
+    "learned": SelectorStyle("learned importance", "#aa4499", "8"),
+    "auto": SelectorStyle("as many as training images need", "#000000", "*"),
+}
 _SPARE_COLORS = ["#e69f00", "#b2df8a", "#6a3d9a", "#b15928", "#1b9e9e", "#999933", "#882255", "#44aa99"]
 _SPARE_MARKERS = ["P", "X", ">", "p", "8", "d", "*", "H"]
 

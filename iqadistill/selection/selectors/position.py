@@ -42,14 +42,23 @@ class PositionSelector(Selector):
 
         if patches is None or images is None:
             raise InputError("selector position: ranks by places; give the patch table and the images table.")
-        rows = patches["patch_id"].to_pandas().reset_index().set_index("patch_id")["index"]
-        found = rows.reindex(embeddings["patch_id"].to_numpy())
-        if found.isna().any():
-            missing = found.index[int(np.argmax(found.isna()))]
-            raise InputError(f"patches: patch {missing} is missing; run the embedding stage again.")
-        return patch_places(patches, images)[found.to_numpy(dtype=np.int64)]
+        return patch_places(patches, images)[rows_of_patches(embeddings, patches)]
 
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
         from iqadistill.sampling.placement import choose_places
 
         return [unscored(choose_places(X, len(X))) for X in matrices]
+
+
+def rows_of_patches(embeddings: "pa.Table", patches: "pa.Table") -> np.ndarray:
+    """Row (N,) of each embedded patch in the patch table.
+
+    Raises:
+        InputError: The patch table lacks a patch.
+    """
+    rows = patches["patch_id"].to_pandas().reset_index().set_index("patch_id")["index"]
+    found = rows.reindex(embeddings["patch_id"].to_numpy())
+    if found.isna().any():
+        missing = found.index[int(np.argmax(found.isna()))]
+        raise InputError(f"patches: patch {missing} is missing; run the embedding stage again.")
+    return found.to_numpy(dtype=np.int64)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -19,6 +20,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
 from iqadistill.scoring import load_result, score_images
+from iqadistill.tables import write_table
 from iqadistill.training.deep.weights import rebuild_network, save_network
 from iqadistill.training.mlp.trained_mlps import Variant, load_mlps
 from iqadistill.training.sidecar import Sidecar
@@ -157,6 +159,44 @@ def test_best_placed_patches_stand_for_all(request, folder, kind):
 def test_patches_without_a_number_of_one_or_more_are_refused(network, image):
     with pytest.raises(InputError, match="count 0"):
         next(score_images(load_result(network), [image], count=0))
+
+
+def write_decided(folder, count):
+    """MLPs as a study leaves them, with its decision that so many of 4 patches are enough; returns their weights."""
+    weights = write_mlps(folder / "train_mlps/shop/toy/placed/tiny", rates=RATES)
+    names = {"dataset": "toy", "sampler": "placed", "encoder": "tiny", "student": "mlp", "margin": 0.01}
+    rows = [{"selector": "auto", "patches": count, "srcc": 0.91}, {"selector": "all", "patches": 4, "srcc": 0.92}]
+    table = pd.DataFrame([{**names, **row} for row in rows])
+    write_table(table.assign(student="other", patches=1), folder / "studies/shop/budgets/a.parquet", "budgets")
+    write_table(table, folder / "studies/shop/budgets/budget.parquet", "budgets")
+    return weights
+
+
+def test_auto_looks_at_as_many_patches_as_the_study_found_to_be_enough(capsys, folder, image):
+    weights = write_decided(folder / "results", 3)
+    _, given = score(capsys, image, "--model", weights, "--patches", "auto")
+    assert given["scores"][0]["num_patches"] == 3
+    assert given["result"]["decided_patches"] == {
+        "count": 3,
+        "of": 4,
+        "margin": 0.01,
+        "srcc": 0.91,
+        "srcc_of_all": 0.92,
+    }
+    assert score(capsys, image, "--model", weights, "--patches", 3)[1]["scores"] == given["scores"]
+    write_decided(folder / "results", 4)
+    assert main(["score", str(image), "--model", str(weights.parent), "--patches", "auto", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "all patches: no smaller number was equivalent within 0.01 SRCC" in printed and "0.910" in printed
+
+
+def test_auto_is_refused_where_no_study_decided(capsys, folder, network, mlps, image):
+    for model in (network, mlps):
+        line = error_line(capsys, image, "--model", model, "--patches", "auto")
+        assert "--patches auto" in line and "{figure: budget}" in line
+    weights = write_decided(folder / "results", 3)
+    chosen = ["--selector", "residual", "--keep", 0.4]
+    assert "students of all patches" in error_line(capsys, image, "--model", weights, "--patches", "auto", *chosen)
 
 
 def test_students_of_placed_patches_weight_them(folder, image):

@@ -329,10 +329,20 @@ def test_budget_trains_on_all_patches_and_ranks_for_the_test_images(raw):
     assert json.loads(job.params["selectors"]) == ["residual", "position"]
     assert list(json.loads(job.params["weighted"])) == ["position"]
     assert len(job.inputs["selections"]) == 2 and job.inputs["scores"] == planned.outputs("predict_patches")
+    (timed,) = (job for job in planned.jobs.values() if job.rule == "time_budgets")
+    assert list(json.loads(timed.params["selectors"])) == ["position", "residual"]
+    assert [names["student"] for names in json.loads(timed.params["names"])] == ["mlp"]
+    assert timed.inputs["weights"] == planned.outputs("train_mlps")
     for output in (*job.inputs["selections"], *job.inputs["scores"], *job.inputs["embeddings"]):
         assert output in planned.jobs
     raw["experiments"] = [{"figure": "rate_sweep", "datasets": ["gallery2d"]}]
     assert Plan(check_study(raw)).outputs("predict_patches", "score_budgets", "plot_budgets") == []
+
+
+def test_budget_refuses_selectors_with_the_names_of_its_own_rows(raw):
+    raw["selectors"]["learned"] = {"method": "herding"}
+    raw["experiments"].append({"figure": "budget", "datasets": ["gallery2d"]})
+    refused(raw, "experiments[1] (budget).selectors", "learned")
 
 
 def test_budget_refuses_what_it_cannot_show(raw):

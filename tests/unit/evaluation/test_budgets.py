@@ -2,13 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 from scipy.stats import spearmanr
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.budgets import Chooser, measure_budgets
+from iqadistill.evaluation.budgets import measure_budgets
+from iqadistill.evaluation.enough_patches import enough_patches
+from iqadistill.evaluation.learned_importance import fit_ridge, learned_ranks
+from iqadistill.evaluation.patch_scores import Chooser, PatchScores
 from iqadistill.selection.random_draws import RandomRankings
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.tables import SCHEMAS, as_table, embeddings_table
 
 IMAGES, PATCHES, SPLITS = 30, 6, 4
 
@@ -52,8 +56,25 @@ def ranking(order):
     return as_table(pd.DataFrame(rows).sample(frac=1, random_state=1), "selection")
 
 
+def placed():
+    """Patches in their order as the best-placed ones, with places that make none stand for others."""
+    places = np.tile(np.eye(PATCHES), (IMAGES, 1))
+    selection = ranking(np.arange(PATCHES))
+    return Chooser(selection, places[selection["patch_id"].to_numpy()])
+
+
+def embeddings_of(selection, tells=0):
+    """Embeddings in the order of a selection; their first number tells one of an image's patches from the others."""
+    patches = selection["patch_id"].to_numpy()
+    vectors = np.random.default_rng(5).normal(size=(len(patches), 4))
+    vectors[:, 0] = 10 * (patches % PATCHES == tells)
+    return embeddings_table(patches, selection["image_id"].to_pylist(), vectors.astype("float32"))
+
+
 def measure(study, choosers, **settings):
-    table = measure_budgets(**study, choosers=choosers, official={}, seed=3, margin=0.01, **settings)
+    position = placed()
+    settings = {"placed": position, "embeddings": embeddings_of(position.selection), "margin": 0.01, **settings}
+    table = measure_budgets(**study, choosers=choosers, official={}, seed=3, **settings)
     assert table.schema == SCHEMAS["budgets"]
     return table.to_pandas().set_index(["selector", "patches"])
 
@@ -74,7 +95,7 @@ def test_good_choice_is_better_than_random_and_a_bad_one_is_not(study):
     assert table.srcc["best", 1] == pytest.approx(pooled_srcc(study, np.tile([1, 0, 0, 0, 0, 0], IMAGES)))
     assert table.srcc["worst", 2] == pytest.approx(pooled_srcc(study, np.tile([0, 0, 0, 0, 1, 1], IMAGES)))
     assert table.srcc["all", 6] == pytest.approx(pooled_srcc(study, np.ones(IMAGES * PATCHES)))
-    assert sorted({count for _, count in table.index}) == [1, 2, 4, 6]
+    assert sorted({count for _, count in table.index}) == [1, 2, 3, 4, 6]
 
 
 def test_random_is_the_mean_over_rankings_of_the_seed(study):
@@ -107,9 +128,9 @@ def test_distance_falls_with_the_number_of_patches_and_all_have_none(study):
 
 
 def test_there_are_as_many_random_rankings_as_the_selectors_need(study):
-    many = {f"{number}": Chooser(ranking(np.roll(np.arange(6), number))) for number in range(6)}
+    many = {f"{number}": Chooser(ranking(np.roll(np.arange(6), number))) for number in range(5)}
     table = measure(study, many)
-    assert set(table.draws.dropna()) == {120}
+    assert set(table.draws.dropna()) == {120}  # for 5, and learned importance
     assert table.verdict["0", 1] == "better"
 
 
@@ -126,3 +147,73 @@ def test_scores_that_equal_those_of_all_patches_are_equivalent(study):
 def test_selector_that_lacks_a_patch_is_refused(study):
     with pytest.raises(InputError, match="selection of best"):
         measure(study, {"best": Chooser(ranking(np.arange(6)).slice(1))})
+
+
+def test_learned_importance_finds_the_patch_nearest_to_the_score_from_all(study):
+    scores = study["patch_scores"].to_pandas()
+    scores["score"] += 4 * (scores.patch_id % PATCHES == 1) - 4 * (scores.patch_id % PATCHES == 2)  # far off, in pairs
+    study["patch_scores"] = as_table(scores, "patch_scores")
+    selection = placed().selection
+    far = measure(study, {}, embeddings=embeddings_of(selection, tells=1))
+    # patch 2, as far off as patch 1, looks like all others
+    assert far.distance["learned", 4] < far.distance["random", 4]
+    assert far.verdict["learned", 1] in ("better", "worse", "equivalent", "undecided")
+    assert not pd.isna(far.below["learned", 1])
+
+
+def test_learned_importance_of_a_split_sees_no_test_image_of_it(study):
+    position = placed()
+    scores = PatchScores(study["patch_scores"], study["images"], {})
+    features = np.random.default_rng(1).normal(size=(len(scores.patch_id), 3))
+    before = learned_ranks(scores, features, study["splits"])
+    of_first = scores.split[scores.test] == 0
+    scores.score, tested = scores.score.copy(), np.isin(scores.patch, scores.patch[of_first])
+    scores.score[tested] = np.random.default_rng(2).normal(size=tested.sum())
+    after = learned_ranks(scores, features, study["splits"])
+    assert (before[of_first] == after[of_first]).all()
+    assert (before[~of_first] != after[~of_first]).any()
+    assert len(position.selection) == len(scores.patch_id)
+
+
+def test_nothing_is_learned_where_training_images_are_tested_nowhere(study):
+    one = pc.equal(study["patch_scores"]["split"], 0)
+    study["patch_scores"] = study["patch_scores"].filter(one)
+    study["splits"] = study["splits"].filter(pc.equal(study["splits"]["split"], 0))
+    table = measure(study, {})
+    assert "learned" not in table.index.get_level_values(0)
+    assert table.index[-2] == ("auto", PATCHES)  # one split shows nothing to be enough
+
+
+def test_ridge_regression_finds_the_weights():
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(200, 5)), np.array([1.0, -2, 0, 0.5, 3])
+    assert fit_ridge(X, X @ weights) == pytest.approx(weights, abs=1e-2)
+    assert np.abs(fit_ridge(X, rng.normal(size=200))).max() < 0.2
+    assert fit_ridge(np.zeros((9, 2)), np.ones(9)) == pytest.approx([0, 0])
+
+
+def test_as_many_placed_patches_as_are_equivalent_to_all(study):
+    scores = study["patch_scores"].to_pandas()
+    whole = scores.groupby(["split", "image_id"]).score.transform("mean")
+    noise = np.where(scores.patch_id % PATCHES == 0, 0.5, 0.05) * np.random.default_rng(0).normal(size=len(scores))
+    scores["score"] = whole + noise  # the first patch misleads
+    study["patch_scores"] = as_table(scores, "patch_scores")
+    first, last = placed(), ranking(np.arange(PATCHES)[::-1])
+    assert measure(study, {}, placed=first, margin=0.2).loc["auto"].index[0] >= 4
+    places = np.tile(np.eye(PATCHES), (IMAGES, 1))[last["patch_id"].to_numpy()]
+    settings = {"placed": Chooser(last, places), "embeddings": embeddings_of(last), "margin": 0.2}
+    table = measure(study, {}, **settings)
+    assert table.loc["auto"].index[0] == 1
+    assert 1 <= table.mean_patches["auto", 1] <= 2
+    few = [pooled_srcc(study, np.tile(weight, IMAGES)) for weight in ([0, 0, 0, 0, 0, 1.0], [0, 0, 0, 0, 1.0, 1.0])]
+    assert min(few) - 0.05 < table.srcc["auto", 1] < max(few) + 0.05
+
+
+def test_number_of_patches_of_a_split_is_decided_on_its_training_images(study):
+    scores = PatchScores(study["patch_scores"], study["images"], {})
+    pooled = {1: scores.pooled((scores.patch % PATCHES < 1).astype(float))}
+    before = enough_patches(scores, pooled, study["splits"], margin=0.2)
+    of_first = scores.split == 0
+    spoiled = {1: np.where(np.isin(scores.image, scores.image[of_first]), np.arange(len(of_first)) % 7, pooled[1])}
+    after = enough_patches(scores, spoiled, study["splits"], margin=0.2)
+    assert before.by_split[0] == after.by_split[0]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from iqadistill.evaluation.jackknife import SplitScores
-from iqadistill.evaluation.random_rankings import compare_with_random
+from iqadistill.evaluation.random_rankings import compare_each_with_random, compare_with_random
 
 DRAWS = 39
 
@@ -68,3 +68,17 @@ def test_random_rankings_without_a_spread_are_undefined():
     tests = [SplitScores(np.tile(np.arange(8.0), (4, 1)), np.arange(8.0), np.arange(8)) for _ in range(2)]
     estimate = compare_with_random(tests).estimate
     assert not estimate.defined and estimate.reason
+
+
+def test_selectors_compared_together_are_compared_as_alone():
+    tests = sets(np.random.default_rng(9), shift=0.5)
+    tests[1].predictions[1] = 0.5  # the second selector is constant on a split, which concerns it alone
+    together = compare_each_with_random(tests, 2)
+    for place, among in enumerate(together):
+        rows = [place, *range(2, DRAWS + 1)]
+        alone = [SplitScores(test.predictions[rows], test.scores, test.content) for test in tests]
+        expected = compare_with_random(alone)
+        assert among.below == expected.below and among.estimate.defined == expected.estimate.defined
+        assert among.estimate.p == pytest.approx(expected.estimate.p, nan_ok=True)
+        assert among.estimate.broad_error == pytest.approx(expected.estimate.broad_error, nan_ok=True)
+    assert not together[1].estimate.defined

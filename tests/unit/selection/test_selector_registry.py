@@ -56,6 +56,7 @@ def embeddings():
 @pytest.fixture
 def registry_with_norm_selector(tmp_path):
     """Registry of selectors with an additional file in its folder."""
+    assert "norm" not in SELECTORS.names  # which is found once, before there is a norm
     (tmp_path / "norm.py").write_text(NEW_SELECTOR)
     selectors_folder.__path__.append(str(tmp_path))
     yield Registry(SELECTORS.package, SelectorSettings, key="method", noun="selector")
@@ -76,14 +77,14 @@ def test_methods_have_distinct_styles_and_legend_order():
     for attribute in ("label", "colour", "marker", "order"):
         assert len({getattr(entry, attribute) for entry in settings}) == len(settings)
     assert sorted(SELECTORS, key=lambda method: SELECTORS[method].order) == [
-        "residual", "kcenter", "herding", "facility", "highest_residual", "random", "position",
+        "residual", "kcenter", "herding", "facility", "highest_residual", "random", "position", "thumbnail",
     ]  # fmt: skip
 
 
 def test_residual_selectors_need_as_many_patches_as_components():
     least = {method: SELECTORS[method]().least_patches for method in SELECTORS}
     assert {method for method, patches in least.items() if patches == 1} == {
-        "random", "position", "kcenter", "herding", "facility",
+        "random", "position", "thumbnail", "kcenter", "herding", "facility",
     }  # fmt: skip
     assert least["residual"] == least["highest_residual"] == 10
     assert SELECTORS.create({"method": "residual", "n_components": 3}).least_patches == 3
@@ -127,7 +128,7 @@ for settings in SELECTORS.values():
     assert imported_modules(code) == []
     create = """
 from iqadistill.selection.registry import SELECTORS
-for method in ("random", "position", "kcenter", "herding", "facility"):
+for method in ("random", "position", "thumbnail", "kcenter", "herding", "facility"):
     SELECTORS[method]().create("cuda")
 """
     assert "torch" not in imported_modules(create)

@@ -142,6 +142,8 @@ class SyntheticTables:
                 write_table(_choices(self.plan, job), job.output, "choices")
             if job.rule == "score_budgets":
                 _write_budgets(self.plan, job)
+            if job.rule == "time_budgets":
+                _write_budget_times(job)
             if job.rule == "plot_selection":
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
@@ -201,11 +203,22 @@ def _write_budgets(plan: Plan, job: Job) -> None:
         {**table._asdict(), "student": student, "selector": selector, "patches": count, "verdict": "better"}
         for table in resolved.tables
         for student in resolved.students
-        for selector in (*json.loads(job.params["selectors"]), "random", "all")
-        for count in ((1, 2, 4) if selector != "all" else (7,))
+        for selector in (*json.loads(job.params["selectors"]), "learned", "random", "all", "auto")
+        for count in {"all": (7,), "auto": (2,)}.get(selector, (1, 2, 3, 4))
     ]
-    values = {"srcc": 0.8, "low": 0.7, "high": 0.9, "distance": 0.02}
-    write_table(pd.DataFrame(rows).assign(**values), job.output, "budgets")
+    table = pd.DataFrame(rows).assign(srcc=0.8, low=0.7, high=0.9, distance=0.02, margin=0.01)
+    table["mean_patches"] = np.where(table.selector == "auto", 2.5, np.nan)
+    write_table(table, job.output, "budgets")
+
+
+def _write_budget_times(job: Job) -> None:
+    """Write the same time for every choice."""
+    rows = [
+        {**names, "selector": selector}
+        for names in json.loads(job.params["names"])
+        for selector in (*json.loads(job.params["selectors"]), "learned", "random", "all", "auto")
+    ]
+    write_table(pd.DataFrame(rows).assign(fixed=5.0, per_patch=2.0, images=8), job.output, "budget_times")
 
 
 def _names_references(plan: Plan, dataset: str) -> bool:
