@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from iqadistill.console import job_log
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.contents import CrossDatasetTests
-from iqadistill.evaluation.primaries import decide_primaries
+from iqadistill.evaluation.primaries import as_draw, decide_primaries
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
@@ -26,6 +26,9 @@ with job_log(snakemake.log[0]):
     if across:
         statistics = {"logistic": params.logistic, "draws": params.draws, "seed": params.seed}
         cross_dataset = CrossDatasetTests(predictions, splits, images, official, **statistics)
+    draws = [read_table(file, "draws") for file in files.random]
+    for file, draw in zip(files.drawn, json.loads(params.drawn), strict=True):
+        draws.append(as_draw(read_table(file, "predictions"), draw))
     comparisons = compare_variants(
         metrics, splits, official, untested=untested, margin=params.margin, cross_dataset=cross_dataset
     )
@@ -33,7 +36,7 @@ with job_log(snakemake.log[0]):
         primaries,
         metrics,
         predictions,
-        [read_table(file, "draws") for file in files.random],
+        draws,
         images,
         splits,
         official,

@@ -14,10 +14,9 @@ from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import LEVEL, Estimate, Verdict, decide, paired_estimate, undefined
 from iqadistill.sampling.placement import shares
 from iqadistill.selection.random_draws import RandomRankings
-from iqadistill.tables import as_table
+from iqadistill.tables import ALL, RANDOM, as_table
 from iqadistill.training.rank_correlation import rank_correlation
 
-ALL, RANDOM = "all", "random"
 DRAWS = 99  # random rankings that a selector is ranked among, if there are few selectors
 
 

@@ -12,15 +12,16 @@ from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.paired import PairedTest, paired_test
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
-from iqadistill.evaluation.verdicts import Estimate, decide
-from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
+from iqadistill.evaluation.variant_names import side_names
+from iqadistill.evaluation.verdicts import NOTHING_SHARED, Estimate, decide, why_untested
+from iqadistill.tables import ALL, RANDOM, VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
-ALL, RANDOM = "all", "random"
 COMPARED = ("srcc", "plcc")
 _SWEEP = ["train_dataset", "sampler", "encoder", "teacher", "student"]
 _WITHIN_SWEEP = ("against_random", "against_all")
 _BETWEEN_STUDENTS = ("students", "against_label_only")
+AWAY = "trainings share images: an interval, no test"
 
 
 def compare_variants(
@@ -45,7 +46,9 @@ def compare_variants(
       and selector are empty, against those on every sampler and encoder.
 
     Students, and the label-only predictor, are compared on the splits that both have, because deep students may be
-    trained on fewer. There is no comparison in a metric that one of them has on no split.
+    trained on fewer. There is no comparison in PLCC with a student that has no logistic, as it has no predictions for
+    training images. Where a metric is undefined on a split, so is the comparison, and its reason names variant and
+    splits.
 
     Pairs that were tested on another dataset than trained on have no p value, but an interval over the contents of the
     tested images (`CrossDatasetTests.difference`).
@@ -80,21 +83,23 @@ def compare_variants(
         second = (pair["dataset"], *(pair[f"other_{name}"] for name in VARIANT_OVER_SPLITS))
         for metric in COMPARED:
             a, b = by_variant[first][metric].sort_index(), by_variant[second][metric].sort_index()
+            if metric == "plcc" and any(by_variant[side].mapping.isna().all() for side in (first, second)):
+                continue
             if pair["family"] in _BETWEEN_STUDENTS:
                 shared = a.index.intersection(b.index)
                 a, b = a[shared], b[shared]
-                if a.isna().all() or b.isna().all():
-                    continue
             if not a.index.equals(b.index):
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate them again."
                 )
-            if pair["dataset"] != pair["train_dataset"]:
+            if a.empty:
+                outcome, reason = PairedTest(np.nan, np.nan, np.nan, np.nan, ""), NOTHING_SHARED
+            elif pair["dataset"] != pair["train_dataset"]:
                 outcome = _over_contents(cross_dataset, first, second, metric, a - b)
-                reason = "trainings share images: an interval, no test"
+                reason = why_untested(a, b, outcome, side_names(pair), metric.upper()) if (a - b).isna().any() else AWAY
             else:
                 outcome = paired_test(a, b, **sizes[pair["train_dataset"]]._asdict())
-                reason = _reason(a, b, outcome)
+                reason = why_untested(a, b, outcome, side_names(pair), metric.upper())
             results.append({**pair, "metric": metric, **vars(outcome), "reason": reason})
     if not results:
         return as_table(pd.DataFrame(), "comparisons")
@@ -109,16 +114,6 @@ def compare_variants(
         table.loc[rows.index, "p_holm"] = decided.p_adjusted
         table.loc[rows.index, ["verdict", "smallest_detectable"]] = decided[["verdict", "smallest_detectable"]]
     return as_table(table.drop(columns=["error", "degrees"]), "comparisons")
-
-
-def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
-    """Why there is no test of two variants; empty if there is one."""
-    for place, values in (("first", a), ("second", b)):
-        if values.isna().any():
-            return f"the {place} has no value on split {', '.join(map(str, values.index[values.isna()]))}"
-    if len(a) < 2:
-        return "one split only"
-    return "" if test.error > 0 else "the difference is the same on every split"
 
 
 def _over_contents(

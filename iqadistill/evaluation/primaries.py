@@ -8,11 +8,12 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
+from iqadistill.evaluation.contents import contents_of
 from iqadistill.evaluation.metrics import with_roles
-from iqadistill.evaluation.random_rankings import AmongRandom, SplitScores, compare_with_random
+from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random, test_sets
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import Estimate, decide, paired_estimate, undefined
-from iqadistill.tables import as_table
+from iqadistill.tables import SCHEMAS, as_table
 
 SIDE = ["dataset", "sampler", "encoder", "selector", "keep", "student"]
 METRIC = "srcc"
@@ -67,21 +68,33 @@ def decide_primaries(
         if seen:
             estimate = undefined(f"{next(iter(seen))[1]} may have seen the test images")
         elif primary["draws"] and predicted is not None:
-            among = _among_random(first, predicted, drawn, images, splits, official)
+            among = _among_random(first, predicted, drawn, images, splits, official, len(primaries))
             estimate = among.estimate
             facts |= {"draws": among.draws, "below": among.below, "deviation": among.deviation}
-            facts |= {"p_normal": among.p_normal, "test": "random_rankings"}
+            facts |= {"p_normal": among.p_normal, "test": among.test}
             facts["splits"] = len(_srcc(measured, first))
         else:
             a, b = _srcc(measured, first), _srcc(measured, second)
             shared = a.index.intersection(b.index)
-            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]])
+            names = _name(first, second), _name(second, first)
+            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]], names)
             facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
         estimates.append(estimate)
         rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})
     verdicts = decide(estimates, margin)
     table = pd.DataFrame([{**row, "metric": METRIC, **vars(one)} for row, one in zip(rows, verdicts, strict=True)])
     return as_table(table, "verdicts")
+
+
+def as_draw(predictions: pa.Table, draw: int) -> pa.Table:
+    """Predictions of a student of one random ranking as a table "draws".
+
+    Args:
+        predictions: Table "predictions".
+        draw: Number of the random ranking.
+    """
+    shared = predictions.select([name for name in SCHEMAS["draws"].names if name != "draw"])
+    return as_table(shared.append_column("draw", pa.array([draw] * len(shared))), "draws")
 
 
 def _among_random(
@@ -91,6 +104,7 @@ def _among_random(
     images: Mapping[str, pa.Table],
     splits: Mapping[str, pa.Table],
     official: Mapping[str, int],
+    family: int,
 ) -> AmongRandom:
     dataset = side["dataset"]
     of_selector = _matching(side, predictions, SIDE)
@@ -100,16 +114,8 @@ def _among_random(
     tables = [rows for table in drawn if len(rows := _matching(side, table, names))]
     if not tables or of_selector.empty:
         raise InputError(f"verdicts: {_name(side)} or its random rankings were not evaluated; run their stages again.")
-    content = images[dataset].select(["image_id", "reference_id"]).to_pandas().set_index("image_id").reference_id
-    codes = pd.Series(pd.factorize(content)[0], content.index)
-    tests = []
-    by_split = dict(list(pd.concat(tables).groupby("split")))
-    for split, rows in of_selector.groupby("split"):
-        rows = rows.set_index("image_id")
-        random = by_split[split].pivot(index="draw", columns="image_id", values="prediction")[rows.index]
-        stacked = np.vstack([rows.prediction.to_numpy()[None], random.to_numpy()])
-        tests.append(SplitScores(stacked, rows.score.to_numpy(), codes[rows.index].to_numpy()))
-    return compare_with_random(tests)
+    tests = test_sets(of_selector, pd.concat(tables), contents_of(images, dataset))
+    return compare_with_random(list(tests.values()), family=family, splits=list(tests))
 
 
 def _srcc(measured: pd.DataFrame, side: Mapping[str, Any]) -> pd.Series:
@@ -127,5 +133,6 @@ def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str])
     return rows[match]
 
 
-def _name(side: Mapping[str, Any]) -> str:
-    return " ".join(f"{side[name]}" for name in SIDE if side[name] != "")
+def _name(side: Mapping[str, Any], other: Mapping[str, Any] | None = None) -> str:
+    """Name of a variant, by what it differs in from another one."""
+    return " ".join(f"{side[name]}" for name in SIDE if side[name] != "" and (not other or side[name] != other[name]))

@@ -6,12 +6,15 @@ be one more of theirs, and every place among them equally probable. No formula f
 because splits, trainings and images are the same for all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
+from scipy.special import stdtr
 
-from iqadistill.evaluation.verdicts import Estimate, undefined
+from iqadistill.evaluation.verdicts import LEVEL, Estimate, undefined, without_metric
 from iqadistill.training.rank_correlation import rank_correlation
 
 GROUPS = 100  # of contents, each left out once; where there are fewer contents, one each
@@ -42,6 +45,8 @@ class AmongRandom:
         below: Number of random rankings with a lower SRCC than the selector.
         deviation: Standard deviation over the random rankings of the mean SRCC over splits.
         p_normal: p value of the Shapiro-Wilk test that the random rankings are normal.
+        test: "random_rankings", where p is the selector's place among them, or "random_rankings_t", where they are too
+            few for that and p is that of a t-test against their deviation.
     """
 
     estimate: Estimate
@@ -49,24 +54,52 @@ class AmongRandom:
     below: int
     deviation: float
     p_normal: float
+    test: Literal["random_rankings", "random_rankings_t"] = "random_rankings"
 
 
-def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
+def test_sets(chosen: pd.DataFrame, drawn: pd.DataFrame, contents: Mapping[str, str]) -> dict[int, SplitScores]:
+    """Test images of each split as one student and those of random draws score them.
+
+    Args:
+        chosen: Rows of one student: split, image_id, score and prediction.
+        drawn: Rows of the students of random draws on the same images, which have the column `draw` besides.
+        contents: Content of each image by its name.
+    """
+    codes = pd.Series(pd.factorize(pd.Series(contents))[0], list(contents))
+    draws, sets = dict(list(drawn.groupby("split"))), {}
+    for split, rows in chosen.groupby("split"):
+        rows = rows.set_index("image_id").sort_index()
+        random = draws[split].pivot(index="draw", columns="image_id", values="prediction")[rows.index]
+        stacked = np.vstack([rows.prediction.to_numpy()[None], random.to_numpy()])
+        sets[int(split)] = SplitScores(stacked, rows.score.to_numpy(), codes[rows.index].to_numpy())
+    return sets
+
+
+def compare_with_random(
+    tests: Sequence[SplitScores], *, family: int = 1, splits: Sequence[int] | None = None
+) -> AmongRandom:
     """Test a selector against random rankings on the same images.
 
     The p value is the selector's place by distance from the mean of all, (1 + #{as far}) / (1 + R), and says nothing
-    about other images. The broad error does: the larger one of the delete-a-group jackknife over contents, whose
+    about other images. Where the smallest one, 1 / (1 + R), is above the level of Holm's first step, no place among so
+    few rankings can show a difference: p is then that of a t-test with R - 1 degrees of freedom against their
+    deviation, which assumes that they are normal; where they are shown not to be, there is no test.
+
+    The broad error holds for other images, too: the larger one of the delete-a-group jackknife over contents, whose
     differences contain the noise of trainings, and of the deviation over random rankings.
 
     Args:
         tests: Test images of each split.
+        family: Number of comparisons that are decided together.
+        splits: Numbers of the splits, for the reason; default: from 0.
     """
     srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
     means = srcc.mean(0)
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
     if not np.isfinite(means).all():
-        return AmongRandom(undefined(_without_srcc(srcc)), draws, 0, nan, nan)
+        reason = _without_srcc(srcc, range(len(srcc)) if splits is None else splits)
+        return AmongRandom(undefined(reason), draws, 0, nan, nan)
     difference = selector - float(random.mean())
     deviation = float(random.std(ddof=1)) if draws > 1 else nan
     if not deviation > 0:
@@ -77,21 +110,32 @@ def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
     error = deviation * np.sqrt(1 + 1 / draws)
     distance = np.abs(means - means.mean())
     p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
+    few, p_normal = 1 / (1 + draws) > LEVEL / family, float(shapiro(random).pvalue)
+    if few:
+        p = 2 * float(stdtr(draws - 1, -abs(difference) / error))
     jackknife, groups = contents_error(tests)
-    broad = (jackknife, groups - 1) if jackknife > error else (error, draws - 1)
+    broad = (error, draws - 1) if error >= jackknife else (jackknife, groups - 1)
+    reason = ""
+    if few and p_normal < LEVEL:
+        reason, p = f"{draws} random rankings are too few for a place among them, and not normal for a t-test", nan
+    elif np.isnan(jackknife):
+        reason = "the test images are of too few contents to leave one out"
     return AmongRandom(
-        estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1]),
+        estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1], reason),
         draws=draws,
         below=int((random < selector).sum()),
         deviation=deviation,
-        p_normal=float(shapiro(random).pvalue),
+        p_normal=p_normal,
+        test="random_rankings_t" if few else "random_rankings",
     )
 
 
 def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
     """Standard error of the difference over contents, by the delete-a-group jackknife, and its number of groups.
 
-    A group of contents is left out of all test sets at once; what remains of them gives the difference again.
+    A group of contents is left out of all test sets at once; what remains of them gives the difference again. A test
+    set of which nothing remains that can be ranked drops out; the error is NaN where that are all, or if there is a
+    single content.
     """
     contents = np.unique(np.concatenate([test.content for test in tests]))
     groups = min(GROUPS, len(contents))
@@ -104,6 +148,8 @@ def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
             rest = group != left_out
             without[left_out, split] = _difference(test.predictions[:, rest], test.scores[rest])
     known = np.isfinite(without)
+    if groups < 2 or not known.any(1).all():
+        return float("nan"), groups
     differences = np.where(known, without, 0).sum(1) / known.sum(1)
     return float(np.sqrt((groups - 1) * differences.var())), groups
 
@@ -113,9 +159,11 @@ def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
     return float(srcc[0] - srcc[1:].mean())
 
 
-def _without_srcc(srcc: np.ndarray) -> str:
+def _without_srcc(srcc: np.ndarray, splits: Sequence[int]) -> str:
     """Which students have no SRCC on which splits."""
-    splits = np.flatnonzero(np.isnan(srcc).any(1))
-    who = "the selector's student" if np.isnan(srcc[:, 0]).any() else "a student of a random ranking"
-    where = ", ".join(map(str, splits))
-    return f"{who} gives all test images of split {where} the same score, so that its SRCC is undefined"
+    named = {"the student that is compared": srcc[:, :1], "a student of a random draw": srcc[:, 1:]}
+    return "; ".join(
+        without_metric(name, "SRCC", [splits[row] for row in np.flatnonzero(missing)], len(srcc))
+        for name, columns in named.items()
+        if (missing := np.isnan(columns).any(1)).any()
+    )

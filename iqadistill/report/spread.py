@@ -26,7 +26,7 @@ def spread_table(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str
     for names, of_student in without_selection(summary).groupby(["dataset", *_STUDENT], sort=False):
         *variant, student = names
         seen = (names[0], student) in may_have_seen
-        values = {row.metric: _with_deviation(row.mean, row.std) for row in of_student.itertuples()}
+        values = {row.metric: _with_deviation(row.mean, row.std, row.metric) for row in of_student.itertuples()}
         cells = [values.get(metric, MISSING) for metric in METRICS]
         lines.append([*variant, student_text(student, seen), *cells, str(of_student.splits.max())])
         marks.append("quiet" if seen else "")
@@ -82,6 +82,6 @@ def _levels(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series
     return [(names, of_student.set_index("dataset")["mean"]) for names, of_student in rows.groupby(_STUDENT)]
 
 
-def _with_deviation(mean: float, deviation: float) -> str:
-    number = number_text(mean)
+def _with_deviation(mean: float, deviation: float, metric: str) -> str:
+    number = number_text(mean, metric)
     return f"{number} ± {deviation:.3f}" if np.isfinite([mean, deviation]).all() else number

@@ -126,3 +126,14 @@ def test_scores_that_equal_those_of_all_patches_are_equivalent(study):
 def test_selector_that_lacks_a_patch_is_refused(study):
     with pytest.raises(InputError, match="selection of best"):
         measure(study, {"best": Chooser(ranking(np.arange(6)).slice(1))})
+
+
+def test_constant_scores_are_undefined_against_random_and_all(study):
+    frame = study["patch_scores"].to_pandas()
+    frame.loc[(frame.split == 2) & (frame.patch_id % PATCHES == 5), "score"] = 0.5
+    study["patch_scores"] = as_table(frame, "patch_scores")
+    table = measure(study, {"last": Chooser(ranking([5, 4, 3, 2, 1, 0]))}, draws=39)
+    one = table.loc[("last", 1)]
+    assert one.verdict == one.all_verdict == "undefined" and "split 2 of 4" in one.reason
+    assert np.isnan(one[["srcc", "difference", "all_difference"]].astype(float)).all()
+    assert table.loc[("last", 4), "verdict"] != "undefined"
