@@ -10,7 +10,7 @@ import pyarrow as pa
 from iqadistill.errors import InputError
 from iqadistill.evaluation.contents import contents_of
 from iqadistill.evaluation.metrics import with_roles
-from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random, test_sets
+from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random, scores_by_split
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.verdicts import Estimate, decide, paired_estimate, undefined
 from iqadistill.tables import SCHEMAS, as_table
@@ -114,7 +114,7 @@ def _among_random(
     tables = [rows for table in drawn if len(rows := _matching(side, table, names))]
     if not tables or of_selector.empty:
         raise InputError(f"verdicts: {_name(side)} or its random rankings were not evaluated; run their stages again.")
-    tests = test_sets(of_selector, pd.concat(tables), contents_of(images, dataset))
+    tests = scores_by_split(of_selector, pd.concat(tables), contents_of(images, dataset))
     return compare_with_random(list(tests.values()), family=family, splits=list(tests))
 
 

@@ -57,7 +57,7 @@ class AmongRandom:
     test: Literal["random_rankings", "random_rankings_t"] = "random_rankings"
 
 
-def test_sets(chosen: pd.DataFrame, drawn: pd.DataFrame, contents: Mapping[str, str]) -> dict[int, SplitScores]:
+def scores_by_split(chosen: pd.DataFrame, drawn: pd.DataFrame, contents: Mapping[str, str]) -> dict[int, SplitScores]:
     """Test images of each split as one student and those of random draws score them.
 
     Args:
@@ -93,13 +93,39 @@ def compare_with_random(
         family: Number of comparisons that are decided together.
         splits: Numbers of the splits, for the reason; default: from 0.
     """
-    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, 1 + R)
+    return compare_each_with_random(tests, 1, family=family, splits=splits)[0]
+
+
+def compare_each_with_random(
+    tests: Sequence[SplitScores], selectors: int, *, family: int = 1, splits: Sequence[int] | None = None
+) -> list[AmongRandom]:
+    """Test several selectors, one by one, against the same random rankings, whose ranks are computed once.
+
+    Args:
+        tests: Test images of each split; the first rows of their predictions are the selectors'.
+        selectors: Number of selectors.
+        family: Number of comparisons that are decided together.
+        splits: Numbers of the splits, for the reason; default: from 0.
+
+    Returns:
+        What `compare_with_random` says of each selector.
+    """
+    srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, selectors + R)
+    jackknife, groups = contents_errors(tests, selectors)
+    numbers = range(len(tests)) if splits is None else splits
+    return [
+        _among_random(np.column_stack([srcc[:, place], srcc[:, selectors:]]), error, groups, family, numbers)
+        for place, error in enumerate(jackknife.tolist())
+    ]
+
+
+def _among_random(srcc: np.ndarray, jackknife: float, groups: int, family: int, splits: Sequence[int]) -> AmongRandom:
+    """A selector, the first column of SRCC (S, 1 + R), among random rankings."""
     means = srcc.mean(0)
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
     if not np.isfinite(means).all():
-        reason = _without_srcc(srcc, range(len(srcc)) if splits is None else splits)
-        return AmongRandom(undefined(reason), draws, 0, nan, nan)
+        return AmongRandom(undefined(_without_srcc(srcc, splits)), draws, 0, nan, nan)
     difference = selector - float(random.mean())
     deviation = float(random.std(ddof=1)) if draws > 1 else nan
     if not deviation > 0:
@@ -113,7 +139,6 @@ def compare_with_random(
     few, p_normal = 1 / (1 + draws) > LEVEL / family, float(shapiro(random).pvalue)
     if few:
         p = 2 * float(stdtr(draws - 1, -abs(difference) / error))
-    jackknife, groups = contents_error(tests)
     broad = (error, draws - 1) if error >= jackknife else (jackknife, groups - 1)
     reason = ""
     if few and p_normal < LEVEL:
@@ -130,33 +155,34 @@ def compare_with_random(
     )
 
 
-def contents_error(tests: Sequence[SplitScores]) -> tuple[float, int]:
-    """Standard error of the difference over contents, by the delete-a-group jackknife, and its number of groups.
+def contents_errors(tests: Sequence[SplitScores], selectors: int = 1) -> tuple[np.ndarray, int]:
+    """Standard errors (selectors,) of the differences over contents, by the delete-a-group jackknife, and its groups.
 
-    A group of contents is left out of all test sets at once; what remains of them gives the difference again. A test
-    set of which nothing remains that can be ranked drops out; the error is NaN where that are all, or if there is a
+    A group of contents is left out of all test sets at once; what remains of them gives the differences again. A test
+    set of which nothing remains that can be ranked drops out; the errors are NaN where that are all, or if there is a
     single content.
     """
     contents = np.unique(np.concatenate([test.content for test in tests]))
     groups = min(GROUPS, len(contents))
     group_of = dict(zip(np.random.default_rng(0).permutation(contents), np.arange(len(contents)) % groups, strict=True))
-    whole = np.array([_difference(test.predictions, test.scores) for test in tests])
+    whole = np.array([_differences(test.predictions, test.scores, selectors) for test in tests])
     members = [np.array([group_of[content] for content in test.content]) for test in tests]
-    without = np.tile(whole, (groups, 1))
+    without = np.tile(whole, (groups, 1, 1))  # (groups, S, selectors)
     for split, (test, group) in enumerate(zip(tests, members, strict=True)):
         for left_out in np.unique(group):
             rest = group != left_out
-            without[left_out, split] = _difference(test.predictions[:, rest], test.scores[rest])
+            without[left_out, split] = _differences(test.predictions[:, rest], test.scores[rest], selectors)
     known = np.isfinite(without)
-    if groups < 2 or not known.any(1).all():
-        return float("nan"), groups
-    differences = np.where(known, without, 0).sum(1) / known.sum(1)
-    return float(np.sqrt((groups - 1) * differences.var())), groups
+    if groups < 2:
+        return np.full(selectors, np.nan), groups
+    with_rest = known.any(1)  # (groups, selectors)
+    differences = np.where(known, without, 0).sum(1) / np.where(with_rest, known.sum(1), np.nan)
+    return np.sqrt((groups - 1) * differences.var(0)), groups
 
 
-def _difference(predictions: np.ndarray, scores: np.ndarray) -> float:
+def _differences(predictions: np.ndarray, scores: np.ndarray, selectors: int) -> np.ndarray:
     srcc = rank_correlation(predictions, scores)
-    return float(srcc[0] - srcc[1:].mean())
+    return srcc[:selectors] - srcc[selectors:].mean()
 
 
 def _without_srcc(srcc: np.ndarray, splits: Sequence[int]) -> str:

@@ -3,8 +3,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from iqadistill.evaluation.random_rankings import SplitScores, compare_with_random, contents_error
-from iqadistill.evaluation.random_rankings import test_sets as sets_of
+from iqadistill.evaluation.random_rankings import (
+    SplitScores,
+    compare_each_with_random,
+    compare_with_random,
+    contents_errors,
+    scores_by_split,
+)
 from iqadistill.training.rank_correlation import rank_correlation
 
 DRAWS = 39
@@ -63,14 +68,14 @@ def test_error_over_contents_is_the_jackknife():
         return np.mean([value[0] - value[1:].mean() for value in values])
 
     without = np.array([difference(lambda content, left=left: content != left) for left in range(12)])
-    error, groups = contents_error(tests)
+    (error,), groups = contents_errors(tests)
     assert groups == 12
     assert error == pytest.approx(np.sqrt(11 / 12 * ((without - without.mean()) ** 2).sum()))
 
 
 def test_images_of_a_content_are_left_out_together():
     generator = np.random.default_rng(6)
-    error, groups = contents_error(sets(generator, draws=9, images=60, splits=5, per_content=6))
+    (error,), groups = contents_errors(sets(generator, draws=9, images=60, splits=5, per_content=6))
     assert groups == 10 and error > 0
 
 
@@ -134,6 +139,20 @@ def test_rows_of_a_student_are_stacked_on_those_of_the_draws():
     names = ["b", "a", "c"]
     chosen = pd.DataFrame({"split": 4, "image_id": names, "score": [2.0, 1.0, 3.0], "prediction": [0.2, 0.1, 0.3]})
     drawn = pd.concat([chosen.assign(draw=draw, prediction=chosen.prediction + draw) for draw in (1, 0)])
-    ((split, test),) = sets_of(chosen, drawn, {"a": "x", "b": "y", "c": "x"}).items()
+    ((split, test),) = scores_by_split(chosen, drawn, {"a": "x", "b": "y", "c": "x"}).items()
     assert split == 4 and test.scores.tolist() == [1, 2, 3] and test.content.tolist() == [0, 1, 0]
     np.testing.assert_allclose(test.predictions, [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [1.1, 1.2, 1.3]])
+
+
+def test_selectors_compared_together_are_compared_as_alone():
+    tests = sets(np.random.default_rng(9), shift=0.5)
+    tests[1].predictions[1] = 0.5  # the second selector is constant on a split, which concerns it alone
+    together = compare_each_with_random(tests, 2)
+    for place, among in enumerate(together):
+        rows = [place, *range(2, DRAWS + 1)]
+        alone = [SplitScores(test.predictions[rows], test.scores, test.content) for test in tests]
+        expected = compare_with_random(alone)
+        assert among.below == expected.below and among.estimate.defined == expected.estimate.defined
+        assert among.estimate.p == pytest.approx(expected.estimate.p, nan_ok=True)
+        assert among.estimate.broad_error == pytest.approx(expected.estimate.broad_error, nan_ok=True)
+    assert not together[1].estimate.defined
