@@ -171,7 +171,9 @@ def contents_errors(tests: Sequence[SplitScores], selectors: int = 1) -> tuple[n
     for split, (test, group) in enumerate(zip(tests, members, strict=True)):
         for left_out in np.unique(group):
             rest = group != left_out
-            without[left_out, split] = _differences(test.predictions[:, rest], test.scores[rest], selectors)
+            without[left_out, split] = np.nan
+            if rest.any():
+                without[left_out, split] = _differences(test.predictions[:, rest], test.scores[rest], selectors)
     known = np.isfinite(without)
     if groups < 2:
         return np.full(selectors, np.nan), groups

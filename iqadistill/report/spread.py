@@ -50,8 +50,8 @@ def kinds_table(summary: pd.DataFrame, kinds: Mapping[str, str]) -> PageTable:
     for names, levels in _levels(summary):
         if len(levels) > 1:
             by_kind = [levels[levels.index.map(kinds) == kind] for kind in KINDS]
-            cells = [f"{part.mean():.3f} ({', '.join(part.index)})" if len(part) else MISSING for part in by_kind]
-            lines.append([*names, *cells, f"{levels.mean():.3f}", f"{levels.std():.3f}"])
+            cells = [f"{_mean(part)} ({', '.join(part.index)})" if len(part) else MISSING for part in by_kind]
+            lines.append([*names, *cells, _mean(levels), number_text(levels.std(skipna=False))])
     columns = [*_STUDENT, *(f"{kind} distortions" for kind in KINDS), "all datasets", "deviation over datasets"]
     return page_table("Mean SRCC over datasets, all patches", columns, lines)
 
@@ -65,7 +65,7 @@ def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]
     """
     sentences = []
     for (sampler, _, student), levels in _levels(summary):
-        means = {kind: levels[levels.index.map(kinds) == kind].mean() for kind in KINDS}
+        means = {kind: levels[levels.index.map(kinds) == kind].mean(skipna=False) for kind in KINDS}
         better, poorer = sorted(means, key=lambda kind: -means[kind])
         if means[better] - means[poorer] > GAP:
             sentences.append(
@@ -73,6 +73,11 @@ def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]
                 f"{means[poorer]:.3f} on those of {poorer} ones."
             )
     return sentences
+
+
+def _mean(levels: pd.Series) -> str:
+    """Mean over datasets; undefined where the SRCC on one of them is."""
+    return number_text(levels.mean(skipna=False))
 
 
 def _levels(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series]]:
