@@ -41,6 +41,8 @@ _DECIDED = [
     ("smallest_detectable", pa.float64()),
 ]
 METRICS = ["srcc", "plcc", "plcc_raw", "krcc", "rmse"]
+ALL = "all"  # in place of a selector or chooser: all patches, or all training images, which need no ranking
+RANDOM = "random"  # the selector or chooser that is the control of all others
 
 SCHEMAS: dict[str, pa.Schema] = {
     "images": pa.schema(

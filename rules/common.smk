@@ -33,7 +33,7 @@ wildcard_constraints:
     splits=r"[A-Za-z][\w.-]*",
     sampler=r"[A-Za-z][\w.-]*",
     encoder=r"[A-Za-z][\w.-]*",
-    selector=r"[A-Za-z][\w.-]*",
+    selector=r"[A-Za-z][\w.~-]*",
     student=r"[A-Za-z][\w.-]*",
     teacher=r"[A-Za-z][\w.-]*",
     tested=r"[A-Za-z][\w.-]*",

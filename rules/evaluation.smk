@@ -41,6 +41,7 @@ rule compare:
         metrics=reads("compare", "metrics"),
         predictions=reads("compare", "predictions"),
         random=reads("compare", "random"),
+        drawn=reads("compare", "drawn"),
     output:
         comparisons=output("compare"),
         verdicts="results/studies/{study}/verdicts.parquet",
@@ -63,6 +64,7 @@ rule compare:
         seed=given("compare", "seed"),
         primary=given("compare", "primary"),
         margin=given("compare", "margin"),
+        drawn=given("compare", "drawn"),
         code=code("compare"),
     message:
         "Deciding the primary comparisons, and testing all others in pairs."

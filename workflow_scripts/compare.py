@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from iqadistill.console import job_log
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.contents import CrossDatasetTests
-from iqadistill.evaluation.drawn_rankings import DrawnRankings
+from iqadistill.evaluation.drawn_rankings import DrawnRankings, as_draws
 from iqadistill.evaluation.primaries import decide_primaries
 from iqadistill.evaluation.tested import TestedVariants
 from iqadistill.tables import read_table, write_table
@@ -24,7 +24,10 @@ with job_log(snakemake.log[0]):
     across = pc.any(pc.not_equal(metrics["dataset"], metrics["train_dataset"])).as_py()
     predictions, cross_dataset = read_table(files.predictions, "predictions"), None
     tested = TestedVariants(predictions, images, splits, official)
-    drawn = DrawnRankings(tested, [read_table(file, "draws") for file in files.random])
+    draws = [read_table(file, "draws") for file in files.random]
+    for file, number in zip(files.drawn, json.loads(params.drawn), strict=True):
+        draws.append(as_draws(read_table(file, "predictions"), number))
+    drawn = DrawnRankings(tested, draws)
     if across:
         statistics = {"logistic": params.logistic, "draws": params.draws, "seed": params.seed}
         cross_dataset = CrossDatasetTests(predictions, splits, images, official, **statistics)

@@ -8,7 +8,7 @@ from job import decoding_threads, granted_device
 
 from iqadistill.console import job_log
 from iqadistill.evaluation.scoring_time import write_scoring_time
-from iqadistill.sampling.patch_table import draw_patches
+from iqadistill.sampling.patch_table import scoring_patches
 from iqadistill.selection.kept import kept_patches
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.deep.prediction import predict_network
@@ -22,8 +22,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     patches = read_table(files.patches, "patches")
     if params.test_patches == "kept" and files.selection:
         patches = kept_patches(patches, read_table(files.selection[0], "selection"), sidecar.variant["keep"])
-    if params.max_test_patches:
-        patches = draw_patches(patches, params.max_test_patches, params.seed)
+    patches = scoring_patches(patches, params.max_test_patches, params.seed)
     network, images = rebuild_network(sidecar, files.weights), read_table(files.images, "images")
     start = time.perf_counter()
     predictions = predict_network(

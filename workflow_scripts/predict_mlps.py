@@ -9,7 +9,7 @@ from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.evaluation.scoring_time import write_scoring_time
-from iqadistill.sampling.patch_table import draw_patches
+from iqadistill.sampling.patch_table import scoring_patches
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.mlp.prediction import predict_mlps
 from iqadistill.training.mlp.trained_mlps import load_mlps
@@ -19,9 +19,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     params, files = snakemake.params, snakemake.input
     names, selectors = json.loads(params.names), json.loads(params.selectors)
     selections = [read_table(file, "selection") for file in files.selections]
-    embeddings = read_table(files.embeddings, "embeddings")
-    if params.max_test_patches:
-        embeddings = draw_patches(embeddings, params.max_test_patches, params.seed)
+    embeddings = scoring_patches(read_table(files.embeddings, "embeddings"), params.max_test_patches, params.seed)
     mlps = load_mlps(files.weights, device=device)
     start = time.perf_counter()
     predictions = predict_mlps(

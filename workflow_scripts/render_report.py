@@ -16,6 +16,7 @@ from iqadistill.provenance import git_commit, package_versions
 from iqadistill.report.mapping import mapping_warnings
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.summary import write_summary
+from iqadistill.report.undefined import undefined_warnings
 from iqadistill.tables import read_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
@@ -38,11 +39,14 @@ with job_log(snakemake.log[0]):
         )
         for experiment in experiments
     )
-    warnings = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
-    warnings += mapping_warnings(read_table(snakemake.input.metrics, "metrics").to_pandas())
+    notes = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
+    ratings = [tables[figure.name] for figure in figures if figure.kind == "label_efficiency"]
+    metrics = read_table(snakemake.input.metrics, "metrics").to_pandas()
+    warnings = undefined_warnings(over_random_splits(metrics, json.loads(snakemake.params.official)))
+    notes += mapping_warnings(metrics)
     for name, file in zip(json.loads(snakemake.params.trained), snakemake.input.splits, strict=True):
         uneven = read_uneven(read_table(file, "splits"))
-        warnings += [f"{name}: {uneven}"] if uneven else []
+        notes += [f"{name}: {uneven}"] if uneven else []
     summary = read_table(snakemake.input.summary, "summary")
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
     # this job may run without packages that the others had, PyTorch for one
@@ -64,7 +68,9 @@ with job_log(snakemake.log[0]):
         published_cross=published_cross_for(sources),
         sources=sources,
         provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **versions},
+        ratings=pd.concat(ratings, ignore_index=True).drop_duplicates() if ratings else pd.DataFrame(),
         warnings=tuple(warnings),
+        notes=tuple(notes),
     )
     render_report(report, Path(snakemake.output.page))
     write_summary(report, Path(snakemake.output.summary))

@@ -8,7 +8,7 @@ from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.models.registry import STUDENTS
-from iqadistill.sampling.patch_table import draw_patches
+from iqadistill.sampling.patch_table import scoring_patches
 from iqadistill.tables import read_table, write_table
 from iqadistill.training.mlp.chosen_images import predict_chosen
 
@@ -17,7 +17,6 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     params, files = snakemake.params, snakemake.input
     names = json.loads(params.names)
     embeddings = read_table(files.embeddings, "embeddings")
-    scoring = draw_patches(embeddings, params.max_test_patches, params.seed) if params.max_test_patches else embeddings
     splits = read_table(files.splits, "splits")
     choices = predict_chosen(
         embeddings,
@@ -30,7 +29,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
         draws=params.draws,
         seed=params.seed,
         pooling=params.pooling,
-        scored=scoring,
+        scored=scoring_patches(embeddings, params.max_test_patches, params.seed),
         patches=read_table(files.patches[0], "patches") if files.patches else None,
         device=device,
     )

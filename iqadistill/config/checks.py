@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from iqadistill.config.experiments import (
-    ALL,
     AUTO,
     LEARNED,
-    RANDOM,
     kind_of,
     reads_budgets,
     reads_metrics,
@@ -29,6 +27,7 @@ from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
 from iqadistill.models.settings import ImageStudentSettings, StudentSettings
 from iqadistill.models.students.external import ExternalSettings
+from iqadistill.tables import ALL, RANDOM
 
 AXES = ("datasets", "samplers", "encoders", "selectors", "students")
 

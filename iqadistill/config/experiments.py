@@ -6,9 +6,8 @@ from iqadistill.config.study import ExperimentSettings, Study
 from iqadistill.datasets.registry import DatasetRecord, dataset_record
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.registry import FIGURES
+from iqadistill.tables import ALL, RANDOM
 
-ALL = "all"  # the selector of keep rate 1: it needs no ranking
-RANDOM = "random"
 LEARNED, AUTO = "learned", "auto"  # choices of patches beside the selectors of a figure on budgets
 BUDGETS = (10, 20, 40, 80)  # rated images, unless an experiment names others
 CHOOSERS = ("facility", "v_optimal")

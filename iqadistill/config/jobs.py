@@ -11,15 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.config.experiments import (
-    ALL,
     ALL_PATCHES,
-    RANDOM,
     Variant,
     budgets_of,
     choosers_of,
@@ -37,7 +35,7 @@ from iqadistill.config.experiments import (
     trains_students,
     variants_of,
 )
-from iqadistill.config.primaries import Primary, primaries_of
+from iqadistill.config.primaries import DRAWS, Primary, primaries_of
 from iqadistill.config.study import ExperimentSettings, Study
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.labels.registry import format_module
@@ -52,8 +50,8 @@ from iqadistill.models.students.external import ExternalSettings
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
+from iqadistill.tables import ALL, RANDOM
 
-RANDOM_RANKINGS = 99  # that a figure ranks selectors among, at each keep rate
 RANDOM_CHOICES = 99  # random draws of training images that a chooser is ranked among, at each budget
 HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
@@ -190,6 +188,13 @@ class StudentJob:
     keep: float
     student: str
     split: int
+    draw: int | None = None
+    """Number of the random ranking, where it is one of those that a selector is ranked among."""
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What the training is of, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     @property
     def table(self) -> EmbeddingTable:
@@ -280,6 +285,11 @@ def text(facts: Any) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
+def _seed_of_draw(seed: int, draw: int) -> str:
+    """Seed of a random ranking, see `iqadistill.selection.random_draws.RandomRankings`."""
+    return f"{seed}/{draw}"
+
+
 def dump(entry: Settings, without: Iterable[str] = ()) -> dict[str, Any]:
     """An entry's settings as JSON can hold them."""
     return entry.model_dump(mode="json", exclude=set(without))
@@ -319,10 +329,10 @@ class Plan:
 
     @functools.cached_property
     def random_draws(self) -> dict[MlpJob, dict[float, int]]:
-        """Trainings on random rankings: the number of rankings by keep rate."""
+        """Trainings of MLPs on random rankings: the number of rankings by keep rate."""
         draws: dict[MlpJob, dict[float, int]] = {}
         for primary in self.primaries:
-            if primary.draws:
+            if primary.draws and primary.first.student not in self.study.deep_students:
                 rates = draws.setdefault(MlpJob(*primary.first.table, primary.first.student), {})
                 rates[primary.first.keep] = max(primary.draws, rates.get(primary.first.keep, 0))
         for experiment in self.study.experiments:
@@ -333,8 +343,19 @@ class Plan:
                     rates = draws.setdefault(MlpJob(*table, student), {})
                     for keep in keep_rates_of(self.study, experiment):
                         if keep < 1:
-                            rates[keep] = max(RANDOM_RANKINGS, rates.get(keep, 0))
+                            rates[keep] = max(DRAWS, rates.get(keep, 0))
         return dict(sorted(draws.items()))
+
+    @functools.cached_property
+    def draw_jobs(self) -> list[StudentJob]:
+        """Trainings of deep students on random rankings, on every split that statistics are made over."""
+        jobs = set()
+        for primary in self.primaries:
+            first = primary.first
+            for job in self._student_jobs(first.table, first.student, {(RANDOM, first.keep)}) if primary.draws else ():
+                if not self._stands_apart(job):
+                    jobs |= {replace(job, draw=number) for number in range(primary.draws)}
+        return sorted(jobs)
 
     @functools.cached_property
     def choices(self) -> dict[MlpJob, tuple[list[int], list[str]]]:
@@ -573,6 +594,14 @@ class Plan:
         ids = [self.selector_ids[name] for name in selectors if name != ALL]
         return [self._file("select_patches", **self._table_ids(table), selector=selector) for selector in ids]
 
+    def _drawn_selection(self, table: EmbeddingTable, draw: int) -> dict[str, str]:
+        """Wildcards of a random ranking of an embedding table."""
+        seed = _seed_of_draw(self.study.seed, draw)
+        return {
+            **self._table_ids(table),
+            "selector": f"{RANDOM}-{short_digest(dump(self.study.selectors[RANDOM]), seed)}",
+        }
+
     def teacher_file(self, job: TeacherJob) -> str:
         """The weights of a teacher."""
         return PATHS["pretrain_teacher"].format(**self._teacher_ids(job))
@@ -603,7 +632,7 @@ class Plan:
             *self._embedding_jobs(),
             *map(self._teacher_job, self.teacher_jobs),
             *(job for mlp, variants in self.mlp_jobs.items() for job in self._mlp_jobs_of(mlp, variants)),
-            *(job for student in self.student_jobs for job in self._student_jobs_of(student)),
+            *(job for student in (*self.student_jobs, *self.draw_jobs) for job in self._student_jobs_of(student)),
             *map(self._cross_job, self.cross_tests),
             *map(self._image_job, self.image_jobs),
         ]
@@ -812,6 +841,16 @@ class Plan:
                 {"selector": text(dump(selector)), "seed": self.study.seed},
                 (SELECTORS.module(selector.method),),
             )
+        for table, draw in sorted({(job.table, job.draw) for job in self.draw_jobs if job.draw is not None}):
+            control = self.study.selectors[RANDOM]
+            yield Job(
+                "select_patches",
+                self._drawn_selection(table, draw),
+                {**table._asdict(), "selector": RANDOM, "draw": draw},
+                {"embeddings": self.embeddings_file(table), "patches": [], "images": []},
+                {"selector": text(dump(control)), "seed": _seed_of_draw(self.study.seed, draw)},
+                (SELECTORS.module(control.method),),
+            )
 
     def _mlp_jobs_of(self, job: MlpJob, variants: list[Variant]) -> Iterator[Job]:
         wildcards = {"study": self.results_name, **vars(job)}
@@ -928,7 +967,14 @@ class Plan:
         )
 
     def _student_wildcards(self, job: StudentJob) -> dict[str, Any]:
-        return {"study": self.study.name, **{name: str(value) for name, value in vars(job).items()}}
+        names = {"study": self.study.name, **{name: str(value) for name, value in job.names.items()}}
+        return names if job.draw is None else {**names, "selector": f"{RANDOM}~{job.draw}"}
+
+    def _selection_of(self, job: StudentJob) -> list[str]:
+        """The ranking that a deep student learns from; none for all patches."""
+        if job.draw is None:
+            return self.selection_files(job.table, [job.selector])
+        return [PATHS["select_patches"].format(**self._drawn_selection(job.table, job.draw))]
 
     def _student_jobs_of(self, job: StudentJob) -> Iterator[Job]:
         student = self.study.deep_students[job.student]
@@ -951,7 +997,7 @@ class Plan:
         shared = {
             "images": self.images_file(job.dataset),
             "patches": self.patches_file(job.dataset, job.sampler),
-            "selection": self.selection_files(job.table, [job.selector]),
+            "selection": self._selection_of(job),
         }
         inputs = {
             **shared,
@@ -977,11 +1023,11 @@ class Plan:
         network = STUDENTS.module(student.model)
         taught_by = {TEACHERS.module(self.study.teachers[name].model) for name in roles.values()}
         wildcards = self._student_wildcards(job)
-        trained = Job("train_student", wildcards, vars(job), inputs, params, (network, *sorted(taught_by)))
+        trained = Job("train_student", wildcards, job.names, inputs, params, (network, *sorted(taught_by)))
         yield trained
         weights = {"weights": trained.output, "sidecar": trained.file(".json")}
         yield Job(
-            "predict", wildcards, vars(job), {**shared, **weights}, self._network_scoring(job.student), (network,)
+            "predict", wildcards, job.names, {**shared, **weights}, self._network_scoring(job.student), (network,)
         )
 
     def _cross_job(self, test: CrossTest) -> Job:
@@ -995,7 +1041,7 @@ class Plan:
             "sidecar": path_of("train_student", ".json").format(**wildcards),
         }
         modules = (STUDENTS.module(self.study.students[test.job.student].model),)
-        names = {**vars(test.job), "tested": test.tested}
+        names = {**test.job.names, "tested": test.tested}
         return Job("predict_cross", wildcards, names, inputs, self._network_scoring(test.job.student), modules)
 
     def pristine_of(self, job: ImageJob) -> str | None:
@@ -1025,7 +1071,9 @@ class Plan:
             "images": [self.images_file(name) for name in self.shown_datasets],
             "splits": [self.splits_file(name) for name in self.trained_datasets],
         }
-        predictions = [job.output for rule in PREDICTIONS for job in work if job.rule == rule]
+        predicted = [job for rule in PREDICTIONS for job in work if job.rule == rule]
+        predictions = [job.output for job in predicted if "draw" not in job.names]
+        drawn = [job for job in predicted if "draw" in job.names]
         params = {
             "datasets": text(self.trained_datasets),
             "tested": text(self.shown_datasets),
@@ -1041,11 +1089,13 @@ class Plan:
             "metrics": evaluated.output,
             "predictions": f"results/studies/{self.results_name}/predictions.parquet",
             "random": [job.output for job in work if job.rule == "train_random_draws"],
+            "drawn": [job.output for job in drawn],
         }
         decided: dict[str, Any] = {
             **params,
             "primary": text([asdict(primary) for primary in self.primaries]),
             "margin": evaluation.margin,
+            "drawn": text([job.names["draw"] for job in drawn]),
         }
         compared = Job("compare", study, inputs=inputs, params=decided)
         yield compared

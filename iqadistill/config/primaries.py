@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from iqadistill.config.experiments import ALL, RANDOM, Variant, kind_of, source_of
+from iqadistill.config.experiments import Variant, kind_of, source_of
 from iqadistill.config.study import PrimarySettings, Study
 from iqadistill.errors import InputError, nearest
 from iqadistill.figures.experiment import EmbeddingTable
+from iqadistill.tables import ALL, RANDOM
 
+DRAWS = 99  # random rankings that a selector is ranked among
+DEEP_DRAWS = 9  # where each of them is a training of every split
 AXES = {"selector": "selectors", "student": "students", "encoder": "encoders", "sampler": "samplers"}
 
 
@@ -79,12 +82,9 @@ def _resolved(study: Study, given: PrimarySettings, where: str) -> Primary:
     second = _side(study, given, {axis: other}, f"{where}.against")
     if first == second:
         raise InputError(f"{where}.against.{axis}: {other!r} is the variant itself; name another one.")
-    draws = given.draws if axis == "selector" and other == RANDOM else 0
-    if draws and study.students[given.student].learns_from != "embeddings":
-        raise InputError(
-            f"{where}.student: {given.student!r} learns from pixels, so that {draws} random rankings would take as many"
-            " trainings of each split; let an mlp be compared with random, or this one with all patches."
-        )
+    draws = 0
+    if axis == "selector" and other == RANDOM:
+        draws = given.draws or (DEEP_DRAWS if given.student in study.deep_students else DRAWS)
     return Primary(first, second, axis, draws)
 
 

@@ -164,10 +164,11 @@ class PrimarySettings(Settings):
     selector: str = Field("all", description="Selector entry; all: all patches.")
     keep: Rate | None = Field(None, description="Keep rate; needed with a selector.")
     against: AgainstSettings = Field(description="What the second variant has instead.")
-    draws: int = Field(
-        99,
+    draws: int | None = Field(
+        None,
         ge=9,
-        description="Number of random rankings that students are trained on, for a comparison against random.",
+        description="Number of random rankings that students are trained on, for a comparison against random; default:"
+        " 99, and 9 for a deep student, which is trained once for each of them and each split.",
     )
 
 

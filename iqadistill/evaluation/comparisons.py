@@ -1,7 +1,7 @@
 """Paired comparisons of variants, in families for Holm's correction."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,21 @@ from scipy.special import stdtrit
 from iqadistill.errors import InputError
 from iqadistill.evaluation.contents import TEST as CONTENTS
 from iqadistill.evaluation.contents import CrossDatasetTests
-from iqadistill.evaluation.drawn_rankings import TEST as RANDOM_RANKINGS
 from iqadistill.evaluation.drawn_rankings import DrawnRankings
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.paired import LEVEL, PairedTest, paired_test
 from iqadistill.evaluation.random_rankings import AmongRandom
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
-from iqadistill.evaluation.verdicts import Estimate, decide
-from iqadistill.tables import VARIANT_OVER_SPLITS, as_table
+from iqadistill.evaluation.variant_names import side_names
+from iqadistill.evaluation.verdicts import NOTHING_SHARED, Estimate, decide, undefined, why_untested
+from iqadistill.tables import ALL, RANDOM, VARIANT_OVER_SPLITS, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
-ALL, RANDOM = "all", "random"
 COMPARED = ("srcc", "plcc")
 _SWEEP = ["train_dataset", "sampler", "encoder", "teacher", "student"]
 _WITHIN_SWEEP = ("against_random", "against_all")
 _BETWEEN_STUDENTS = ("students", "against_label_only")
+AWAY = "trainings share images: an interval, no test"
 
 
 def compare_variants(
@@ -52,7 +52,9 @@ def compare_variants(
       and selector are empty, against those on every sampler and encoder.
 
     Students, and the label-only predictor, are compared on the splits that both have, because deep students may be
-    trained on fewer. There is no comparison in a metric that one of them has on no split.
+    trained on fewer. There is no comparison in PLCC with a student that has no logistic, as it has no predictions for
+    training images. Where a metric is undefined on a split, so is the comparison, and its reason names variant and
+    splits.
 
     Pairs that were tested on another dataset than trained on have no p value, but an interval over the contents of the
     tested images (`CrossDatasetTests.difference`).
@@ -82,39 +84,50 @@ def compare_variants(
     variants = frame[VARIANT].drop_duplicates(ignore_index=True)
     seen = pd.MultiIndex.from_frame(variants[["dataset", "student"]]).isin(list(untested))
     pairs = _families(variants[~seen])
+    if pairs.empty:
+        return as_table(pd.DataFrame(), "comparisons")
     outcomes: list[tuple[dict[str, object], _Outcome]] = []
-    for _, pair in pairs.iterrows():
+    family_sizes = pairs.groupby(["family", "dataset", _sweep(pairs)]).family.transform("size")
+    for (_, pair), family_size in zip(pairs.iterrows(), family_sizes, strict=True):
         first = tuple(pair[name] for name in VARIANT)
         second = (pair["dataset"], *(pair[f"other_{name}"] for name in VARIANT_OVER_SPLITS))
         for metric in COMPARED:
             a, b = by_variant[first][metric].sort_index(), by_variant[second][metric].sort_index()
+            if metric == "plcc" and any(by_variant[side].mapping.isna().all() for side in (first, second)):
+                continue
             if pair["family"] in _BETWEEN_STUDENTS:
                 shared = a.index.intersection(b.index)
                 a, b = a[shared], b[shared]
-                if a.isna().all() or b.isna().all():
-                    continue
             if not a.index.equals(b.index):
                 raise InputError(
                     f"metrics: {first} and {second} were not evaluated on the same splits; evaluate them again."
                 )
-            among = drawn.place(pair) if drawn and (pair["family"], metric) == ("against_random", "srcc") else None
-            if pair["dataset"] != pair["train_dataset"]:
-                outcome = _over_contents(cross_dataset, first, second, metric, a - b)
-            elif among is not None:
+            if a.empty:
+                outcome = _Outcome.of(undefined(NOTHING_SHARED), np.nan, np.nan, "")
+            elif pair["dataset"] != pair["train_dataset"]:
+                outcome = _over_contents(cross_dataset, first, second, metric, (a, b), side_names(pair))
+            elif (
+                drawn
+                and (pair["family"], metric) == ("against_random", "srcc")
+                and (among := drawn.place(pair, family=int(family_size)))
+            ):
                 outcome = _among_rankings(among)
             else:
-                outcome = _over_splits(paired_test(a, b, **sizes[pair["train_dataset"]]._asdict()), a, b)
+                test = paired_test(a, b, **sizes[pair["train_dataset"]]._asdict())
+                outcome = _over_splits(test, why_untested(a, b, test, side_names(pair), metric.upper()))
             outcomes.append(({**pair, "metric": metric}, outcome))
-    if not outcomes:
-        return as_table(pd.DataFrame(), "comparisons")
     table = pd.DataFrame([{**pair, **outcome.columns} for pair, outcome in outcomes])
-    sweep = table[_SWEEP].where(table.family.isin(_WITHIN_SWEEP), "").astype(str).agg("/".join, axis=1)
-    for _, rows in table.groupby(["family", "dataset", "metric", sweep]):
+    for _, rows in table.groupby(["family", "dataset", "metric", _sweep(table)]):
         verdicts = decide([outcomes[row][1].estimate for row in rows.index], margin)
         decided = pd.DataFrame([vars(one) for one in verdicts], index=rows.index)
         table.loc[rows.index, "p_holm"] = decided.p_adjusted
         table.loc[rows.index, ["verdict", "smallest_detectable"]] = decided[["verdict", "smallest_detectable"]]
     return as_table(table.assign(margin=margin), "comparisons")
+
+
+def _sweep(pairs: pd.DataFrame) -> pd.Series:
+    """Name of the sweep within which each pair is corrected; empty where its whole family is corrected together."""
+    return pairs[_SWEEP].where(pairs.family.isin(_WITHIN_SWEEP), "").astype(str).agg("/".join, axis=1)
 
 
 @dataclass(frozen=True)
@@ -132,44 +145,36 @@ class _Outcome:
         )
 
 
-def _over_splits(test: PairedTest, a: pd.Series, b: pd.Series) -> _Outcome:
+def _over_splits(test: PairedTest, reason: str) -> _Outcome:
     """Comparison on the splits that both variants have."""
-    estimate = Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, _reason(a, b, test))
+    estimate = Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, reason)
     return _Outcome.of(estimate, test.low, test.high, test.test)
 
 
 def _among_rankings(among: AmongRandom) -> _Outcome:
-    """Comparison of a selector with the mean over random rankings; its interval covers contents as well.
-
-    Its p value is Student's t where random rankings are near normal: by its place alone, no selector could be shown to
-    differ after Holm's correction over a sweep.
-    """
-    found = replace(among.estimate, p=among.p_deviation) if among.near_normal else among.estimate
-    half = found.broad_error * float(stdtrit(found.broad_degrees, 0.5 + LEVEL / 2)) if found.defined else np.nan
+    """Comparison of a selector with the mean over random rankings; its interval covers contents as well."""
+    found, half = among.estimate, np.nan
+    if found.defined:
+        half = found.broad_error * float(stdtrit(found.broad_degrees, 0.5 + LEVEL / 2))
     low, high = found.difference - half, found.difference + half
     facts = {"draws": among.draws, "below": among.below, "deviation": among.deviation}
-    return _Outcome.of(found, low, high, RANDOM_RANKINGS, **facts)
-
-
-def _reason(a: pd.Series, b: pd.Series, test: PairedTest) -> str:
-    """Why there is no test of two variants; empty if there is one."""
-    for place, values in (("first", a), ("second", b)):
-        if values.isna().any():
-            return f"the {place} has no value on split {', '.join(map(str, values.index[values.isna()]))}"
-    if len(a) < 2:
-        return "one split only"
-    return "" if test.error > 0 else "the difference is the same on every split"
+    return _Outcome.of(found, low, high, among.test, **facts)
 
 
 def _over_contents(
-    cross_dataset: CrossDatasetTests | None, first: tuple, second: tuple, metric: str, differences: pd.Series
+    cross_dataset: CrossDatasetTests | None,
+    first: tuple,
+    second: tuple,
+    metric: str,
+    values: tuple[pd.Series, pd.Series],
+    names: tuple[str, str],
 ) -> _Outcome:
-    """Comparison on a dataset that neither variant was trained on; the differences are those of its trainings."""
-    nan = float("nan")
-    test = PairedTest(differences.mean(skipna=False), nan, nan, nan, CONTENTS)
+    """Comparison on a dataset that neither variant was trained on; the values are those of its trainings."""
+    (a, b), nan = values, float("nan")
+    test = PairedTest((a - b).mean(skipna=False), nan, nan, nan, CONTENTS)
     if cross_dataset is not None:
         test = cross_dataset.difference(first, second, metric)
-    reason = "trainings share images: an interval, no test"
+    reason = why_untested(a, b, test, names, metric.upper()) if (a - b).isna().any() else AWAY
     return _Outcome.of(Estimate(test.delta, nan, nan, nan, nan, nan, reason), test.low, test.high, test.test)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from iqadistill.evaluation.jackknife import SplitScores
-from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random
+from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random, scores_by_split
 from iqadistill.evaluation.tested import TestedVariants
+from iqadistill.tables import SCHEMAS, as_table
 
-TEST = "random_rankings"  # name in the tables "comparisons" and "verdicts"
 SWEEP = ["dataset", "sampler", "encoder", "student"]
 
 
@@ -25,13 +25,15 @@ class DrawnRankings:
     def __init__(self, tested: TestedVariants, draws: Iterable[pa.Table]):
         self._tested = tested
         tables = [table.to_pandas() for table in draws]
-        self._drawn = {tuple(table.iloc[0][SWEEP]): table for table in tables}
+        drawn = pd.concat(tables) if tables else pd.DataFrame(columns=SWEEP)
+        self._drawn = dict(list(drawn.groupby(SWEEP, sort=False)))
 
-    def place(self, variant: Mapping[str, Any]) -> AmongRandom | None:
+    def place(self, variant: Mapping[str, Any], *, family: int = 1) -> AmongRandom | None:
         """A selector among the random rankings of its keep rate, see `compare_with_random`.
 
         Args:
             variant: The columns dataset, sampler, encoder, student, selector and keep of the selector's student.
+            family: Number of comparisons that are decided together.
 
         Returns:
             Its place and its difference from their mean; None where the study drew no rankings, or the selector was not
@@ -44,11 +46,16 @@ class DrawnRankings:
         drawn = drawn[np.isclose(drawn.keep, variant["keep"])]
         if rows.empty or drawn.empty:
             return None
-        by_split, codes = dict(list(drawn.groupby("split"))), self._tested.contents(variant["dataset"])
-        tests = []
-        for split, of_split in rows.groupby("split"):
-            own = of_split.set_index("image_id")
-            random = by_split[split].pivot(index="draw", columns="image_id", values="prediction")[own.index]
-            stacked = np.vstack([own.prediction.to_numpy()[None], random.to_numpy()])
-            tests.append(SplitScores(stacked, own.score.to_numpy(), codes[own.index].to_numpy()))
-        return compare_with_random(tests)
+        tests = scores_by_split(rows, drawn, self._tested.contents(variant["dataset"]))
+        return compare_with_random(list(tests.values()), family=family, splits=list(tests))
+
+
+def as_draws(predictions: pa.Table, draw: int) -> pa.Table:
+    """Predictions of a student of one random ranking as a table "draws".
+
+    Args:
+        predictions: Table "predictions".
+        draw: Number of the random ranking.
+    """
+    shared = predictions.select([name for name in SCHEMAS["draws"].names if name != "draw"])
+    return as_table(shared.append_column("draw", pa.array([draw] * len(shared))), "draws")

@@ -1,9 +1,10 @@
 """The error of a difference in SRCC over contents, by a jackknife of the test images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr
 
 from iqadistill.evaluation.verdicts import Estimate, undefined
@@ -27,6 +28,11 @@ class SplitScores:
     predictions: np.ndarray
     scores: np.ndarray
     content: np.ndarray
+
+
+def content_codes(contents: Mapping[str, str]) -> pd.Series:
+    """Number of each image's content by its name, from the contents of images by their names."""
+    return pd.Series(pd.factorize(pd.Series(contents))[0], list(contents))
 
 
 def contents_estimate(tests: Sequence[SplitScores]) -> Estimate:

@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqadistill.evaluation.jackknife import SplitScores
-from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random
+from iqadistill.evaluation.random_rankings import compare_with_random, scores_by_split
 from iqadistill.evaluation.verdicts import decide
+from iqadistill.tables import ALL, RANDOM
 from iqadistill.training.rank_correlation import rank_correlation
 
-RANDOM = "random"
-EVERY_IMAGE = "all"  # in place of a chooser: the student of all training images
 COLUMNS = ["dataset", "sampler", "encoder", "student"]
 BAND = (2.5, 97.5)  # percentiles of the random draws
 
@@ -39,34 +37,76 @@ def label_efficiency(
 
     Returns:
         A row for each chooser and budget: srcc, the mean over splits; for random the mean over draws, with band_low and
-        band_high, 95 % of the draws; for all others what `decide` decides. The row of chooser "all" has the mean number
-        of training images as its budget.
+        band_high, 95 % of the draws; for all others what `decide` decides, and worth, worth_low and worth_high of
+        `worth_in_random`. The row of chooser "all" has the mean number of training images as its budget.
     """
     rows: list[dict[str, Any]] = []
     for names, panel in choices.groupby(COLUMNS, sort=False):
         facts = dict(zip(COLUMNS, names, strict=True))
-        content = images[facts["dataset"]].set_index("image_id").reference_id
-        codes = pd.Series(pd.factorize(content)[0], content.index)
-        everything = panel[panel.chooser == EVERY_IMAGE]
+        contents = images[facts["dataset"]].set_index("image_id").reference_id.to_dict()
+        everything = panel[panel.chooser == ALL]
         rows.append(
-            {**facts, "chooser": EVERY_IMAGE, "budget": float(everything.groupby("split").budget.first().mean())}
-            | {"srcc": float(np.nanmean(_by_split(everything))), "splits": everything.split.nunique()}
+            {**facts, "chooser": ALL, "budget": float(everything.groupby("split").budget.first().mean())}
+            | {"srcc": float(_by_split(everything).mean()), "splits": everything.split.nunique()}
         )
         for budget in budgets:
-            of_budget = panel[(panel.budget == budget) & (panel.chooser != EVERY_IMAGE)]
+            of_budget = panel[(panel.budget == budget) & (panel.chooser != ALL)]
             drawn = of_budget[of_budget.chooser == RANDOM]
             means = _by_split(drawn).mean(0)
             shared = {**facts, "budget": float(budget), "splits": of_budget.split.nunique(), "draws": len(means)}
-            low, high = np.percentile(means, BAND)
+            low, high = np.percentile(means, BAND)  # NaN where a draw has no SRCC on a split
             rows.append({**shared, "chooser": RANDOM, "srcc": means.mean(), "band_low": low, "band_high": high})
             chosen = {name: of_budget[of_budget.chooser == name] for name in choosers}
-            found = {name: _among_draws(chosen[name], drawn, codes) for name in choosers}
+            sets = {name: scores_by_split(chosen[name], drawn, contents) for name in choosers}
+            found = {
+                name: compare_with_random(list(tests.values()), family=len(choosers), splits=list(tests))
+                for name, tests in sets.items()
+            }
             verdicts = decide([among.estimate for among in found.values()], margin)
             for (name, among), verdict in zip(found.items(), verdicts, strict=True):
                 tested = {"below": among.below, "p": among.estimate.p, "reason": among.estimate.reason}
                 srcc = float(_by_split(chosen[name]).mean())
                 rows.append({**shared, "chooser": name, "srcc": srcc, **tested, **vars(verdict)})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.join(pd.concat([worth_in_random(panel) for _, panel in table.groupby(COLUMNS, sort=False)]))
+
+
+def worth_in_random(panel: pd.DataFrame) -> pd.DataFrame:
+    """How many randomly drawn training images lead to the SRCC that chosen ones lead to.
+
+    The mean SRCC of the random draws is interpolated over the logarithm of their number, up to all training images; the
+    range comes from the band that holds 95 % of the draws. Where the curve falls it is taken as level.
+
+    Args:
+        panel: Rows of one student: chooser, budget, srcc, band_low and band_high.
+
+    Returns:
+        Columns worth, worth_low and worth_high of the rows of choosers, in numbers of images: 0 below the smallest
+        number that was drawn, infinite above all training images, NaN where an SRCC is undefined.
+    """
+    whole, random = panel[panel.chooser == ALL].iloc[0], panel[panel.chooser == RANDOM].sort_values("budget")
+    chosen = panel[~panel.chooser.isin([ALL, RANDOM])]
+    budgets = np.log([*random.budget, whole.budget])
+    # the lower end of the band needs more images to come up to an SRCC than the upper one
+    curves = {"worth": random.srcc, "worth_low": random.band_high, "worth_high": random.band_low}
+    columns = {}
+    for name, values in curves.items():
+        curve = np.maximum.accumulate([*values, whole.srcc])
+        columns[name] = [_crossing(curve, budgets, srcc) for srcc in chosen.srcc]
+    return pd.DataFrame(columns, index=chosen.index, dtype=float)
+
+
+def _crossing(curve: np.ndarray, log_budgets: np.ndarray, srcc: float) -> float:
+    """Number of images at which a rising curve comes up to an SRCC."""
+    if not np.isfinite([*curve, srcc]).all():
+        return np.nan
+    place = int(np.searchsorted(curve, srcc))
+    if place == 0:
+        return float(np.exp(log_budgets[0])) if srcc == curve[0] else 0.0
+    if place == len(curve):
+        return np.inf
+    share = (srcc - curve[place - 1]) / (curve[place] - curve[place - 1])
+    return float(np.exp(log_budgets[place - 1] + share * (log_budgets[place] - log_budgets[place - 1])))
 
 
 def _by_split(rows: pd.DataFrame) -> np.ndarray:
@@ -79,14 +119,3 @@ def _scored(of_split: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     table = of_split.pivot(index="draw", columns="image_id", values="prediction")
     scores = of_split.drop_duplicates("image_id").set_index("image_id").score
     return table.to_numpy(), scores[table.columns].to_numpy()
-
-
-def _among_draws(chosen: pd.DataFrame, drawn: pd.DataFrame, codes: pd.Series) -> AmongRandom:
-    tests = []
-    draws = dict(list(drawn.groupby("split")))
-    for split, of_split in chosen.groupby("split"):
-        own, scores = _scored(of_split)
-        random, _ = _scored(draws[split])
-        names = sorted(of_split.image_id.unique())
-        tests.append(SplitScores(np.vstack([own, random]), scores, codes[names].to_numpy()))
-    return compare_with_random(tests)

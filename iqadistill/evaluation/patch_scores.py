@@ -13,7 +13,7 @@ from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.sampling.placement import shares
 from iqadistill.training.rank_correlation import rank_correlation
 
-ALL, RANDOM, LEARNED, AUTO = "all", "random", "learned", "auto"  # choices of patches that no selector of a study makes
+LEARNED, AUTO = "learned", "auto"  # choices of patches that no selector of a study makes
 
 
 @dataclass(frozen=True)

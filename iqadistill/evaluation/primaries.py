@@ -8,7 +8,6 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.evaluation.drawn_rankings import TEST as RANDOM_RANKINGS
 from iqadistill.evaluation.drawn_rankings import DrawnRankings
 from iqadistill.evaluation.jackknife import MIN_SPLITS, contents_estimate
 from iqadistill.evaluation.jackknife import TEST as CONTENTS_JACKKNIFE
@@ -67,20 +66,21 @@ def decide_primaries(
         if seen:
             estimate = undefined(f"{next(iter(seen))[1]} may have seen the test images")
         elif primary["draws"]:
-            among = drawn.place(first)
+            among = drawn.place(first, family=len(primaries))
             if among is None:
                 raise InputError(
                     f"verdicts: {_name(first)} or its random rankings were not evaluated; run their stages again."
                 )
             estimate = among.estimate
             facts |= {"draws": among.draws, "below": among.below, "deviation": among.deviation}
-            facts |= {"p_normal": among.p_normal, "test": RANDOM_RANKINGS}
+            facts |= {"p_normal": among.p_normal, "test": among.test}
             facts["splits"] = len(_srcc(measured, first))
         else:
             a, b = _srcc(measured, first), _srcc(measured, second)
             shared = a.index.intersection(b.index)
             facts |= {"test": "corrected_t", "splits": len(shared), "draws": 0}
-            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]])
+            names = _name(first, second), _name(second, first)
+            estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]], names)
             if estimate.defined and len(shared) >= MIN_SPLITS:
                 estimate, facts["test"] = contents_estimate(tested.pair(first, second)), CONTENTS_JACKKNIFE
         estimates.append(estimate)
@@ -105,5 +105,7 @@ def _matching(side: Mapping[str, Any], rows: pd.DataFrame, names: Sequence[str])
     return rows[match]
 
 
-def _name(side: Mapping[str, Any]) -> str:
-    return " ".join(f"{side[name]}" for name in VARIANT if side[name] != "")
+def _name(side: Mapping[str, Any], other: Mapping[str, Any] | None = None) -> str:
+    """Name of a variant, by what it differs in from another one."""
+    named = [name for name in VARIANT if side[name] != "" and (not other or side[name] != other[name])]
+    return " ".join(f"{side[name]}" for name in named)

@@ -6,15 +6,17 @@ be one more of theirs, and every place among them equally probable. No formula f
 because splits, trainings and images are the same for all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr
 
 from iqadistill.evaluation.correlation import ROUNDING
-from iqadistill.evaluation.jackknife import SplitScores, contents_errors
-from iqadistill.evaluation.verdicts import Estimate, undefined
+from iqadistill.evaluation.jackknife import SplitScores, content_codes, contents_errors
+from iqadistill.evaluation.verdicts import LEVEL, Estimate, undefined, without_metric
 from iqadistill.training.rank_correlation import rank_correlation
 
 NORMAL = 0.05  # p value of the Shapiro-Wilk test from which on random rankings count as near normal
@@ -30,6 +32,8 @@ class AmongRandom:
         below: Number of random rankings with a lower SRCC than the selector.
         deviation: Standard deviation over the random rankings of the mean SRCC over splits.
         p_normal: p value of the Shapiro-Wilk test that the random rankings are normal.
+        test: "random_rankings", where p is the selector's place among them, or "random_rankings_t", where they are too
+            few for that and p is that of a t-test against their deviation.
     """
 
     estimate: Estimate
@@ -37,60 +41,77 @@ class AmongRandom:
     below: int
     deviation: float
     p_normal: float
-
-    @property
-    def near_normal(self) -> bool:
-        """Whether nothing speaks against normal random rankings."""
-        return self.p_normal >= NORMAL
-
-    @property
-    def p_deviation(self) -> float:
-        """Two-sided p value by Student's t with the deviation over random rankings; it needs near normal rankings.
-
-        By its place alone, a selector among R rankings has no p value below 1 / (R + 1), which Holm's correction over
-        many selectors and keep rates needs.
-        """
-        return 2 * float(stdtr(self.estimate.degrees, -abs(self.estimate.difference) / self.estimate.error))
+    test: Literal["random_rankings", "random_rankings_t"] = "random_rankings"
 
 
-def compare_with_random(tests: Sequence[SplitScores]) -> AmongRandom:
+def scores_by_split(chosen: pd.DataFrame, drawn: pd.DataFrame, contents: Mapping[str, str]) -> dict[int, SplitScores]:
+    """Test images of each split as one student and those of random draws score them.
+
+    Args:
+        chosen: Rows of one student: split, image_id, score and prediction.
+        drawn: Rows of the students of random draws on the same images, which have the column `draw` besides.
+        contents: Content of each image by its name.
+    """
+    codes, draws, sets = content_codes(contents), dict(list(drawn.groupby("split"))), {}
+    for split, rows in chosen.groupby("split"):
+        rows = rows.set_index("image_id").sort_index()
+        random = draws[split].pivot(index="draw", columns="image_id", values="prediction")[rows.index]
+        stacked = np.vstack([rows.prediction.to_numpy()[None], random.to_numpy()])
+        sets[int(split)] = SplitScores(stacked, rows.score.to_numpy(), codes[rows.index].to_numpy())
+    return sets
+
+
+def compare_with_random(
+    tests: Sequence[SplitScores], *, family: int = 1, splits: Sequence[int] | None = None
+) -> AmongRandom:
     """Test a selector against random rankings on the same images.
 
     The p value is the selector's place by distance from the mean of all, (1 + #{as far}) / (1 + R), and says nothing
-    about other images. The broad error does: the larger one of the jackknife over contents, whose differences hold the
-    noise of trainings, and of the deviation over random rankings.
+    about other images. Where the smallest one, 1 / (1 + R), is above the level of Holm's first step, no place among so
+    few rankings can show a difference: p is then that of a t-test with R - 1 degrees of freedom against their
+    deviation, unless they are shown not to be normal.
+
+    The broad error holds for other images, too: the larger one of the jackknife over contents, whose differences
+    contain the noise of trainings, and of the deviation over random rankings.
 
     Args:
-        tests: Test images of each split; the selector's student comes first, those of the random rankings follow.
+        tests: Test images of each split.
+        family: Number of comparisons that are decided together.
+        splits: Numbers of the splits, for the reason; default: from 0.
     """
-    return compare_each_with_random(tests, 1)[0]
+    return compare_each_with_random(tests, 1, family=family, splits=splits)[0]
 
 
-def compare_each_with_random(tests: Sequence[SplitScores], selectors: int) -> list[AmongRandom]:
+def compare_each_with_random(
+    tests: Sequence[SplitScores], selectors: int, *, family: int = 1, splits: Sequence[int] | None = None
+) -> list[AmongRandom]:
     """Test several selectors, one by one, against the same random rankings, whose ranks are computed once.
 
     Args:
         tests: Test images of each split; the first rows of their predictions are the selectors'.
         selectors: Number of selectors.
+        family: Number of comparisons that are decided together.
+        splits: Numbers of the splits, for the reason; default: from 0.
 
     Returns:
         What `compare_with_random` says of each selector.
     """
     srcc = np.stack([rank_correlation(test.predictions, test.scores) for test in tests])  # (S, selectors + R)
     jackknife, groups = contents_errors(tests, selectors)
+    numbers = range(len(tests)) if splits is None else splits
     return [
-        _among_random(np.column_stack([srcc[:, place], srcc[:, selectors:]]), float(jackknife[place]), groups)
-        for place in range(selectors)
+        _among_random(np.column_stack([srcc[:, place], srcc[:, selectors:]]), error, groups, family, numbers)
+        for place, error in enumerate(jackknife.tolist())
     ]
 
 
-def _among_random(srcc: np.ndarray, jackknife: float, groups: int) -> AmongRandom:
+def _among_random(srcc: np.ndarray, jackknife: float, groups: int, family: int, splits: Sequence[int]) -> AmongRandom:
     """A selector, the first column of SRCC (S, 1 + R), among random rankings."""
     means = srcc.mean(0)
     selector, random = float(means[0]), means[1:]
     draws, nan = len(random), float("nan")
     if not np.isfinite(means).all():
-        return AmongRandom(undefined(_without_srcc(srcc)), draws, 0, nan, nan)
+        return AmongRandom(undefined(_without_srcc(srcc, splits)), draws, 0, nan, nan)
     difference = selector - float(random.mean())
     deviation = float(random.std(ddof=1)) if draws > 1 else nan
     if not deviation > ROUNDING:
@@ -101,19 +122,27 @@ def _among_random(srcc: np.ndarray, jackknife: float, groups: int) -> AmongRando
     error = deviation * np.sqrt(1 + 1 / draws)
     distance = np.abs(means - means.mean())
     p = float(np.mean(distance >= distance[0] * (1 - 1e-9)))
-    broad = (jackknife, groups - 1) if jackknife > error else (error, draws - 1)
+    p_normal = float(shapiro(random).pvalue)
+    by_deviation = 1 / (1 + draws) > LEVEL / family and p_normal >= NORMAL
+    if by_deviation:
+        p = 2 * float(stdtr(draws - 1, -abs(difference) / error))
+    broad = (error, draws - 1) if error >= jackknife else (jackknife, groups - 1)
+    reason = "the test images are of too few contents to leave one out" if np.isnan(jackknife) else ""
     return AmongRandom(
-        estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1]),
+        estimate=Estimate(difference, float(error), draws - 1, p, float(broad[0]), broad[1], reason),
         draws=draws,
         below=int((random < selector).sum()),
         deviation=deviation,
-        p_normal=float(shapiro(random).pvalue),
+        p_normal=p_normal,
+        test="random_rankings_t" if by_deviation else "random_rankings",
     )
 
 
-def _without_srcc(srcc: np.ndarray) -> str:
+def _without_srcc(srcc: np.ndarray, splits: Sequence[int]) -> str:
     """Which students have no SRCC on which splits."""
-    splits = np.flatnonzero(np.isnan(srcc).any(1))
-    who = "the selector's student" if np.isnan(srcc[:, 0]).any() else "a student of a random ranking"
-    where = ", ".join(map(str, splits))
-    return f"{who} gives all test images of split {where} the same score, so that its SRCC is undefined"
+    named = {"the student that is compared": srcc[:, :1], "a student of a random draw": srcc[:, 1:]}
+    return "; ".join(
+        without_metric(name, "SRCC", [splits[row] for row in np.flatnonzero(missing).tolist()], len(srcc))
+        for name, columns in named.items()
+        if (missing := np.isnan(columns).any(1)).any()
+    )

@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iqadistill.evaluation.jackknife import SplitScores
+from iqadistill.evaluation.contents import contents_of
+from iqadistill.evaluation.jackknife import SplitScores, content_codes
 from iqadistill.evaluation.metrics import with_roles
 from iqadistill.evaluation.random_splits import over_random_splits
 
@@ -48,14 +49,13 @@ class TestedVariants:
         rows = over_random_splits(self._predictions.filter(near).to_pandas(), self._official)
         return rows if rows.empty else with_roles(rows, self._splits).query("role == 'test'")
 
-    def contents(self, dataset: str) -> pd.Series:
-        """Number of each image's content by image_id."""
-        content = self._images[dataset].select(["image_id", "reference_id"]).to_pandas().set_index("image_id")
-        return pd.Series(pd.factorize(content.reference_id)[0], content.index)
+    def contents(self, dataset: str) -> dict[str, str]:
+        """Content of each image of a dataset by its name."""
+        return contents_of(self._images, dataset)
 
     def pair(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> Sequence[SplitScores]:
         """Test images of the splits that two variants share, in order; those scored by both."""
-        codes, columns = self.contents(first["dataset"]), ["split", "image_id"]
+        codes, columns = content_codes(self.contents(first["dataset"])), ["split", "image_id"]
         both = self.of(first).merge(self.of(second)[[*columns, "prediction"]], on=columns, suffixes=("", "_second"))
         return [
             SplitScores(

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from iqadistill.evaluation.paired import holm, paired_test
+from iqadistill.evaluation.paired import PairedTest, holm, paired_test
 
 LEVEL = 0.05  # chance of a false "better" or "worse", and of a false "equivalent", over all comparisons of a family
 POWER = 0.8  # with which the smallest detectable difference is detected
+NOTHING_SHARED = "the two have no split in common"
 
 Decision = Literal["better", "worse", "equivalent", "undecided", "undefined"]
 
@@ -94,26 +95,62 @@ def decide(estimates: Sequence[Estimate], margin: float) -> list[Verdict]:
     ]
 
 
-def paired_estimate(a: pd.Series, b: pd.Series, n_train: float, n_test: float) -> Estimate:
-    """The difference of two variants by the corrected resampled t-test, or why it is undefined.
+def paired_estimate(
+    a: pd.Series,
+    b: pd.Series,
+    n_train: float,
+    n_test: float,
+    names: tuple[str, str] = ("the first variant", "the second variant"),
+) -> Estimate:
+    """The difference of two variants in SRCC by the corrected resampled t-test, or why it is undefined.
 
     Args:
         a: SRCC of the first variant by split.
         b: SRCC of the second variant on the same splits.
         n_train: Number of training images of a split.
         n_test: Number of test images of a split.
+        names: Names of both variants, for the reason.
     """
-    for name, values in (("the first variant", a), ("the second variant", b)):
-        if values.isna().any():
-            where = ", ".join(map(str, values.index[values.isna()]))
-            return undefined(
-                f"{name} gives all test images of split {where} the same score, so that its SRCC is undefined"
-            )
-    if len(a) < 2:
-        return undefined(f"{len(a)} split in common, and a test needs two or more")
+    if a.empty:
+        return undefined(NOTHING_SHARED)
     test = paired_test(a, b, n_train=n_train, n_test=n_test)
-    reason = "" if test.error > 0 else "the difference is the same on every split"
+    reason = why_untested(a, b, test, names)
     return Estimate(test.delta, test.error, test.degrees, test.p, test.error, test.degrees, reason)
+
+
+def why_untested(a: pd.Series, b: pd.Series, test: PairedTest, names: tuple[str, str], metric: str = "SRCC") -> str:
+    """Why there is no test of two variants on splits: which variant, which splits, why; empty if there is one.
+
+    Args:
+        a: Metric of the first variant by split.
+        b: Metric of the second variant on the same splits.
+        test: Their test.
+        names: Names of both variants.
+        metric: Name of the metric.
+    """
+    without = [
+        without_metric(name, metric, values.index[values.isna()], len(values))
+        for name, values in zip(names, (a, b), strict=True)
+        if values.isna().any()
+    ]
+    if without:
+        return "; ".join(without)
+    if len(a) < 2:
+        return "there is one split only, and a test needs two or more"
+    return "" if test.error > 0 else f"the difference in {metric} is the same on every split"
+
+
+def without_metric(name: str, metric: str, undefined_on: Sequence[int], splits: int) -> str:
+    """Which variant has no value of a metric, on which splits, and why.
+
+    Args:
+        name: Name of the variant.
+        metric: Name of the metric.
+        undefined_on: Numbers of the splits on which it is undefined.
+        splits: Number of all splits.
+    """
+    where = f"{'split' if len(undefined_on) == 1 else 'splits'} {', '.join(map(str, undefined_on))}"
+    return f"{name} has no {metric} on {where} of {splits}, where all its predictions, or all scores, are equal"
 
 
 def undefined(reason: str) -> Estimate:

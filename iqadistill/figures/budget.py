@@ -128,3 +128,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorSty
             line.patches, line[value], color=color, marker=marker, label=label, linewidth=0, markerfacecolor="white"
         )
         axes.plot(line.patches[decided], line[value][decided], color=color, marker=marker, linewidth=0, zorder=4)
+        unknown = line[(line.verdict == "undefined") & line[value].notna() & (value == "srcc")]
+        if len(unknown):
+            (marks,) = axes.plot(unknown.patches, unknown[value], label="undefined", color=color, linewidth=0)
+            marks.set(marker="x", markersize=7, zorder=5)

@@ -21,7 +21,7 @@ FIGURE = FigureSpec(
         "Training loss with its weighted parts, and SRCC on the validation images, over the epochs of every student "
         "trained on all patches: mean over its splits, with the range from lowest to highest. Without validation "
         "images (evaluation.val_fraction: 0) there is no SRCC. Signatures of failure (a loss that does not fall, an "
-        "auxiliary part that dominates, overfitting) are among the caveats of the report."
+        "auxiliary part that dominates, overfitting) are among the report's caveats and notes."
     ),
     alt="Line charts of the training loss and its parts, and of the validation SRCC, against the epoch.",
     reads="metrics",

@@ -20,6 +20,7 @@ from iqadistill.figures.drawing.style import (
 from iqadistill.figures.drawing.variants import in_panel, panels
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
+from iqadistill.tables import ALL, RANDOM
 
 FIGURE = FigureSpec(
     title="What choosing images to have rated is worth",
@@ -37,9 +38,6 @@ FIGURE = FigureSpec(
     one_student=True,
     chooses=True,
 )
-
-RANDOM = "random"
-EVERY_IMAGE = "all"
 
 
 def draw(inputs: MetricInputs) -> tuple[Figure, pd.DataFrame]:
@@ -86,7 +84,7 @@ def _draw_random(axes: Axes, rows: pd.DataFrame) -> None:
     random = rows[rows.chooser == RANDOM].sort_values("budget")
     axes.fill_between(random.budget, random.band_low, random.band_high, color=BAND, linewidth=0, label="95 % of draws")
     axes.plot(random.budget, random.srcc, color=GREY, label="random, mean of draws")
-    everything = rows[rows.chooser == EVERY_IMAGE].srcc.iloc[0]
+    everything = rows[rows.chooser == ALL].srcc.iloc[0]
     axes.axhline(everything, color=INK, linestyle=":", linewidth=1.2, label="all training images")
 
 

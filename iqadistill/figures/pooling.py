@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from iqadistill.figures.drawing.differences import difference_text, differences_to_first
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
-from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, p_text, shared_legend, styled, with_note
+from iqadistill.figures.drawing.style import METRIC_LABELS, new_figure, shared_legend, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
@@ -17,7 +17,8 @@ FIGURE = FigureSpec(
     caption=(
         "SRCC and PLCC on all patches with average pooling of the last stage (gap) and with mean and standard "
         "deviation of every stage (stages): mean over splits (of Fisher's z); bars: {{ intervals }}; on the right, the "
-        "paired difference to the first encoder with its Holm-corrected p."
+        "paired difference to the first encoder with its 95 % interval and its verdict (exploratory: corrected over "
+        "all pairs of encoders of a dataset and metric, margin {{ study.evaluation.margin }})."
     ),
     alt=("Dot chart of SRCC and PLCC for each encoder, dataset and sampler, with paired differences on the right."),
     reads="metrics",
@@ -41,7 +42,7 @@ def plot_pooling(
 
     Args:
         summary: Table "summary".
-        comparisons: Table "comparisons"; pairs that differ only in the encoder give the differences and p values.
+        comparisons: Table "comparisons"; pairs that differ only in the encoder give the differences.
         notes: Note of a dataset by its name.
 
     Returns:
@@ -58,7 +59,7 @@ def plot_pooling(
     groups = list(rows[["dataset", "sampler"]].drop_duplicates().itertuples(index=False, name=None))
     table = _with_first_encoder_delta(rows, comparisons, encoders[0])
     step = 0.8 / len(encoders)
-    figure = new_figure(8.6, 1.2 + 0.21 * (0.8 + len(encoders)) * len(groups))
+    figure = new_figure(10.2, 1.2 + 0.21 * (0.8 + len(encoders)) * len(groups))
     for axes, metric in zip(figure.subplots(1, 2, sharey=True), ["srcc", "plcc"], strict=True):
         axes.grid(axis="x")
         for position, (dataset, sampler) in enumerate(groups):
@@ -67,9 +68,8 @@ def plot_pooling(
                 index = encoders.index(row.encoder)
                 y = position + (order - (len(group) - 1) / 2) * step
                 dot(axes, y, row, COLORS[index], MARKERS[index], row.encoder, upright=False)
-                if np.isfinite(row.p_holm):
-                    text = f"{row.delta_first:+z.3f}, Holm {p_text(row.p_holm)}"
-                    axes.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+                if words := difference_text(row):
+                    axes.annotate(words, (1.02, y), xycoords=("axes fraction", "data"), fontsize=7, va="center")
         labels = [f"{with_note(dataset, notes)}\n{sampler}" for dataset, sampler in groups]
         axes.set_yticks(range(len(groups)), labels)
         axes.set_ylim(len(groups) - 0.5, -0.5)
@@ -87,11 +87,4 @@ def _with_first_encoder_delta(rows: pd.DataFrame, comparisons: pd.DataFrame, fir
         (comparisons.encoder != comparisons.other_encoder) & (comparisons.sampler == comparisons.other_sampler)
     ]
     pairs = pairs[(pairs.selector == ALL) & (pairs.other_selector == ALL)]
-    columns = [*key, "delta", "low", "high", "p", "p_holm"]
-    forward = pairs[pairs.other_encoder == first][columns]
-    backward = pairs[pairs.encoder == first].drop(columns="encoder").rename(columns={"other_encoder": "encoder"})
-    backward = backward[columns].assign(delta=-backward.delta, low=-backward.high, high=-backward.low)
-    both = pd.concat([forward, backward]).rename(
-        columns={"delta": "delta_first", "low": "delta_low", "high": "delta_high"}
-    )
-    return rows.merge(both.drop_duplicates(key), on=key, how="left")
+    return rows.merge(differences_to_first(pairs, "encoder", first, key), on=key, how="left")

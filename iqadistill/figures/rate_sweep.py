@@ -75,8 +75,8 @@ def plot_rate_sweep(
         ceilings: Noise ceiling (SRCC) of a dataset by its name.
 
     Returns:
-        The figure, and a table with one row per variant and metric: mean, interval, and difference to random with p
-        and p_holm.
+        The figure, and a table with one row per variant and metric: mean, interval, and difference to random with
+        its verdict.
 
     Raises:
         InputError: There are no rows of a student tested on its training dataset.

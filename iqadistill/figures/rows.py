@@ -142,9 +142,10 @@ def _jobs_with_memory(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.Da
 
 
 def named_jobs(costs: pd.DataFrame, rule: str, names: list[str]) -> pd.DataFrame:
-    """Costs of a rule's jobs with some of their names as columns."""
+    """Costs of a rule's jobs with some of their names as columns; without those that draw random rankings."""
     jobs = costs[costs["rule"] == rule]
-    return jobs.join(pd.DataFrame([json.loads(text) for text in jobs.wildcards], columns=names, index=jobs.index))
+    named = pd.DataFrame([json.loads(text) for text in jobs.wildcards], columns=[*names, "draw"], index=jobs.index)
+    return jobs.join(named[named.draw.isna()].drop(columns="draw"), how="inner")
 
 
 def _teacher_jobs(

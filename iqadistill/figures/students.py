@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from iqadistill.evaluation.paired import holm
+from iqadistill.figures.drawing.differences import difference_text, differences_to_first
 from iqadistill.figures.drawing.dots import COLORS, MARKERS, dot
-from iqadistill.figures.drawing.style import GREY, METRIC_LABELS, new_figure, p_text, styled, with_note
+from iqadistill.figures.drawing.style import GREY, METRIC_LABELS, new_figure, styled, with_note
 from iqadistill.figures.drawing.variants import ALL, PANEL, trained
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FigureSpec
@@ -19,7 +18,8 @@ FIGURE = FigureSpec(
     caption=(
         "SRCC and PLCC of every student trained on all patches: mean over its splits (of Fisher's z); bars: "
         "{{ intervals }}; on the right, the paired difference to the first student on the splits that both have, with "
-        "its p, Holm-corrected over the differences shown. Fewer than five splits are an illustration, not evidence. "
+        "its 95 % interval and its verdict (exploratory: corrected over all pairs of students of a dataset and metric, "
+        "margin {{ study.evaluation.margin }}). Fewer than five splits are an illustration, not evidence. "
         "Students on whole images are the same for every sampler. Grey: one model for all splits, which may have seen "
         "the test images and is in no test. No PLCC where a tool gave no predictions for training images."
     ),
@@ -58,7 +58,7 @@ def plot_students(
 
     Args:
         summary: Table "summary".
-        comparisons: Table "comparisons"; family "students" gives differences and their p values or intervals.
+        comparisons: Table "comparisons"; family "students" gives differences with intervals and verdicts.
         students: Names of the students from top to bottom; the others are compared with the first.
         notes: Note of a dataset by its name.
         tested_on: Test datasets other than the training dataset; if empty, the test images of the training dataset.
@@ -76,8 +76,9 @@ def plot_students(
     notes = notes or {}
     rows = summary[summary.train_dataset != summary.dataset] if tested_on else trained(summary)
     rows = rows[(rows.selector == ALL) & rows.metric.isin(["srcc", "plcc"]) & rows.student.isin(students)]
-    table = rows.merge(_difference_to_first(comparisons, students[0]), on=[*BLOCK, "student", "metric"], how="left")
-    table["p_holm"] = table.groupby([*BLOCK, "metric"]).p.transform(_holm)
+    key = [*BLOCK, "student", "metric"]
+    pairs = comparisons[comparisons.family == "students"]
+    table = rows.merge(differences_to_first(pairs, "student", students[0], key), on=key, how="left")
     order = {name: position for position, name in enumerate(students)}
     seen = pd.MultiIndex.from_frame(table[["dataset", "student"]]).isin(list(may_have_seen))
     table = table.assign(order=table.student.map(order), may_have_seen=seen)
@@ -86,7 +87,7 @@ def plot_students(
         table = pd.concat([table, _published_rows(published, table)], ignore_index=True)
     blocks = list(table[BLOCK].drop_duplicates().itertuples(index=False, name=None))
     heights = [table[(table[BLOCK] == list(block)).all(axis=1)].student.nunique() + 1.0 for block in blocks]
-    figure = new_figure(9.6, 0.6 + sum(0.27 * height + 0.42 for height in heights))
+    figure = new_figure(11.2, 0.6 + sum(0.27 * height + 0.42 for height in heights))
     grid = figure.subplots(len(blocks), 2, sharey="row", squeeze=False, height_ratios=heights)
     for axes_row, block in zip(grid, blocks, strict=True):
         in_block = table[(table[BLOCK] == list(block)).all(axis=1)]
@@ -101,10 +102,8 @@ def plot_students(
                 index = order[row.student]
                 color = GREY if row.may_have_seen else COLORS[index % len(COLORS)]
                 dot(axes, y, row, color, MARKERS[index % len(MARKERS)], upright=False)
-                if np.isfinite(row.delta_first):
-                    axes.annotate(
-                        _difference_text(row), (1.02, y), xycoords=("axes fraction", "data"), fontsize=7.5, va="center"
-                    )
+                if words := difference_text(row):
+                    axes.annotate(words, (1.02, y), xycoords=("axes fraction", "data"), fontsize=7, va="center")
             axes.set_ylim(len(names) - 0.4, -0.6)
             axes.set_xlabel(METRIC_LABELS[metric])
             axes.spines["left"].set_visible(False)
@@ -125,11 +124,6 @@ def _published_rows(published: pd.DataFrame, table: pd.DataFrame) -> pd.DataFram
     return named[columns].merge(table[BLOCK].drop_duplicates(), on=["train_dataset", "dataset"])
 
 
-def _holm(p: pd.Series) -> pd.Series:
-    """p values corrected over the differences in the figure; that of the first student is NaN."""
-    return pd.Series(holm(p.dropna()), index=p.dropna().index).reindex(p.index)
-
-
 def _label(student: str, rows: pd.DataFrame) -> str:
     """Tick label of a student, with its number of splits if others in the block have more."""
     in_block = rows[rows.student == student]
@@ -142,23 +136,3 @@ def _label(student: str, rows: pd.DataFrame) -> str:
     if splits < MIN_SPLITS:
         return f"{student}\n(illustration: {splits} split{'s' if splits > 1 else ''})"
     return student if splits == rows.splits.max() else f"{student}\n({splits} splits)"
-
-
-def _difference_text(row: pd.Series) -> str:
-    if np.isfinite(row.p_holm):
-        return f"{row.delta_first:+z.3f}, Holm {p_text(row.p_holm)}"
-    if row.dataset != row.train_dataset and np.isfinite(row.delta_low):
-        return f"{row.delta_first:+z.3f} [{row.delta_low:+z.3f}, {row.delta_high:+z.3f}]"
-    return f"{row.delta_first:+z.3f}"
-
-
-def _difference_to_first(comparisons: pd.DataFrame, first: str) -> pd.DataFrame:
-    """Difference of each student to the first, in whichever order the pair was tested."""
-    pairs = comparisons[comparisons.family == "students"]
-    key = [*BLOCK, "student", "metric"]
-    columns = [*key, "delta", "low", "high", "p"]
-    forward = pairs[pairs.other_student == first][columns]
-    backward = pairs[pairs.student == first].drop(columns="student").rename(columns={"other_student": "student"})
-    backward = backward[columns].assign(delta=-backward.delta, low=-backward.high, high=-backward.low)
-    both = pd.concat([forward, backward]).drop_duplicates(key)
-    return both.rename(columns={"delta": "delta_first", "low": "delta_low", "high": "delta_high"})

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from statistics import mode
 
@@ -289,8 +288,7 @@ def _selecting(selector: SelectorSettings, count: int, width: int) -> Callable[[
 
 def _mlp(settings: MlpSettings, count: int, width: int, device: str) -> Callable[[], Work]:
     models, images, kept = 4, 2 * settings.batch_images, max(1, count // 2)
-    widths = (width, *settings.hidden, 1)
-    parameters = sum((before + 1) * after for before, after in pairwise(widths))
+    parameters = settings.count_parameters(width)
 
     def prepare() -> Work:
         mlp = settings.create_network(width, torch.Generator().manual_seed(0))

@@ -1,13 +1,12 @@
 """The work of each job of a study, counted from its settings and the numbers of images alone."""
 
 import functools
-import itertools
 import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from iqadistill.config.experiments import RANDOM, Variant, sampler_for
+from iqadistill.config.experiments import Variant, sampler_for
 from iqadistill.config.jobs import EVERY_IMAGE, RANDOM_CHOICES, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
 from iqadistill.evaluation.budget_times import MEASURED
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
@@ -18,6 +17,7 @@ from iqadistill.pricing.networks import NetworkCount, count_backbone, count_enco
 from iqadistill.sampling.settings import FlatSamplerSettings, SamplerSettings
 from iqadistill.selection.base import keep_count
 from iqadistill.selection.settings import SelectorSettings
+from iqadistill.tables import RANDOM
 from iqadistill.training.deep.epoch_reader import windows_of_epoch
 
 STACK_BYTES = 2 * 2**30  # patches of stacked MLPs, see `iqadistill.training.mlp.training.train_mlps`
@@ -326,9 +326,7 @@ class StudyWork:
         """Variants of a job, number of splits, patches of an image and parameters of one MLP."""
         settings = self.study.students[job.student]
         assert isinstance(settings, MlpSettings)
-        width = self._encoder(vars(job)).width
-        widths = (width, *settings.hidden, 1)
-        parameters = sum((before + 1) * after for before, after in itertools.pairwise(widths))
+        parameters = settings.count_parameters(self._encoder(vars(job)).width)
         splits = len(self.plan.splits_of(job.dataset))
         return self.plan.mlp_jobs[job], splits, self.study.samplers[job.sampler].count, parameters
 

@@ -1,11 +1,13 @@
 """The first screen of a report: what was asked, how well the students do, how many patches are enough, what it cost."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from iqadistill.figures.drawing.variants import ALL, RANDOM, against_all, in_panel, trained
+from iqadistill.report.verdicts import plain
 
 _TABLE = ["dataset", "sampler", "encoder", "student"]
 
@@ -26,6 +28,9 @@ def level_sentences(summary: pd.DataFrame, verdicts: pd.DataFrame, ceilings: Map
     for side in named.itertuples(index=False):
         of_student = in_panel(rows, (side.dataset, side.sampler, side.encoder), student=side.student)
         for row in of_student.itertuples():
+            if not np.isfinite(row.mean):
+                sentences.append(f"{side.student} on {side.dataset}: the SRCC is undefined, see the caveats.")
+                continue
             interval = f" [{row.low:.3f}, {row.high:.3f}]" if np.isfinite(row.low) else ""
             where = f" ({side.sampler}, {side.encoder}, all patches)" if side.sampler else ""
             ceiling = ceilings.get(side.dataset)
@@ -49,8 +54,62 @@ def enough_sentences(comparisons: pd.DataFrame) -> list[str]:
         tried = ", ".join(f"{keep:g}" for keep in sorted(rows.keep))
         rate = f"keep {enough.min():g} is" if len(enough) else f"none of keep {tried} is shown to be"
         where = f"{dataset} ({student}, {sampler}, {encoder})"
-        sentences.append(f"Training on fewer patches of {where}, chosen at random: {rate} equivalent to all.")
+        unknown = ", ".join(f"{keep:g}" for keep in sorted(rows[rows.verdict == "undefined"].keep))
+        undefined = f" Undefined at keep {unknown}." if unknown else ""
+        sentences.append(
+            f"Training on fewer patches of {where}, chosen at random: {rate} equivalent to all.{undefined}"
+        )
     return sentences
+
+
+def ratings_sentences(rows: pd.DataFrame) -> list[str]:
+    """How many random ratings chosen ones are worth, a sentence for each student and chooser.
+
+    Args:
+        rows: Tables of the figures "label_efficiency"; without rows where the study has none.
+    """
+    sentences = []
+    chosen = rows[~rows.chooser.isin([ALL, RANDOM])] if len(rows) else rows
+    for names, of_chooser in chosen.groupby([*_TABLE, "chooser"], sort=False) if len(chosen) else ():
+        dataset, sampler, encoder, student, chooser = names
+        drawn = in_panel(rows, (dataset, sampler, encoder), student=student)
+        smallest, most = drawn.budget.min(), drawn.budget.max()
+        parts = [_worth(row, smallest, most) for _, row in of_chooser.sort_values("budget").iterrows()]
+        sentences.append(
+            f"Rated training images of {dataset} ({student}, {sampler}, {encoder}) chosen by {chooser} compare with"
+            f" random ones so: {'; '.join(parts)}. Ranges are those of 95 % of the random draws; the verdicts, against"
+            " as many random ones, are exploratory."
+        )
+    return sentences
+
+
+def ratings_objects(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What chosen ratings are worth in random ones, as JSON can hold it; null where a number is not known or no bound.
+
+    Args:
+        rows: Tables of the figures "label_efficiency".
+    """
+    if rows.empty:
+        return []
+    columns = [*_TABLE, "chooser", "budget", "srcc", "worth", "worth_low", "worth_high", "verdict", "difference"]
+    columns += ["low", "high", "margin", "smallest_detectable", "draws", "reason"]
+    chosen = rows[~rows.chooser.isin([ALL, RANDOM])][columns]
+    return [{name: plain(value) for name, value in row.items()} for _, row in chosen.iterrows()]
+
+
+def _worth(row: pd.Series, smallest: float, most: float) -> str:
+    """What one number of chosen images is worth in random ones, with its verdict."""
+    if not np.isfinite(row.srcc) or np.isnan(row.worth):
+        return f"{row.budget:g} chosen: undefined ({row.reason or 'an SRCC of the random curve is undefined'})"
+
+    def number(value: float) -> str:
+        if value == 0:
+            return f"fewer than {smallest:g}"
+        return f"more than {most:.0f}" if np.isinf(value) else f"{value:.0f}"
+
+    spread = f" ({number(row.worth_low)} to {number(row.worth_high)})" if row.worth_low != row.worth_high else ""
+    about = "about " if 0 < row.worth < np.inf else ""
+    return f"{row.budget:g} chosen are worth {about}{number(row.worth)}{spread}, {row.verdict}"
 
 
 def cost_sentence(costs: pd.DataFrame) -> str:

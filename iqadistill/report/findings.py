@@ -5,12 +5,12 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from iqadistill.evaluation.variant_names import side_names
 from iqadistill.figures.drawing.style import METRIC_LABELS, p_text
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, RANDOM, against_random
 
 VERDICTS = ("better", "worse", "equivalent", "undecided", "undefined")
-FEW_SPLITS = 10  # with fewer splits, the report warns of weak tests
-_NAMES = ["sampler", "encoder", "selector", "student"]
+FEW_SPLITS = 10  # with fewer splits, the report says so in its notes
 
 
 def comparison_sentence(row: pd.Series) -> str:
@@ -32,7 +32,7 @@ def difference_text(row: pd.Series) -> str:
     Args:
         row: Row of table "comparisons".
     """
-    first, second = _side_names(row)
+    first, second = side_names(row)
     rate = f"at keep {row.keep:g} " if np.isclose(row.keep, row.other_keep) and row.keep < 1 else ""
     interval = f" [{row.low:.3f}, {row.high:.3f}]" if np.isfinite(row.low) else ""
     number = f" = {row.delta:+z.3f}{interval} {METRIC_LABELS[row.metric]}" if np.isfinite(row.delta) else ""
@@ -93,11 +93,14 @@ def by_keep_rate(rows: pd.DataFrame) -> str:
         pairs = rows[rows.verdict == verdict]
         if len(pairs):
             detectable = f" ({_detectable(pairs)})" if verdict == "undecided" else ""
-            parts.append(f"{verdict} at keep {_rates(pairs)}{detectable}")
-    differences = f"differences {rows.delta.min():+z.3f} to {rows.delta.max():+z.3f}"
-    if len(rows) == 1:
-        differences = f"difference {rows.delta.iloc[0]:+z.3f}"
-    return f"{'; '.join(parts)}; {differences}"
+            why = f" ({', '.join(dict.fromkeys(pairs.reason))})" if verdict == "undefined" else ""
+            parts.append(f"{verdict} at keep {_rates(pairs)}{detectable}{why}")
+    known = rows.delta[np.isfinite(rows.delta)]
+    if len(known) == 1:
+        parts.append(f"difference {known.iloc[0]:+z.3f}")
+    elif len(known):
+        parts.append(f"differences {known.min():+z.3f} to {known.max():+z.3f}")
+    return "; ".join(parts)
 
 
 def _detectable(rows: pd.DataFrame) -> str:
@@ -107,7 +110,7 @@ def _detectable(rows: pd.DataFrame) -> str:
 
 
 def caveats(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = ()) -> list[str]:
-    """Warnings about few splits, missing controls, and students that may have seen the test images.
+    """What changes a reader's conclusion: students that may have seen the test images, single splits, no baseline.
 
     Args:
         summary: Table "summary".
@@ -118,8 +121,25 @@ def caveats(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = 
         " test."
         for dataset, student in sorted(may_have_seen)
     ]
+    for dataset, rows in summary[summary.dataset == summary.train_dataset].groupby("dataset", sort=False):
+        single = rows[(rows.splits == 1) & (rows.student != LABEL_ONLY)]
+        if len(single):
+            names = " and ".join(dict.fromkeys(single.student))
+            sentences.append(f"{dataset}: {names} on a single split, which is an illustration, not evidence.")
+        selectors = set(rows.selector) - {ALL, ""}
+        if selectors and RANDOM not in selectors:
+            sentences.append(f"{dataset}: random selection was not evaluated, so the selectors have no baseline.")
+    return sentences
+
+
+def notes(summary: pd.DataFrame) -> list[str]:
+    """What a reader should know of the method: few splits, and metrics and controls that are missing.
+
+    Args:
+        summary: Table "summary".
+    """
     no_logistic = summary[(summary.metric == "plcc") & summary["median"].isna() & (summary.selector == "")]
-    sentences += [
+    sentences = [
         f"{row.dataset}: {row.student} has no predictions for training images, on which the logistic is fitted: no PLCC"
         " and no RMSE, only SRCC, KRCC and PLCC without logistic."
         for row in no_logistic[no_logistic.student != LABEL_ONLY].itertuples()
@@ -127,37 +147,14 @@ def caveats(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str]] = 
     for dataset, rows in summary[summary.dataset == summary.train_dataset].groupby("dataset", sort=False):
         by_splits = dict(list(rows[rows.student != LABEL_ONLY].groupby("splits")))
         for splits, students in sorted(by_splits.items(), reverse=True):
-            names = " and ".join(dict.fromkeys(students.student))
-            if splits == 1:
-                sentences.append(f"{dataset}: {names} on a single split, which is an illustration, not evidence.")
-            elif splits < FEW_SPLITS:
+            if 1 < splits < FEW_SPLITS:
+                names = " and ".join(dict.fromkeys(students.student))
                 sentences.append(
                     f"{dataset}: {names} on {splits} splits, fewer than {FEW_SPLITS}: see what they could detect."
                 )
         if LABEL_ONLY not in set(rows.student):
             sentences.append(f"{dataset}: no distortion labels, so the label-only control is missing.")
-        if RANDOM not in set(rows.selector):
-            sentences.append(f"{dataset}: random selection was not evaluated, so the selectors have no baseline.")
     return sentences
-
-
-def _side_names(row: pd.Series) -> tuple[str, str]:
-    """Names of both variants of a pair, made of the columns in which they differ."""
-    named = [name for name in _NAMES if row[name] != row[f"other_{name}"]]
-    same_rate = np.isclose(row.keep, row.other_keep)
-
-    def side(prefix: str) -> str:
-        parts = [
-            row[f"{prefix}{name}"].replace(ALL, "all patches") if name == "selector" else row[f"{prefix}{name}"]
-            for name in named
-        ]
-        if row[f"{prefix}student"] == LABEL_ONLY:
-            return "distortion label alone"
-        if not same_rate and row[f"{prefix}keep"] < 1:
-            parts.append(f"at keep {row[f'{prefix}keep']:g}")
-        return " ".join(part for part in parts if part) or f"keep {row[f'{prefix}keep']:g}"
-
-    return side(""), side("other_")
 
 
 def _rates(pairs: pd.DataFrame) -> str:

@@ -20,10 +20,10 @@ from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.registry import FIGURES
 from iqadistill.figures.rows import MIN_SPLITS, with_shown_intervals
-from iqadistill.report.answers import cost_sentence, enough_sentences, level_sentences
-from iqadistill.report.findings import caveats, random_headlines
+from iqadistill.report.answers import cost_sentence, enough_sentences, level_sentences, ratings_sentences
+from iqadistill.report.findings import caveats, notes, random_headlines
 from iqadistill.report.published_tables import published_cross_table, published_table
-from iqadistill.report.signatures import disagreement_warnings, training_warnings
+from iqadistill.report.signatures import disagreement_warnings, training_notes, training_warnings
 from iqadistill.report.spread import kinds_table, kinds_warnings, spread_table
 from iqadistill.report.tables import (
     accuracy_tables,
@@ -116,7 +116,9 @@ class Report:
         provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
         may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
+        ratings: Tables of the figures "label_efficiency"; without rows where there are none.
         warnings: Sentences for the list of caveats, besides those about splits and controls.
+        notes: Sentences for the notes on the method, likewise.
     """
 
     title: str
@@ -135,7 +137,35 @@ class Report:
     provenance: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict)
     may_have_seen: frozenset[tuple[str, str]] = frozenset()
+    ratings: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> list[str]:
+        """How well students do, how many patches and ratings are enough, and what it cost: the first screen."""
+        ceilings = {facts.name: facts.ceiling for facts in self.datasets if facts.ceiling is not None}
+        return [
+            *level_sentences(with_shown_intervals(self.summary), self.verdicts, ceilings),
+            *enough_sentences(self.comparisons),
+            *ratings_sentences(self.ratings),
+            cost_sentence(self.costs),
+        ]
+
+    @property
+    def caveats(self) -> list[str]:
+        """What changes a reader's conclusion."""
+        return [*self.warnings, *training_warnings(self.histories), *caveats(self.summary, self.may_have_seen)]
+
+    @property
+    def method_notes(self) -> list[str]:
+        """What else a reader should know of trainings, metrics and splits."""
+        return [
+            *self.notes,
+            *training_notes(self.histories),
+            *disagreement_warnings(self.summary),
+            *notes(self.summary),
+        ]
 
 
 @dataclass(frozen=True)
@@ -201,34 +231,24 @@ def render_report(report: Report, output: Path) -> None:
     summary = with_shown_intervals(report.summary)
     kinds = {facts.name: facts.kind for facts in report.datasets}
     images = {facts.name: facts.images + facts.unscored for facts in report.datasets}
-    ceilings = {facts.name: facts.ceiling for facts in report.datasets if facts.ceiling is not None}
     models = {name: entry["model"] for name, entry in report.study["students"].items()}
-    warnings = [
-        *report.warnings,
-        *training_warnings(report.histories),
-        *disagreement_warnings(report.summary),
-        *kinds_warnings(report.summary, kinds),
-        *caveats(report.summary, report.may_have_seen),
-    ]
     page = environment.get_template(TEMPLATE).render(
         report=report,
         splits=splits_in_words(report.summary),
         verdicts=[(row.verdict, verdict_sentence(row)) for _, row in report.verdicts.iterrows()],
-        answers=[
-            *level_sentences(summary, report.verdicts, ceilings),
-            *enough_sentences(report.comparisons),
-            cost_sentence(report.costs),
-        ],
+        answers=report.answers,
         min_splits=MIN_SPLITS,
         headlines=random_headlines(report.comparisons),
         findings=findings_table(report.comparisons),
-        warnings=warnings,
+        warnings=report.caveats,
+        notes=report.method_notes,
         figures=[_page_figure(figure, report, output.parent) for figure in report.figures],
         accuracy=accuracy_tables(summary, report.may_have_seen),
         official=official_table(report.official, report.may_have_seen),
         stability=stability_table(report.stability),
         spread=spread_table(report.summary, report.may_have_seen),
         kinds=kinds_table(report.summary, kinds),
+        uneven_kinds=kinds_warnings(report.summary, kinds),
         comparisons=comparison_tables(report.comparisons),
         published=published_table(report.published, summary, report.sources, models, report.may_have_seen),
         published_cross=published_cross_table(report.published_cross, summary),

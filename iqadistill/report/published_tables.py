@@ -67,8 +67,8 @@ def _lines_of(
     for student in students:
         rows = ours[(ours.dataset == entry) & (ours.student == student)]
         for (sampler, encoder, _), variant in rows.groupby(_VARIANT, sort=False):
-            means = {row.metric: interval_text(row.mean, row.low, row.high) for row in variant.itertuples()}
-            medians = {row.metric: number_text(row.median) for row in variant.itertuples()}
+            means = {row.metric: interval_text(row.mean, row.low, row.high, row.metric) for row in variant.itertuples()}
+            medians = {row.metric: number_text(row.median, row.metric) for row in variant.itertuples()}
             cells = [values.get(metric, MISSING) for values in (means, medians) for metric in ("srcc", "plcc_raw")]
             protocol = f"all patches, sampler {sampler}, encoder {encoder}" if sampler else "whole images"
             name = student_text(student, (entry, student) in may_have_seen)

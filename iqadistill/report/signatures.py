@@ -10,12 +10,31 @@ from iqadistill.figures.drawing.variants import ALL, trained
 DOMINANT = 0.8  # share of the loss from which on an auxiliary part dominates it
 DROP = 0.02  # fall of the validation SRCC from its best epoch to the last that counts as overfitting
 DISAGREEMENT = 0.1  # difference of SRCC and PLCC from which on they disagree
+STUCK = "the training loss did not fall from the first epoch to the last"
 QUALITY = "quality"  # the loss on the scores themselves: that it prevails is no failure
 _RUN = ["train_dataset", "sampler", "encoder", "selector", "keep", "teacher", "student", "split"]
 
 
 def training_warnings(histories: pd.DataFrame) -> list[str]:
-    """Sentences about trainings whose loss did not fall, is dominated by an auxiliary part, or that overfitted.
+    """Sentences about students whose training failed: its loss did not fall.
+
+    Args:
+        histories: Tables "history".
+    """
+    return [sentence for sentence in training_signatures(histories) if STUCK in sentence]
+
+
+def training_notes(histories: pd.DataFrame) -> list[str]:
+    """Sentences about trainings whose loss is dominated by an auxiliary part, or that overfitted.
+
+    Args:
+        histories: Tables "history".
+    """
+    return [sentence for sentence in training_signatures(histories) if STUCK not in sentence]
+
+
+def training_signatures(histories: pd.DataFrame) -> list[str]:
+    """Sentences about trainings that show a signature of failure.
 
     Args:
         histories: Tables "history".
@@ -40,7 +59,7 @@ def signatures_of(run: pd.DataFrame) -> list[str]:
     found = []
     first, last = run.iloc[0], run.iloc[-1]
     if len(run) > 1 and last.loss >= first.loss:
-        found.append("the training loss did not fall from the first epoch to the last")
+        found.append(STUCK)
     for part, share in shares(last.parts).items():
         if part != QUALITY and share > DOMINANT:
             found.append(f"{part} makes up more than {DOMINANT:.0%} of the loss in the last epoch")

@@ -26,7 +26,7 @@ def spread_table(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, str
     for names, of_student in without_selection(summary).groupby(["dataset", *_STUDENT], sort=False):
         *variant, student = names
         seen = (names[0], student) in may_have_seen
-        values = {row.metric: _with_deviation(row.mean, row.std) for row in of_student.itertuples()}
+        values = {row.metric: _with_deviation(row.mean, row.std, row.metric) for row in of_student.itertuples()}
         cells = [values.get(metric, MISSING) for metric in METRICS]
         lines.append([*variant, student_text(student, seen), *cells, str(of_student.splits.max())])
         marks.append("quiet" if seen else "")
@@ -50,8 +50,8 @@ def kinds_table(summary: pd.DataFrame, kinds: Mapping[str, str]) -> PageTable:
     for names, levels in _levels(summary):
         if len(levels) > 1:
             by_kind = [levels[levels.index.map(kinds) == kind] for kind in KINDS]
-            cells = [f"{part.mean():.3f} ({', '.join(part.index)})" if len(part) else MISSING for part in by_kind]
-            lines.append([*names, *cells, f"{levels.mean():.3f}", f"{levels.std():.3f}"])
+            cells = [f"{_mean(part)} ({', '.join(part.index)})" if len(part) else MISSING for part in by_kind]
+            lines.append([*names, *cells, _mean(levels), number_text(levels.std(skipna=False))])
     columns = [*_STUDENT, *(f"{kind} distortions" for kind in KINDS), "all datasets", "deviation over datasets"]
     return page_table("Mean SRCC over datasets, all patches", columns, lines)
 
@@ -65,7 +65,7 @@ def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]
     """
     sentences = []
     for (sampler, _, student), levels in _levels(summary):
-        means = {kind: levels[levels.index.map(kinds) == kind].mean() for kind in KINDS}
+        means = {kind: levels[levels.index.map(kinds) == kind].mean(skipna=False) for kind in KINDS}
         better, poorer = sorted(means, key=lambda kind: -means[kind])
         if means[better] - means[poorer] > GAP:
             sentences.append(
@@ -75,6 +75,11 @@ def kinds_warnings(summary: pd.DataFrame, kinds: Mapping[str, str]) -> list[str]
     return sentences
 
 
+def _mean(levels: pd.Series) -> str:
+    """Mean over datasets; undefined where the SRCC on one of them is."""
+    return number_text(levels.mean(skipna=False))
+
+
 def _levels(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series]]:
     """Sampler, encoder and student, with the mean SRCC of each dataset."""
     rows = trained(summary)
@@ -82,6 +87,6 @@ def _levels(summary: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Series
     return [(names, of_student.set_index("dataset")["mean"]) for names, of_student in rows.groupby(_STUDENT)]
 
 
-def _with_deviation(mean: float, deviation: float) -> str:
-    number = number_text(mean)
+def _with_deviation(mean: float, deviation: float, metric: str) -> str:
+    number = number_text(mean, metric)
     return f"{number} ± {deviation:.3f}" if np.isfinite([mean, deviation]).all() else number

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iqadistill.report.answers import ratings_objects
 from iqadistill.report.verdicts import verdict_objects
 from iqadistill.tables import write_atomically
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write_summary(report: "Report", output: Path) -> None:
-    """Write study, datasets, verdicts and costs as one JSON object.
+    """Write study, datasets, verdicts, answers, caveats and costs as one JSON object.
 
     Args:
         report: Contents of the report.
@@ -27,6 +28,9 @@ def write_summary(report: "Report", output: Path) -> None:
             for one in report.datasets
         ],
         "verdicts": verdict_objects(report.verdicts),
+        "ratings": ratings_objects(report.ratings),
+        "answers": report.answers,
+        "caveats": report.caveats,
         "jobs": len(report.costs),
         "seconds": float(report.costs.seconds.sum()),
         "provenance": dict(report.provenance),

@@ -11,7 +11,8 @@ from iqadistill.figures.drawing.style import METRIC_LABELS, selector_styles
 from iqadistill.figures.drawing.variants import ALL, LABEL_ONLY, PANEL, against_all, against_random, trained
 from iqadistill.report.findings import by_keep_rate, comparison_sentence, counted, difference_text
 
-MISSING = "–"
+MISSING, UNDEFINED = "–", "undefined"
+AFTER_LOGISTIC = ("plcc", "rmse")
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,10 @@ def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, 
             rates = sorted(set(of_dataset.keep))
             lines, marks = [], []
             for names, variants in of_dataset.groupby(["sampler", "encoder", "student", "selector"], sort=False):
-                means = {row.keep: interval_text(row.mean, row.low, row.high) for row in variants.itertuples()}
-                medians = {row.keep: number_text(row.median) for row in variants.itertuples()}
+                means = {
+                    row.keep: interval_text(row.mean, row.low, row.high, row.metric) for row in variants.itertuples()
+                }
+                medians = {row.keep: number_text(row.median, row.metric) for row in variants.itertuples()}
                 sampler, encoder, student, selector = names
                 seen = (dataset, student) in may_have_seen
                 lines.append([sampler, encoder, student_text(student, seen), _selection(selector)])
@@ -101,7 +104,12 @@ def accuracy_tables(summary: pd.DataFrame, may_have_seen: Collection[tuple[str, 
             ]
             for row in control.itertuples():
                 absent = [MISSING] * (len(rates) - 1)
-                numbers = [*absent, interval_text(row.mean, row.low, row.high), *absent, number_text(row.median)]
+                numbers = [
+                    *absent,
+                    interval_text(row.mean, row.low, row.high, row.metric),
+                    *absent,
+                    number_text(row.median, row.metric),
+                ]
                 lines.append(["", "", "", "distortion label alone", *numbers])
                 marks.append("quiet")
             columns = ["sampler", "encoder", "student", "selector"]
@@ -130,14 +138,12 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
                 row.sampler or MISSING,
                 row.encoder or MISSING,
                 comparison_sentence(row),
-                _p(row.p),
-                _p(row.p_holm),
             ]
             for _, row in rows.iterrows()
         ]
         tests = " and ".join(sorted(set(rows.test.dropna())))
         note = f"{len(rows)} exploratory pairs on the same splits ({tests}; Holm's procedure): {counted(rows)}."
-        columns = ["dataset", "trained on", "sampler", "encoder", "verdict", "p", "p Holm"]
+        columns = ["dataset", "trained on", "sampler", "encoder", "verdict"]
         marks = [verdict if verdict in ("better", "worse") else "" for verdict in rows.verdict]
         tables.append(page_table(str(family).replace("_", " "), columns, lines, marks, note))
     return tables + [_over_contents(str(family), rows) for family, rows in comparisons[elsewhere].groupby("family")]
@@ -177,7 +183,7 @@ def official_table(official: pd.DataFrame, may_have_seen: Collection[tuple[str, 
     lines, marks = [], []
     for names, rows in official.groupby(key, sort=False):
         dataset, sampler, encoder, student, selector, keep = names
-        values = {row.metric: interval_text(row.value, row.low, row.high) for row in rows.itertuples()}
+        values = {row.metric: interval_text(row.value, row.low, row.high, row.metric) for row in rows.itertuples()}
         control, seen = student == LABEL_ONLY, (dataset, student) in may_have_seen
         selection = "distortion label alone" if control else _selection(selector)
         cells = [values.get(metric, MISSING) for metric in ("srcc", "plcc", "plcc_raw")]
@@ -222,6 +228,8 @@ def ranking_table(
     jobs = costs[costs["rule"] == "select_patches"]
     named = pd.DataFrame([json.loads(text) for text in jobs.wildcards], index=jobs.index)
     for names, seconds in zip(named.to_dict("records"), jobs.seconds, strict=True):
+        if pd.notna(names.get("draw")):  # one of many random rankings
+            continue
         settings = selectors[names["selector"]]
         count = images.get(names["dataset"], 0)
         each = f"{1000 * seconds / count:,.0f}" if count else MISSING
@@ -245,15 +253,16 @@ def cost_table(costs: pd.DataFrame) -> PageTable:
     return page_table("Costs", columns, lines, [""] * (len(lines) - 1) + ["strong"])
 
 
-def interval_text(value: float, low: float, high: float) -> str:
+def interval_text(value: float, low: float, high: float, metric: str = "srcc") -> str:
     """A number with its interval, where these are known."""
-    number = number_text(value)
+    number = number_text(value, metric)
     return f"{number} [{low:.3f}, {high:.3f}]" if np.isfinite([value, low]).all() else number
 
 
-def number_text(value: float) -> str:
-    """A number, where it is known."""
-    return f"{value:.3f}" if np.isfinite(value) else MISSING
+def number_text(value: float, metric: str = "srcc") -> str:
+    """A number; a correlation without one is undefined on some split, other metrics may have no logistic."""
+    without = MISSING if metric in AFTER_LOGISTIC else UNDEFINED
+    return f"{value:.3f}" if np.isfinite(value) else without
 
 
 def student_text(student: str, may_have_seen: bool) -> str:
@@ -276,7 +285,3 @@ def _times(rows: pd.DataFrame) -> list[str]:
 def _peak(values: pd.Series) -> str:
     """The largest of some values in bytes, in MB."""
     return f"{values.max() / 2**20:,.0f}" if values.notna().any() else MISSING
-
-
-def _p(value: float) -> str:
-    return MISSING if not np.isfinite(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

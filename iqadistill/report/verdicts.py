@@ -43,6 +43,11 @@ def _among_random(row: pd.Series) -> str:
         return ""
     place = f" It is above {row.below} of {row.draws} random rankings on these images and contents"
     decides = " (p is its place among them)" if row.verdict in ("better", "worse") else ""
+    if row.test == "random_rankings_t":
+        decides = (
+            f", too few for a place among them to show a difference: the test is a t with {row.draws - 1} degrees of"
+            f" freedom against their deviation ({row.deviation:.3f}), assumed to be normal, not shown to be"
+        )
     return f"{place}{decides}; the interval also covers other contents and trainings."
 
 
@@ -54,12 +59,13 @@ def verdict_objects(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     """
     objects = []
     for _, row in verdicts.iterrows():
-        values = {name: _plain(value) for name, value in row.items()}
+        values = {name: plain(value) for name, value in row.items()}
         objects.append({**values, "sentence": verdict_sentence(row)})
     return objects
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it; null for a number that is not finite."""
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return None
     return value.item() if isinstance(value, np.generic) else value

@@ -61,6 +61,17 @@ def sample_images(
     return as_table(pa.table({"patch_id": np.arange(len(image_ids)), "image_id": image_id, **joined}), "patches")
 
 
+def scoring_patches(table: pa.Table, most: int, seed: int) -> pa.Table:
+    """Rows of the patches that may score an image.
+
+    Args:
+        table: Table "patches" or "embeddings".
+        most: Largest number of an image's patches; 0 for no limit.
+        seed: Seed of the study.
+    """
+    return draw_patches(table, most, seed) if most else table
+
+
 def draw_patches(table: pa.Table, count: int, seed: int) -> pa.Table:
     """At most `count` rows of every image of a table "patches" or "embeddings", in the table's order.
 

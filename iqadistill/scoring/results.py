@@ -11,8 +11,8 @@ from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.scoring.result_files import find_weights, read_sidecars
 from iqadistill.scoring.scorers import MlpScorer, NetworkScorer, PatchScorer
+from iqadistill.tables import ALL
 from iqadistill.training.deep.weights import rebuild_network
-from iqadistill.training.mlp.patch_bank import ALL_PATCHES
 from iqadistill.training.mlp.trained_mlps import TrainedMlps, load_mlps
 from iqadistill.training.sidecar import ScoreScale, Sidecar
 
@@ -96,7 +96,7 @@ def _load_mlps(weights: Path, sidecar: Sidecar, selector: str | None, keep: floa
 
 def _chosen(weights: Path, mlps: TrainedMlps, selector: str | None, keep: float | None) -> tuple[str, float]:
     """The selector and keep rate that the user means."""
-    wanted = selector or ALL_PATCHES
+    wanted = selector or ALL
     trained = sorted({(variant.selector, variant.keep) for variant in mlps.variants})
     fitting = [pair for pair in trained if pair[0] == wanted and keep in (None, pair[1])]
     if len(fitting) != 1:

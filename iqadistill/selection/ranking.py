@@ -13,7 +13,7 @@ def rank_patches(
     embeddings: pa.Table,
     selector: Selector,
     *,
-    seed: int,
+    seed: int | str,
     patches: pa.Table | None = None,
     images: pa.Table | None = None,
 ) -> tuple[pa.Table, pa.Table]:
@@ -24,7 +24,7 @@ def rank_patches(
     Args:
         embeddings: Table "embeddings"; the rows of an image need not be consecutive.
         selector: Selector that ranks the patches.
-        seed: Seed of the study.
+        seed: Seed of the study, or that of a random ranking of it.
         patches: Table "patches", for selectors that need it.
         images: Table "images", likewise.
 

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from iqadistill.errors import InputError
+from iqadistill.tables import ALL, RANDOM
 
 PANEL = ["dataset", "sampler", "encoder"]
 LABEL_ONLY = "label_only"
-ALL = "all"
-RANDOM = "random"
 _KEY = [*PANEL, "train_dataset", "selector", "keep", "teacher", "student", "metric"]
 
 
@@ -75,12 +74,12 @@ def one(rows: pd.DataFrame, **columns: str | float) -> pd.Series | None:
 
 
 def with_random_delta(rows: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Rows of table "summary" with the paired difference to random at the same keep rate, its interval and p values.
+    """Rows of table "summary" with the paired difference to random at the same keep rate, its interval and verdict.
 
-    These columns are NaN in rows without such a pair (random itself, all patches).
+    These columns are missing in rows without such a pair (random itself, all patches).
     """
     pairs = against_random(comparisons)
-    pairs = pairs[[*_KEY, "delta", "low", "high", "p", "p_holm"]].rename(
+    pairs = pairs[[*_KEY, "delta", "low", "high", "p", "p_holm", "verdict", "smallest_detectable", "reason"]].rename(
         columns={"delta": "delta_random", "low": "delta_low", "high": "delta_high"}
     )
     return rows.merge(pairs.drop_duplicates(_KEY), on=_KEY, how="left")

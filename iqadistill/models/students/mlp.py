@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -39,6 +40,14 @@ class MlpSettings(StudentSettings):
                 f"hidden has {len(self.hidden)} widths and dropout {len(self.dropout)} rates; give one rate per width"
             )
         return self
+
+    def count_parameters(self, width: int) -> int:
+        """Number of weights and biases.
+
+        Args:
+            width: Length of an embedding.
+        """
+        return sum((before + 1) * after for before, after in pairwise([width, *self.hidden, 1]))
 
     def create_network(self, width: int, generator: torch.Generator | None = None) -> MLP:
         """The network before its training.

@@ -14,16 +14,13 @@ from iqadistill.choosing.choose import choose_images
 from iqadistill.console import progress
 from iqadistill.errors import InputError
 from iqadistill.models.students.mlp import MlpSettings
-from iqadistill.tables import as_table
+from iqadistill.tables import ALL, RANDOM, as_table
 from iqadistill.training.image_tables import qualities
-from iqadistill.training.mlp.patch_bank import ALL_PATCHES, PatchBank
+from iqadistill.training.mlp.patch_bank import PatchBank
 from iqadistill.training.mlp.prediction import predict_mlps
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 from iqadistill.training.mlp.trained_mlps import TrainedMlps, Variant
 from iqadistill.training.mlp.training import split_stream, standardised
-
-EVERY_IMAGE = "all"  # in place of a chooser: the student of all training images
-RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def predict_chosen(
             orders[RANDOM, draw] = np.random.default_rng([seed, int(number), draw]).permutation(len(train))
         tested = images.filter(pc.is_in(images["image_id"], pa.array(rows.image_id[rows.role == "test"])))
         split = _Split(int(number), len(train), tested)
-        groups.append((split, {(EVERY_IMAGE, 0): train}))
+        groups.append((split, {(ALL, 0): train}))
         groups += [
             (split, {key: train[np.sort(order[:budget])] for key, order in orders.items()}) for budget in budgets
         ]
@@ -110,7 +107,7 @@ def predict_chosen(
         stack = train_on_images(
             bank, quality, sets, settings, split.number, split.training_images, seed=seed, memory=memory
         )
-        mlps = TrainedMlps("", [Variant(ALL_PATCHES, 1.0, model) for model in range(len(sets))], stack, ())
+        mlps = TrainedMlps("", [Variant(ALL, 1.0, model) for model in range(len(sets))], stack, ())
         scores = embeddings if scored is None else scored
         predictions = predict_mlps(mlps, scores, split.tested, {}, **names, pooling=pooling, patches=patches)
         rows = predictions.to_pandas()
@@ -150,7 +147,7 @@ def train_on_images(
         seed: Seed of the study.
         memory: Bytes of stacked patches.
     """
-    rows, present = bank.kept(ALL_PATCHES, 1.0, {})
+    rows, present = bank.kept(ALL, 1.0, {})
     device, width = bank.embeddings.device, bank.embeddings.shape[1]
     count = len(chosen[0])
     steps, batches = (-(-number // settings.batch_images) for number in (most, count))

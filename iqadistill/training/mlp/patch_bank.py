@@ -9,9 +9,7 @@ import torch
 
 from iqadistill.errors import InputError
 from iqadistill.selection.base import keep_count
-from iqadistill.tables import embedding_matrix
-
-ALL_PATCHES = "all"  # in place of a selector at keep rate 1, which needs no ranking
+from iqadistill.tables import ALL, embedding_matrix
 
 
 class PatchBank:
@@ -94,7 +92,7 @@ class PatchBank:
             table = selections[selector]
             rank = self.aligned(table["patch_id"].to_numpy(), table["rank"].to_numpy(), f"selection {selector!r}")
             order = np.lexsort((rank, self.image))
-        elif selector != ALL_PATCHES or keep != 1.0:
+        elif selector != ALL or keep != 1.0:
             raise InputError(
                 f"selector {selector!r} at keep {keep:g}: no ranking is given; add its table, or use 'all' at keep 1."
             )

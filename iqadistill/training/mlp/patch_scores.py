@@ -5,9 +5,9 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.tables import as_table
+from iqadistill.tables import ALL, as_table
 from iqadistill.training.image_tables import scored_images
-from iqadistill.training.mlp.patch_bank import ALL_PATCHES, PatchBank
+from iqadistill.training.mlp.patch_bank import PatchBank
 from iqadistill.training.mlp.trained_mlps import TrainedMlps
 
 
@@ -38,7 +38,7 @@ def score_test_patches(
     Raises:
         InputError: No model learned from all patches, or an image has no embedding.
     """
-    models = [place for place, one in enumerate(mlps.variants) if (one.selector, one.keep) == (ALL_PATCHES, 1.0)]
+    models = [place for place, one in enumerate(mlps.variants) if (one.selector, one.keep) == (ALL, 1.0)]
     if not models:
         raise InputError("predict_patches: no student was trained on all patches; run train_mlps again.")
     frame = scored_images(images)

@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.tables import as_table
+from iqadistill.tables import ALL, as_table
 from iqadistill.training.image_tables import scored_images
-from iqadistill.training.mlp.patch_bank import ALL_PATCHES, PatchBank
+from iqadistill.training.mlp.patch_bank import PatchBank
 from iqadistill.training.mlp.trained_mlps import TrainedMlps
 
 CHUNK_BYTES = 2**28  # memory of the largest layer's outputs, which bounds how many models run at the same time
@@ -60,7 +60,7 @@ def predict_mlps(
     weight = np.ones(len(bank.patch_id))
     if pooling == "weighted" and patches is not None:
         weight = bank.aligned(patches["patch_id"].to_numpy(), patches["weight"].to_numpy(), "patches")
-    everything = (ALL_PATCHES, 1.0)
+    everything = (ALL, 1.0)
     choices = [everything if test_patches == "all" else (v.selector, v.keep) for v in mlps.variants]
     pools = {choice: bank.kept(*choice, selections) for choice in set(choices)}
 

@@ -1,6 +1,5 @@
 """Students trained on random rankings, and their scores of the test images: what a selector is ranked among."""
 
-import itertools
 from collections.abc import Mapping
 
 import pandas as pd
@@ -51,9 +50,7 @@ def predict_random_draws(
     """
     rankings = RandomRankings(embeddings, seed=seed)
     width = embeddings["embedding"].type.list_size
-    layers = (width, *settings.hidden, 1)
-    parameters = sum((before + 1) * after for before, after in itertools.pairwise(layers))
-    models = max(1, CHUNK_BYTES // (4 * parameters * len(splits["split"].unique()) * len(draws)))
+    models = max(1, CHUNK_BYTES // (4 * settings.count_parameters(width) * len(splits["split"].unique()) * len(draws)))
     tested = splits.to_pandas().query("role == 'test'")[["split", "image_id"]]
     parts = []
     most = max(draws.values())

@@ -103,8 +103,8 @@ class _Trainer:
         if not len(train):
             raise InputError(f"splits: split {split} has no training image; lower the test and validation fractions.")
         kept = {name: self.kept[name, keep] for name in selectors}
-        width, hidden = self.bank.embeddings.shape[1], self.settings.hidden
-        parameters = sum(a * b for a, b in zip((width, *hidden), (*hidden, 1), strict=True))
+        width = self.bank.embeddings.shape[1]
+        parameters = self.settings.count_parameters(width)
         patches = len(train) * max(present.shape[1] for _, present in kept.values()) * width
         trained = []
         fitting = max(1, int(self.memory // (4 * (patches + 4 * parameters))))

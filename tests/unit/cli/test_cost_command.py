@@ -22,7 +22,8 @@ def trainings(plan):
         for job, (budgets, choosers) in plan.choices.items()
     )
     draws = sum(len(plan.splits_of(job.dataset)) * sum(rates.values()) for job, rates in plan.random_draws.items())
-    return mlps + chosen + draws + len(plan.student_jobs) + len(plan.teacher_jobs)
+    deep = len(plan.student_jobs) + len(plan.draw_jobs) + len(plan.teacher_jobs)
+    return mlps + chosen + draws + deep
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,6 @@ def test_study_without_primary_comparisons_trains_no_random_rankings():
         ({"selector": "random", "keep": 0.2}, ["primary[0].against.selector", "random"]),
         ({"sampler": None, "selector": "residual", "keep": 0.2}, ["primary[0].sampler", "missing"]),
         ({"sampler": "random_crops", "selector": "residual", "keep": 0.2}, ["primary[0].sampler", "sphere"]),
-        ({"student": "adtrs", "selector": "residual", "keep": 0.2}, ["primary[0].student", "pixels"]),
         ({"dataset": "noise360", "selector": "residual", "keep": 0.2}, ["primary[0].dataset", "scores"]),
         ({"against": {}}, ["primary", "exactly one"]),
         ({"against": {"selector": "all", "student": "adtrs"}}, ["primary", "exactly one"]),
@@ -69,3 +69,30 @@ def test_more_than_three_are_refused():
     one = {**BASE, "selector": "residual", "keep": 0.2, "against": {"selector": "random"}}
     with pytest.raises(InputError, match="primary"):
         demo(*[one] * 4)
+
+
+def test_deep_student_is_trained_on_each_random_ranking_and_split():
+    given = {**BASE, "student": "adtrs", "selector": "residual", "keep": 0.2, "against": {"selector": "random"}}
+    plan, without = Plan(demo(given)), Plan(demo())
+    splits = len(plan.splits_of("gallery360")[: plan.study.students["adtrs"].splits])
+    drawn = [job for job in plan.jobs.values() if job.names.get("draw") is not None]
+    assert [job.rule for job in drawn].count("train_student") == 9 * splits
+    rankings = [job for job in drawn if job.rule == "select_patches"]
+    assert len({job.output for job in rankings}) == 9
+    assert {job.params["seed"] for job in rankings} == {f"{plan.study.seed}/{draw}" for draw in range(9)}
+    compared = plan.jobs["results/studies/demo/comparisons.parquet"]
+    assert len(compared.inputs["drawn"]) == len(json.loads(compared.params["drawn"])) == 9 * splits
+    evaluated = plan.jobs["results/studies/demo/metrics.parquet"].inputs["predictions"]
+    assert not set(compared.inputs["drawn"]) & set(evaluated)
+    assert set(evaluated) - set(without.jobs["results/studies/demo/metrics.parquet"].inputs["predictions"])
+    for job in drawn:
+        (file,) = job.inputs.get("selection", [rankings[0].output])
+        assert plan.jobs[file].names["draw"] == job.names["draw"] or job.rule == "select_patches"
+    assert not plan.random_draws and all(job.draw is None for job in plan.student_jobs)
+
+
+def test_number_of_rankings_of_a_deep_student_is_a_setting():
+    given = {**BASE, "student": "adtrs", "selector": "residual", "keep": 0.2, "against": {"selector": "random"}}
+    few, more = (Plan(demo({**given, **draws})) for draws in ({}, {"draws": 19}))
+    assert (few.primaries[0].draws, more.primaries[0].draws) == (9, 19)
+    assert len(more.draw_jobs) == 19 * len(few.draw_jobs) / 9

@@ -217,3 +217,14 @@ def test_number_of_patches_of_a_split_is_decided_on_its_training_images(study):
     spoiled = {1: np.where(np.isin(scores.image, scores.image[of_first]), np.arange(len(of_first)) % 7, pooled[1])}
     after = enough_patches(scores, spoiled, study["splits"], margin=0.2)
     assert before.by_split[0] == after.by_split[0]
+
+
+def test_constant_scores_are_undefined_against_random_and_all(study):
+    frame = study["patch_scores"].to_pandas()
+    frame.loc[(frame.split == 2) & (frame.patch_id % PATCHES == 5), "score"] = 0.5
+    study["patch_scores"] = as_table(frame, "patch_scores")
+    table = measure(study, {"last": Chooser(ranking([5, 4, 3, 2, 1, 0]))}, draws=39)
+    one = table.loc[("last", 1)]
+    assert one.verdict == one.all_verdict == "undefined" and "split 2 of 4" in one.reason
+    assert np.isnan(one[["srcc", "difference", "all_difference"]].astype(float)).all()
+    assert table.loc[("last", 4), "verdict"] != "undefined"

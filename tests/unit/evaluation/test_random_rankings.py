@@ -1,8 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from iqadistill.evaluation.jackknife import SplitScores
-from iqadistill.evaluation.random_rankings import compare_each_with_random, compare_with_random
+from iqadistill.evaluation.random_rankings import compare_each_with_random, compare_with_random, scores_by_split
+from iqadistill.training.rank_correlation import rank_correlation
 
 DRAWS = 39
 
@@ -61,13 +64,56 @@ def test_constant_scores_are_undefined_and_say_where():
     tests[3].predictions[0] = 0.5
     result = compare_with_random(tests)
     assert not result.estimate.defined
-    assert "selector" in result.estimate.reason and "split 3" in result.estimate.reason
+    assert "student that is compared" in result.estimate.reason and "split 3 of 5" in result.estimate.reason
 
 
 def test_random_rankings_without_a_spread_are_undefined():
     tests = [SplitScores(np.tile(np.arange(8.0), (4, 1)), np.arange(8.0), np.arange(8)) for _ in range(2)]
     estimate = compare_with_random(tests).estimate
     assert not estimate.defined and estimate.reason
+
+
+def test_draw_without_srcc_leaves_the_comparison_undefined():
+    tests = sets(np.random.default_rng(9))
+    tests[1].predictions[7] = 0.5
+    reason = compare_with_random(tests, splits=[10, 11, 12, 13, 14]).estimate.reason
+    assert "random draw" in reason and "split 11 of 5" in reason and "student that is compared" not in reason
+
+
+def test_test_images_of_a_single_content_are_undefined():
+    tests = [SplitScores(test.predictions, test.scores, 0 * test.content) for test in sets(np.random.default_rng(10))]
+    estimate = compare_with_random(tests).estimate
+    assert not estimate.defined and "contents" in estimate.reason
+
+
+def test_few_rankings_are_tested_by_a_t_against_their_deviation():
+    tests = sets(np.random.default_rng(11), shift=0.9, draws=9)
+    few = compare_with_random(tests)
+    means = np.mean([rank_correlation(test.predictions, test.scores) for test in tests], axis=0)
+    expected = stats.ttest_1samp(means[1:] - means[0], 0)  # its error has no draw of the selector in it
+    t = expected.statistic / np.sqrt(10)
+    assert few.test == "random_rankings_t" and few.below == 9
+    assert few.estimate.p == pytest.approx(2 * stats.t.sf(abs(t), 8)) and few.estimate.p < 0.05
+    assert compare_with_random(sets(np.random.default_rng(12), draws=19)).test == "random_rankings"
+    assert compare_with_random(sets(np.random.default_rng(12), draws=19), family=2).test == "random_rankings_t"
+
+
+def test_few_rankings_that_are_not_normal_show_no_difference():
+    tests = sets(np.random.default_rng(13), draws=9)
+    for test in tests:
+        test.predictions[1:9] = test.predictions[1] + 1e-3 * np.random.default_rng(0).normal(size=(8, len(test.scores)))
+        test.predictions[9] = -test.scores
+    few = compare_with_random(tests)
+    assert few.p_normal < 0.05 and few.test == "random_rankings" and few.estimate.p >= 0.1
+
+
+def test_rows_of_a_student_are_stacked_on_those_of_the_draws():
+    names = ["b", "a", "c"]
+    chosen = pd.DataFrame({"split": 4, "image_id": names, "score": [2.0, 1.0, 3.0], "prediction": [0.2, 0.1, 0.3]})
+    drawn = pd.concat([chosen.assign(draw=draw, prediction=chosen.prediction + draw) for draw in (1, 0)])
+    ((split, test),) = scores_by_split(chosen, drawn, {"a": "x", "b": "y", "c": "x"}).items()
+    assert split == 4 and test.scores.tolist() == [1, 2, 3] and test.content.tolist() == [0, 1, 0]
+    np.testing.assert_allclose(test.predictions, [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [1.1, 1.2, 1.3]])
 
 
 def test_selectors_compared_together_are_compared_as_alone():

@@ -20,6 +20,7 @@ def results():
         for metric in ("srcc", "plcc")
     ]
     tested = {"train_dataset": "photos", "low": 0.01, "high": 0.09, "p": 0.01, "p_holm": 0.02, "family": "students"}
+    tested |= {"verdict": "better", "smallest_detectable": 0.04, "reason": ""}
     pairs = [
         {**PANEL, "student": "b", "other_student": "a", "metric": metric, "delta": 0.05, **tested}
         for metric in ("srcc", "plcc")
@@ -37,7 +38,19 @@ def test_students_are_compared_with_the_first_in_either_order_of_the_pair(result
     assert (srcc.delta_low["c"], srcc.delta_high["c"]) == (-0.09, -0.01)
     assert np.isnan(srcc.delta_first["a"])
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert texts.count("+0.050, Holm p = 0.020") == 2
+    assert texts.count("+0.050 [+0.010, +0.090] better") == 2
+    assert texts.count("-0.100 [-0.090, -0.010] worse") == 2
+    assert not any("p =" in words or "p <" in words for words in texts)
+
+
+def test_undefined_comparison_is_called_so(results):
+    summary, comparisons = results
+    comparisons.loc[comparisons.student == "b", ["delta", "low", "high", "p", "p_holm"]] = np.nan
+    comparisons.loc[comparisons.student == "b", "verdict"] = "undefined"
+    figure, table = plot_students(summary, comparisons, ["a", "b", "c"])
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert texts.count("undefined") == 2
+    assert set(table[table.student == "b"].verdict) == {"undefined"}
 
 
 def test_labels_give_the_number_of_splits_where_it_is_lower(results):
@@ -108,7 +121,7 @@ def test_cross_dataset_results_are_grouped_by_training_dataset(results):
 
 def test_differences_on_other_datasets_have_intervals_and_no_p(results):
     summary, comparisons = (table.assign(dataset="rooms") for table in results)
-    comparisons = comparisons.assign(p=np.nan, p_holm=np.nan)
+    comparisons = comparisons.assign(p=np.nan, p_holm=np.nan, verdict="undefined")
     figure, table = plot_students(summary, comparisons, ["a", "b"], tested_on=["rooms"])
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts == ["+0.050 [+0.010, +0.090]"] * 2

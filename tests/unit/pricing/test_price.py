@@ -132,6 +132,27 @@ def test_kept_patches_alone_are_trained_on():
     assert passes[0.5] == pytest.approx(passes[1.0] / 2)
 
 
+def test_random_rankings_of_a_deep_student_are_counted_as_its_trainings():
+    def counts(**primary):
+        raw = {**copy.deepcopy(RAW), "primary": [primary] if primary else []}
+        plan = plan_of(raw)
+        counted = StudyWork(plan)
+        found = {"select_patches": [], "train_student": [], "predict": []}
+        for job in plan.jobs.values():
+            if job.rule in found:
+                found[job.rule].append(counted.of(job))
+        return found
+
+    given = {"dataset": "gallery2d", "student": "rkiqt", "selector": "residual", "keep": 0.5}
+    before, after = counts(), counts(**given, draws=11, against={"selector": "random"})
+    added = {rule: len(works) - len(before[rule]) for rule, works in after.items()}
+    assert added == {"select_patches": 11, "train_student": 2 * (1 + 11), "predict": 2 * (1 + 11)}
+    assert sum(work.trainings for work in after["train_student"]) == 3 + 2 * 12
+    assert sum(work.training_passes for work in after["train_student"]) > 5 * sum(
+        work.training_passes for work in before["train_student"]
+    )
+
+
 def test_mlps_cost_three_times_their_forward_pass(works, plan):
     width = count_encoder(plan.study.encoders["tiny"], 64).width
     parameters = width * 8 + 8 + 8 + 1

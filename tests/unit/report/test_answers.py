@@ -1,7 +1,16 @@
+import json
+
+import numpy as np
 import pandas as pd
 from verdict_rows import verdict
 
-from iqadistill.report.answers import cost_sentence, enough_sentences, level_sentences
+from iqadistill.report.answers import (
+    cost_sentence,
+    enough_sentences,
+    level_sentences,
+    ratings_objects,
+    ratings_sentences,
+)
 
 
 def test_levels_are_those_of_the_students_in_primary_comparisons(tables, panel):
@@ -27,3 +36,52 @@ def test_enough_patches_are_those_shown_to_be_equivalent(tables):
 def test_cost_is_in_units_that_people_read():
     assert "2 jobs, took 3 minutes" in cost_sentence(pd.DataFrame({"seconds": [60.0, 120.0]}))
     assert "1.5 hours" in cost_sentence(pd.DataFrame({"seconds": [5400.0]}))
+
+
+def test_undefined_levels_and_rates_are_called_so(tables, panel):
+    dataset, sampler, encoder = panel
+    row = verdict(dataset=dataset, sampler=sampler, encoder=encoder, other_sampler=sampler, other_encoder=encoder)
+    summary = tables.summary
+    summary.loc[summary.selector == "all", ["mean", "low", "high"]] = np.nan
+    (sentence,) = level_sentences(summary, pd.DataFrame([row]), {})
+    assert "mlp" in sentence and "undefined" in sentence and "nan" not in sentence
+    comparisons = tables.comparisons
+    comparisons.loc[(comparisons.selector == "random") & (comparisons.keep == 0.4), "verdict"] = "undefined"
+    assert "Undefined at keep 0.4." in enough_sentences(comparisons)[0]
+
+
+def ratings():
+    """Rows of a label-efficiency figure: two numbers of chosen images, of which one is undefined, and random ones."""
+    names = {"dataset": "pcuid", "sampler": "grid", "encoder": "lite0", "student": "mlp"}
+    decided = {"difference": 0.04, "low": 0.01, "high": 0.07, "margin": 0.01, "smallest_detectable": 0.02, "draws": 99}
+    rows = [{"chooser": "all", "budget": 320.0, "srcc": 0.9}]
+    rows += [{"chooser": "random", "budget": float(n), "srcc": n / 100} for n in (10, 20)]
+    rows += [
+        {"chooser": "facility", "budget": 20.0, "srcc": 0.45, "worth": 44.8, "worth_low": 30.2, "worth_high": np.inf}
+        | {"verdict": "better", "reason": "", **decided},
+        {"chooser": "facility", "budget": 10.0, "srcc": np.nan, "worth": np.nan, "worth_low": np.nan}
+        | {"worth_high": np.nan, "verdict": "undefined", "reason": "it has no SRCC on split 3 of 10"},
+        {"chooser": "far", "budget": 10.0, "srcc": 0.05, "worth": 0.0, "worth_low": 0.0, "worth_high": 0.0}
+        | {"verdict": "worse", "reason": "", **decided},
+    ]
+    return pd.DataFrame([{**names, **row} for row in rows])
+
+
+def test_chosen_ratings_are_worth_so_many_random_ones():
+    facility, far = ratings_sentences(ratings())
+    for value in (
+        "pcuid (mlp, grid, lite0) chosen by facility",
+        "10 chosen: undefined (it has no SRCC on split 3 of 10)",
+        "20 chosen are worth about 45 (30 to more than 320), better",
+        "exploratory",
+    ):
+        assert value in facility
+    assert "10 chosen are worth fewer than 10, worse" in far
+    assert ratings_sentences(pd.DataFrame()) == []
+
+
+def test_ratings_are_json():
+    objects = json.loads(json.dumps(ratings_objects(ratings()), allow_nan=False))
+    assert [one["chooser"] for one in objects] == ["facility", "facility", "far"]
+    assert objects[0]["worth"] == 44.8 and objects[0]["worth_high"] is None and objects[1]["verdict"] == "undefined"
+    assert ratings_objects(pd.DataFrame()) == []

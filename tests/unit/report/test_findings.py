@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from iqadistill.figures.drawing.variants import against_all, against_random
-from iqadistill.report.findings import by_keep_rate, caveats, comparison_sentence, counted, in_words, random_headlines
+from iqadistill.report.findings import (
+    by_keep_rate,
+    caveats,
+    comparison_sentence,
+    counted,
+    in_words,
+    notes,
+    random_headlines,
+)
 
 
 def pair(tables, panel, **changed):
@@ -89,7 +97,13 @@ def test_results_of_a_single_split_are_an_illustration(tables):
 
 def test_missing_control_is_named(tables):
     without = tables.summary[lambda rows: rows.student != "label_only"]
-    assert "label-only" in " ".join(caveats(without))
+    assert "label-only" in " ".join(notes(without))
+
+
+def test_selectors_without_random_have_no_baseline(tables):
+    without = tables.summary[lambda rows: rows.selector != "random"]
+    assert "no baseline" in " ".join(caveats(without))
+    assert caveats(without[lambda rows: rows.selector.isin(["all", ""])]) == []
 
 
 def test_students_that_may_have_seen_the_images_are_named(tables):
@@ -100,18 +114,32 @@ def test_students_that_may_have_seen_the_images_are_named(tables):
 def test_a_missing_logistic_is_explained(tables, panel):
     tables.add((panel[0], "", ""), "", 1.0, 0.8, student="tool")
     tables.rows[-1] |= {"median": np.nan, "low": np.nan, "high": np.nan}
-    (sentence,) = caveats(tables.summary)
+    (sentence,) = notes(tables.summary)
+    assert caveats(tables.summary) == []
     assert "tool has no predictions for training images" in sentence and "no PLCC" in sentence
 
 
 def test_few_splits_are_reported_for_the_students_that_have_them(tables, panel):
     tables.add(panel, "all", 1.0, 0.8, student="adtrs", splits=2)
     tables.add(panel, "all", 1.0, 0.8, student="rkiqt", splits=1)
-    few, single = caveats(tables.summary)
+    (few,), (single,) = notes(tables.summary), caveats(tables.summary)
     assert "gallery360" in few and "adtrs" in few and "2 splits" in few and "mlp" not in few
     assert "rkiqt" in single and "illustration" in single and "mlp" not in single
 
 
 def test_students_with_equally_few_splits_share_a_sentence(tables):
-    (sentence,) = caveats(tables.summary.assign(splits=3))
+    (sentence,) = notes(tables.summary.assign(splits=3))
     assert "3 splits" in sentence and "mlp" in sentence
+
+
+def test_undefined_rates_are_named_with_their_reason_and_have_no_difference(tables):
+    rows = against_all(tables.comparisons)
+    rows = rows[(rows.metric == "srcc") & (rows.selector == "residual")].copy()
+    missing = rows.keep > 0.75
+    rows.loc[missing, ["delta", "low", "high", "p", "p_holm", "smallest_detectable"]] = np.nan
+    rows.loc[missing, ["verdict", "reason"]] = ["undefined", "residual has no SRCC on split 3 of 10"]
+    words = by_keep_rate(rows)
+    assert "undefined at keep 0.8, 0.9 (residual has no SRCC on split 3 of 10)" in words
+    assert "nan" not in words and "undecided at keep 0.3, 0.4, 0.5, 0.6, 0.7 (" in words
+    assert "undefined in 2" in counted(rows)
+    assert "nan" not in by_keep_rate(rows[missing]) and "difference" not in by_keep_rate(rows[missing])

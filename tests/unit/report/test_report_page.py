@@ -108,7 +108,8 @@ def report(tables, tmp_path):
         published=published_for(["cviq"]),
         sources={"gallery360": "gallery360", "cviq": "cviq"},
         provenance={"git commit": "abc123", "torch": "2.9"},
-        warnings=("Selection stagnated.",),
+        warnings=("A student has no SRCC.",),
+        notes=("Selection stagnated.",),
     )
 
 
@@ -150,6 +151,15 @@ def test_summary_holds_the_verdicts(report, tmp_path):
     assert one["verdict"] == "undecided" and one["p_normal"] is None
     assert {"margin", "smallest_detectable", "difference", "low", "high", "sentence"} <= set(one)
     assert summary["datasets"][0]["noise_ceiling"] == 0.931
+    assert "A student has no SRCC." in summary["caveats"] and "Selection stagnated." not in summary["caveats"]
+    assert summary["answers"][-1].startswith("Embedding") and summary["ratings"] == []
+
+
+def test_caveats_stand_above_the_findings_and_notes_below_the_figures(rendered):
+    words = Page(rendered.read_text()).words
+    places = [words.index(one) for one in ("A student has no SRCC.", "Datasets and scores", "Selection stagnated.")]
+    assert words.index("Caveats") < places[0] < words.index("Not declared beforehand")
+    assert words.index("Paired comparisons", places[1]) < places[2]
 
 
 def test_images_are_embedded_and_described(rendered):

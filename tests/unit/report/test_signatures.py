@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from iqadistill.report.signatures import disagreement_warnings, training_warnings
+from iqadistill.report.signatures import disagreement_warnings, training_notes, training_warnings
 
 VARIANT = {"train_dataset": "lab", "sampler": "crops", "encoder": "lite0", "selector": "all", "keep": 1.0}
 
@@ -20,8 +20,8 @@ def training(losses, parts=None, validation=None, split=0):
 
 def test_sound_training_raises_no_warning():
     parts = [[("quality", loss * 0.9), ("ranking", loss * 0.1)] for loss in (3.0, 2.0, 1.0)]
-    assert training_warnings(training([3.0, 2.0, 1.0], parts, [0.5, 0.7, 0.69])) == []
-    assert training_warnings(training([3.0])) == []  # one epoch shows no course
+    for run in (training([3.0, 2.0, 1.0], parts, [0.5, 0.7, 0.69]), training([3.0])):  # one epoch shows no course
+        assert training_warnings(run) == training_notes(run) == []
 
 
 def test_loss_that_does_not_fall_is_counted_over_the_trainings():
@@ -32,14 +32,15 @@ def test_loss_that_does_not_fall_is_counted_over_the_trainings():
 
 def test_auxiliary_part_that_dominates_is_named():
     parts = [[("quality", 0.5), ("consistency", 0.5)], [("quality", 0.05), ("consistency", 0.55)]]
-    (sentence,) = training_warnings(training([1.0, 0.6], parts))
+    (sentence,) = training_notes(training([1.0, 0.6], parts))
+    assert training_warnings(training([1.0, 0.6], parts)) == []
     assert "consistency" in sentence and "80%" in sentence
 
 
 def test_validation_that_falls_while_the_loss_falls_is_overfitting():
-    (sentence,) = training_warnings(training([3.0, 2.0, 1.0], validation=[0.5, 0.7, 0.6]))
+    (sentence,) = training_notes(training([3.0, 2.0, 1.0], validation=[0.5, 0.7, 0.6]))
     assert "overfitting" in sentence
-    assert training_warnings(training([3.0, 1.0, 2.0], validation=[0.5, 0.7, 0.6])) == []
+    assert training_notes(training([3.0, 1.0, 2.0], validation=[0.5, 0.7, 0.6])) == []
 
 
 def test_srcc_and_plcc_that_disagree_are_named():

@@ -54,3 +54,11 @@ def test_student_that_is_poor_on_one_kind_of_distortions_is_named():
 
 def test_single_dataset_has_no_summary_over_datasets():
     assert kinds_table(summary_of({"vit": {"live": 0.9}}), KINDS).rows == []
+
+
+def test_mean_over_datasets_is_undefined_where_one_srcc_is():
+    summary = summary_of({"vit": {"live": 0.9, "csiq": 0.8, "livec": 0.6}})
+    summary.loc[(summary.dataset == "csiq") & (summary.metric == "srcc"), "mean"] = np.nan
+    (row,) = kinds_table(summary, KINDS).rows
+    assert row[3:] == ["undefined (live, csiq)", "0.600 (livec)", "undefined", "undefined"]
+    assert kinds_warnings(summary, KINDS) == []

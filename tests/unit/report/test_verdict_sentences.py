@@ -18,6 +18,10 @@ STUDENTS |= {"other_keep": 1.0, "draws": 0, "test": "corrected_t"}
         ({"verdict": "better", "p_adjusted": 0.02}, ["better than", "adjusted p = 0.020", "on these images"]),
         ({"verdict": "worse", "p_adjusted": 0.02}, ["worse than", "other contents and trainings"]),
         ({"verdict": "undefined", "reason": "mlp may have seen the images"}, ["undefined: mlp may have seen"]),
+        (
+            {"draws": 9, "below": 9, "verdict": "better", "p_adjusted": 0.02, "test": "random_rankings_t"},
+            ["above 9 of 9", "too few", "t with 8 degrees", "assumed to be normal", "(0.004)", "detectable 0.013"],
+        ),
         ({**STUDENTS, "verdict": "better", "p_adjusted": 0.03}, ["(lat, lite0)", "mlp is better than adtrs"]),
         ({"other_selector": "all", "other_keep": 1.0, "draws": 0}, ["against all patches is undecided"]),
     ],
