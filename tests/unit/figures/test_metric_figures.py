@@ -148,6 +148,7 @@ def test_pooling_shows_the_difference_to_the_first_encoder_in_either_order_of_th
     assert (row.delta_first, row.delta_low, row.delta_high) == pytest.approx((-0.32, -0.33, -0.31))
     assert table[table.encoder == panel[2]].delta_first.isna().all()
     assert "lite0_gap" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "-0.320 [-0.330, -0.310] worse" in [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 def test_controls_are_all_patches_random_label_and_ceiling(tables):
