@@ -1099,7 +1099,7 @@ class Plan:
             "selections": [file for table in tables for file in self.selection_files(table, names)],
             "scores": [PATHS["predict_patches"].format(study=self.results_name, **vars(job)) for job in mlps],
         }
-        shared = {"students": len(mlps) // len(tables), "seed": self.study.seed}
+        shared: dict[str, Any] = {"students": len(mlps) // len(tables), "seed": self.study.seed}
         params = {
             **shared,
             "selectors": text(names),
