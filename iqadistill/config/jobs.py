@@ -1146,9 +1146,7 @@ class Plan:
         names = [name for name in selectors_of(self.study, experiment) if self.study.selectors[name].method != RANDOM]
         selectors = {name: self.study.selectors[name] for name in names}
         weighted = {name: settings for name, settings in selectors.items() if settings.stands_for_nearest}
-        mlps = [
-            MlpJob(*table, student) for table in tables for student in students_of(self.study, experiment)
-        ]  # table by table
+        mlps = [MlpJob(*table, student) for table in tables for student in students_of(self.study, experiment)]
         tabled = {
             "images": [self.images_file(table.dataset) for table in tables],
             "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
@@ -1160,7 +1158,7 @@ class Plan:
             "selections": [file for table in tables for file in self.selection_files(table, names)],
             "scores": [PATHS["predict_patches"].format(study=self.results_name, **vars(job)) for job in mlps],
         }
-        shared = {"students": len(mlps) // len(tables), "seed": self.study.seed}
+        shared: dict[str, Any] = {"students": len(mlps) // len(tables), "seed": self.study.seed}
         params = {
             **shared,
             "selectors": text(names),

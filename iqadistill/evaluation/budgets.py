@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from iqadistill.evaluation.enough_patches import enough_patches
 from iqadistill.evaluation.jackknife import contents_estimate
-from iqadistill.evaluation.learned_importance import importance_features, learned_ranks
+from iqadistill.evaluation.learned_importance import learned_ranks
 from iqadistill.evaluation.patch_scores import AUTO, LEARNED, Chooser, PatchScores
 from iqadistill.evaluation.random_rankings import compare_each_with_random
 from iqadistill.evaluation.verdicts import LEVEL, Verdict, decide, undefined
@@ -65,9 +65,7 @@ def measure_budgets(
     whole = scores.srcc(every_patch[None])[:, 0]
     rows = scores.rows_of(placed.selection, "places")
     assert placed.vectors is not None
-    learned = learned_ranks(
-        scores, importance_features(embedding_matrix(embeddings)[rows], placed.vectors[rows]), splits
-    )
+    learned = learned_ranks(scores, np.hstack([embedding_matrix(embeddings)[rows], placed.vectors[rows]]), splits)
     names = [*choosers, *([] if learned is None else [LEARNED])]
     draws = max(DRAWS, math.ceil(len(names) / LEVEL)) if draws is None else draws
     rankings = RandomRankings(scores.patches, seed=seed)

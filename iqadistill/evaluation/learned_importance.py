@@ -9,18 +9,15 @@ from iqadistill.evaluation.patch_scores import PatchScores, training_images
 PENALTIES = 10.0 ** np.arange(-4, 5)  # of the ridge regression, in units of the mean eigenvalue
 
 
-def importance_features(embeddings: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """What importance is learned from: embeddings (N, d), and places (N, e) of patches with their squares."""
-    return np.hstack([embeddings, places, places**2])
-
-
 def learned_ranks(scores: PatchScores, features: np.ndarray, splits: pa.Table) -> np.ndarray | None:
     """Rank the patches of every test image, the one first that a model expects nearest to the score from all patches.
 
-    The model of a split is a ridge regression of the distances |patch score - image score| of its training images, all
-    of them relative to their image's mean. The scores are out of fold: those that students of other splits gave to
-    these images when they were test images there. Such a student may have learned from test images of this split, whose
-    own patches and ratings the model never sees.
+    The model of a split is a ridge regression of the distances |patch score - image score| of its training images on
+    the squared deviations of a patch's features from the mean of its image; both are taken relative to the image's
+    mean. A distance is no linear function of the features themselves: patches at both ends of a direction are far.
+    The scores are out of fold: those that students of other splits gave to these images when they were test images
+    there. Such a student may have learned from test images of this split, whose own patches and ratings the model never
+    sees.
 
     Args:
         scores: Patch scores of test images.
@@ -31,7 +28,7 @@ def learned_ranks(scores: PatchScores, features: np.ndarray, splits: pa.Table) -
         Rank (R,) of each row, 0 first; None where the training images of a split are tested in no other.
     """
     distance = np.abs(scores.score - scores.pooled(np.ones(len(scores.score)))[scores.test])
-    features = _within_images(features, scores)
+    features = _within_images(_within_images(features, scores) ** 2, scores)
     ranks = np.empty(len(scores.score), dtype=np.int64)
     train, image = training_images(splits), scores.image[scores.test]
     for split in np.unique(scores.split):

@@ -35,7 +35,7 @@ class DecidedPatches:
     @property
     def sentence(self) -> str:
         """What was decided, for the reader of scores."""
-        measured = f"SRCC on test images {self.srcc:.3f}, from all patches {self.srcc_of_all:.3f}"
+        measured = f"SRCC on test images of numbers decided so {self.srcc:.3f}, of all patches {self.srcc_of_all:.3f}"
         if self.count == self.of:
             return f"all patches: no smaller number was equivalent within {self.margin:g} SRCC ({measured})"
         return f"{self.count} of {self.of} patches: equivalent to all within {self.margin:g} SRCC ({measured})"
