@@ -25,7 +25,9 @@ from iqadistill.config.experiments import (
     choosers_of,
     kind_of,
     reads_budgets,
+    reads_damage,
     reads_metrics,
+    reads_patch_scores,
     resolve,
     sampler_for,
     selectors_of,
@@ -82,10 +84,12 @@ PATHS = {
     "evaluate": "results/studies/{study}/metrics.parquet",
     "compare": "results/studies/{study}/comparisons.parquet",
     "score_budgets": "results/studies/{study}/budgets/{experiment}.parquet",
+    "score_damage": "results/studies/{study}/damage/{experiment}.parquet",
     "collect_costs": "results/studies/{study}/costs.parquet",
     "plot_metrics": "results/studies/{study}/figures/{experiment}.svg",
     "plot_selection": "results/studies/{study}/figures/{experiment}.svg",
     "plot_budgets": "results/studies/{study}/figures/{experiment}.svg",
+    "plot_damage": "results/studies/{study}/figures/{experiment}.svg",
     "render_report": "results/studies/{study}/report/index.html",
 }
 """The first output of each rule; its other outputs lie beside it with other suffixes."""
@@ -128,6 +132,7 @@ _NOT_INDEXED = {
     "citation",
     "typical_size",
     "distortion_types",
+    "local_damage_of",
 }
 
 
@@ -341,7 +346,7 @@ class Plan:
         """Trainings whose students on all patches leave a score of each patch."""
         return {
             MlpJob(*table, student)
-            for experiment in filter(reads_budgets, self.study.experiments)
+            for experiment in filter(reads_patch_scores, self.study.experiments)
             for table in tables_of(self.study, experiment)
             for student in students_of(self.study, experiment)
         }
@@ -1056,6 +1061,8 @@ class Plan:
         for experiment in self.study.experiments:
             if reads_budgets(experiment):
                 yield self._budgets_job(experiment)
+            if reads_damage(experiment):
+                yield self._damage_job(experiment)
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
             name: f"results/studies/{self.results_name}/{name}.parquet"
@@ -1091,11 +1098,7 @@ class Plan:
             files["patches"].append(self.patches_file(table.dataset, table.sampler))
             files["embeddings"].append(self.embeddings_file(table))
             files["selections"] += self.selection_files(table, names)
-        scores = [
-            PATHS["predict_patches"].format(study=self.results_name, **vars(MlpJob(*table, student)))
-            for table in tables
-            for student in students
-        ]
+        scores = self._patch_scores_files(experiment)
         params = {
             "selectors": text(names),
             "weighted": text({name: dump(settings) for name, settings in weighted.items()}),
@@ -1107,6 +1110,33 @@ class Plan:
         modules = tuple(sorted({SELECTORS.module(settings.method) for settings in weighted.values()}))
         wildcards = {"study": self.results_name, "experiment": experiment.name}
         return Job("score_budgets", wildcards, {}, {**files, "scores": scores}, params, modules)
+
+    def _damage_job(self, experiment: ExperimentSettings) -> Job:
+        tables, selectors = tables_of(self.study, experiment), selectors_of(self.study, experiment)
+        inputs = {
+            "images": [self.images_file(table.dataset) for table in tables],
+            "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
+            "selections": [file for table in tables for file in self.selection_files(table, selectors)],
+            "scores": self._patch_scores_files(experiment),
+        }
+        params = {
+            "tables": text([(table.sampler, table.encoder) for table in tables]),
+            "students": text(students_of(self.study, experiment)),
+            "selectors": text(selectors),
+            "official": text(self.official_splits),
+            "draws": self.study.evaluation.bootstrap,
+            "seed": self.study.seed,
+        }
+        wildcards = {"study": self.results_name, "experiment": experiment.name}
+        return Job("score_damage", wildcards, {}, inputs, params)
+
+    def _patch_scores_files(self, experiment: ExperimentSettings) -> list[str]:
+        """Scores of single patches: all students of the first embedding table, then those of the second, and so on."""
+        return [
+            PATHS["predict_patches"].format(study=self.results_name, **vars(MlpJob(*table, student)))
+            for table in tables_of(self.study, experiment)
+            for student in students_of(self.study, experiment)
+        ]
 
     def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         wildcards = {"study": self.results_name, "experiment": experiment.name}
@@ -1135,6 +1165,15 @@ class Plan:
                 "budgets": PATHS["score_budgets"].format(**wildcards),
             }
             return Job("plot_budgets", wildcards, {}, inputs, {**drawn, "datasets": text(resolved.datasets)}, modules)
+        if reads_damage(experiment):
+            damage = PATHS["score_damage"].format(**wildcards)
+            inputs = {
+                "images": [self.images_file(table.dataset) for table in tables],
+                "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
+                "damage": damage,
+                "damaged_patches": path_of("score_damage", ".patches.parquet").format(**wildcards),
+            }
+            return Job("plot_damage", wildcards, {}, inputs, drawn, modules)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
             "images": [self.images_file(table.dataset) for table in tables],
