@@ -44,7 +44,7 @@ FIGURE = FigureSpec(
     students="embeddings",
 )
 
-KIND_MARKERS = dict(zip(REGION_KINDS, ("D", "s", "_"), strict=True))
+KIND_MARKERS = dict(zip(REGION_KINDS, ("D", "s", "^"), strict=True))
 BORDER = "#ff2d55"
 
 
@@ -145,7 +145,16 @@ def _draw_kinds(axes: Axes, place: float, rows: pd.DataFrame) -> None:
     """Draw the AUC on images with each kind of region, small and grey."""
     for kind, marker in KIND_MARKERS.items():
         for value in rows[rows.region == kind].auc.dropna():
-            axes.plot(value, place, marker, color=GREY, markersize=3.5, alpha=0.8, label=f"damaged {kind}", zorder=1)
+            axes.plot(
+                value,
+                place,
+                marker,
+                color=GREY,
+                markerfacecolor="white",
+                markersize=4,
+                label=f"damaged {kind}",
+                zorder=1,
+            )
 
 
 def _draw_example(figure: Figure, axes: Axes, example: Example) -> None:

@@ -37,12 +37,7 @@ def rendered(tmp_path_factory):
 @pytest.fixture(scope="module")
 def indexed(rendered):
     """Images tables with their facts, by source."""
-    with pytest.MonkeyPatch.context() as patch:
-        few = {"references": None, "distorted": None}
-        patch.setattr(
-            "iqadistill.datasets.index.dataset_record", lambda name: dataset_record(name).model_copy(update=few)
-        )
-        return {source: index_dataset(source, folder, source=source) for source, folder in rendered.items()}
+    return {source: index_dataset(source, folder, source=source) for source, folder in rendered.items()}
 
 
 @pytest.mark.parametrize("source", ["gallery360_local", "gallery2d_local"])
