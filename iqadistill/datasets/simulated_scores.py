@@ -98,7 +98,7 @@ def noise_ceiling(images: pa.Table, kind: str = "flat") -> float:
                 f"expected one of {known} at level 1 to 5."
             )
         mean = kadid_summary().loc[label, "mean"]
-        if row.region is not None:
+        if pd.notna(row.region):
             weight = weight_of_damage(Region.parse(row.region, f"noise ceiling: image {row.image_id}").area(kind))
             mean = mixed_score(kadid_summary().loc[PRISTINE, "mean"], mean, weight)
         expected.append(mean)

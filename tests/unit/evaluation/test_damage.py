@@ -51,7 +51,7 @@ def test_share_of_a_viewport_is_that_of_the_projected_mask():
     ):
         mask = torch.from_numpy(region.mask(512, 1024).astype(np.float32)).expand(3, -1, -1)
         seen = extract_viewports(mask, places["yaw"], places["pitch"], places["fov"], 96)[:, 0].mean((1, 2)).numpy()
-        assert (seen > 0.9).any() and (seen < 0.1).any()
+        assert (seen > 0.5).any() and (seen < 0.1).any()
         np.testing.assert_allclose(damaged_shares(patches, region, 1024, 512), seen, atol=0.02)
 
 
