@@ -59,6 +59,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("is_reference", pa.bool_()),
             ("distortion", pa.string()),
             ("level", pa.int32()),
+            ("region", pa.string()),  # the only part that is damaged, see iqadistill.datasets.regions; else null
             ("official_role", pa.string()),
             ("status", pa.string()),
             ("reason", pa.string()),
@@ -174,6 +175,38 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("fixed", pa.float64()),
             ("per_patch", pa.float64()),
             ("images", pa.int32()),  # that it was measured on
+        ]
+    ),
+    # patches of images that are damaged in a region, and the mean score that a student gives them as patches of test
+    # images; one row a patch and student
+    "damaged_patches": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("student", pa.string()),
+            ("patch_id", pa.int64()),
+            ("image_id", pa.string()),
+            ("damaged", pa.float64()),  # share of the patch that is damaged
+            ("score", pa.float64()),
+        ]
+    ),
+    # one row an order of patches and part of the images: how well it tells damaged patches from others. The selector
+    # `all` stands for the patch scores of a student, lowest first; other selectors have no student
+    "damage": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("sampler", pa.string()),
+            ("encoder", pa.string()),
+            ("student", pa.string()),
+            ("selector", pa.string()),
+            ("region", pa.string()),  # kind of region; null: all
+            ("level", pa.int32()),  # null: all
+            ("auc", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("images", pa.int32()),  # with damaged and other patches
+            ("contents", pa.int32()),
         ]
     ),
     # test images as students score them that were trained on so many chosen or randomly drawn training images

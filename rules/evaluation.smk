@@ -140,6 +140,39 @@ rule time_budgets:
         "../workflow_scripts/time_budgets.py"
 
 
+rule score_damage:
+    input:
+        images=reads("score_damage", "images"),
+        patches=reads("score_damage", "patches"),
+        selections=reads("score_damage", "selections"),
+        scores=reads("score_damage", "scores"),
+    output:
+        damage=output("score_damage"),
+        damaged_patches=output("score_damage", ".patches.parquet"),
+    log:
+        log_of("score_damage"),
+    benchmark:
+        benchmark_of("score_damage")
+    conda:
+        "../envs/light.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        tables=given("score_damage", "tables"),
+        students=given("score_damage", "students"),
+        selectors=given("score_damage", "selectors"),
+        official=given("score_damage", "official"),
+        draws=given("score_damage", "draws"),
+        seed=given("score_damage", "seed"),
+        code=code("score_damage"),
+    message:
+        "Telling damaged patches from others, for {wildcards.experiment}."
+    script:
+        "../workflow_scripts/score_damage.py"
+
+
 rule collect_costs:
     input:
         files=reads("collect_costs", "files"),

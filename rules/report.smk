@@ -123,6 +123,45 @@ rule plot_budgets:
         "../workflow_scripts/plot_budgets.py"
 
 
+rule plot_damage:
+    input:
+        images=reads("plot_damage", "images"),
+        patches=reads("plot_damage", "patches"),
+        damage=reads("plot_damage", "damage"),
+        damaged_patches=reads("plot_damage", "damaged_patches"),
+    output:
+        svg="results/studies/{study}/figures/{experiment}.svg",
+        png=report(
+            "results/studies/{study}/figures/{experiment}.png",
+            caption="captions/figure.rst",
+            category="{study}",
+            subcategory="{experiment}",
+        ),
+        csv="results/studies/{study}/tables/{experiment}.csv",
+        parquet="results/studies/{study}/tables/{experiment}.parquet",
+    log:
+        log_of("plot_damage"),
+    benchmark:
+        benchmark_of("plot_damage")
+    wildcard_constraints:
+        experiment=experiments_read_by("plot_damage"),
+    conda:
+        "../envs/light.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        experiment=given("plot_damage", "experiment"),
+        looks=given("plot_damage", "looks"),
+        caption=given("plot_damage", "caption"),
+        code=code("plot_damage"),
+    message:
+        "Drawing {wildcards.experiment}."
+    script:
+        "../workflow_scripts/plot_damage.py"
+
+
 rule render_report:
     input:
         figures=reads("render_report", "figures"),

@@ -7,7 +7,9 @@ from iqadistill.config.experiments import (
     LEARNED,
     kind_of,
     reads_budgets,
+    reads_damage,
     reads_metrics,
+    reads_patch_scores,
     selectors_of,
     shows_all_patches_only,
     source_of,
@@ -171,6 +173,18 @@ def check_distortion_types(study: Study) -> None:
                     )
 
 
+def check_local_damage(study: Study) -> None:
+    """Figures on local damage show datasets whose labels name the damaged region of each image, or may do so."""
+    for where, experiment in filter(lambda named: reads_damage(named[1]), _experiments(study)):
+        for table in tables_of(study, experiment):
+            source = source_of(study, table.dataset)
+            if source.local_damage_of is None and source.origin != "folder":
+                raise InputError(
+                    f"{where}.datasets: the images of {table.dataset!r} are not damaged in one region each, which"
+                    f" figure {experiment.figure} shows; name datasets such as gallery360_local."
+                )
+
+
 def check_figure_rates(study: Study) -> None:
     """A figure is given the keep rates and selectors that it shows, neither more nor fewer."""
     for where, experiment in _experiments(study):
@@ -196,6 +210,8 @@ def check_figure_rates(study: Study) -> None:
                 f"{where}.selectors: {', '.join(sorted(taken))} is a row of figure {experiment.figure} already;"
                 " give the selector another name."
             )
+        if reads_damage(experiment) and experiment.keep is not None:
+            raise InputError(f"{where}.keep: figure {experiment.figure} shows whole rankings; remove keep.")
         for key in ("selectors", "keep"):
             if shows_all_patches_only(experiment) and getattr(experiment, key) is not None:
                 raise InputError(
@@ -241,7 +257,7 @@ def check_figure_needs(study: Study) -> None:
                 )
         for name in students:
             learns_from = study.students[name].learns_from
-            if spec.reads == "budgets" and learns_from != "embeddings":
+            if reads_patch_scores(experiment) and learns_from != "embeddings":
                 raise InputError(
                     f"{where}.students: {name!r} learns from {learns_from}, and {figure} shows patch scores of students"
                     " on embeddings; name an mlp."
@@ -481,11 +497,12 @@ def _check_taught(plan: Plan, job: StudentJob, tested: str) -> None:
 
 
 def same_images(study: Study, one: str, other: str) -> bool:
-    """Whether two dataset entries hold the same images."""
+    """Whether two dataset entries hold the same images, or images of the same contents."""
     if one not in study.datasets or other not in study.datasets:
         return False
     entries = [study.datasets[name] for name in (one, other)]
-    if entries[0].source != entries[1].source:
+    contents = {source_of(study, name).local_damage_of or study.datasets[name].source for name in (one, other)}
+    if len(contents) > 1:
         return False
     folders = {entry.root or f"data/{name}" for entry, name in zip(entries, (one, other), strict=True)}
     return source_of(study, one).origin != "folder" or len(folders) == 1
@@ -520,6 +537,7 @@ EARLY_CHECKS: tuple[Callable[[Study], None], ...] = (
     check_tables,
     check_scored,
     check_distortion_types,
+    check_local_damage,
     check_figure_rates,
     check_figure_needs,
     check_choosers,

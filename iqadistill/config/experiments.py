@@ -35,9 +35,19 @@ def reads_budgets(experiment: ExperimentSettings) -> bool:
     return FIGURES.spec(experiment.figure).reads == "budgets"
 
 
+def reads_damage(experiment: ExperimentSettings) -> bool:
+    """Whether a figure shows where images are damaged, by the patch scores of students and by rankings."""
+    return FIGURES.spec(experiment.figure).reads == "damage"
+
+
+def reads_patch_scores(experiment: ExperimentSettings) -> bool:
+    """Whether a figure shows scores of single patches, by students on all patches."""
+    return reads_budgets(experiment) or reads_damage(experiment)
+
+
 def trains_students(experiment: ExperimentSettings) -> bool:
     """Whether an experiment needs trained students."""
-    return reads_metrics(experiment) or reads_budgets(experiment)
+    return reads_metrics(experiment) or reads_patch_scores(experiment)
 
 
 def shows_all_patches_only(experiment: ExperimentSettings) -> bool:
@@ -102,9 +112,9 @@ def variants_of(study: Study, experiment: ExperimentSettings) -> set[Variant]:
     """(selector, keep rate) that an experiment trains students on.
 
     Random at every rate in use and all patches are always among them: a selector is measured against both. A figure
-    that shows all patches only has no other variant, nor has one on budgets.
+    that shows all patches only has no other variant, nor has one on patch scores.
     """
-    if shows_all_patches_only(experiment) or reads_budgets(experiment):
+    if shows_all_patches_only(experiment) or reads_patch_scores(experiment):
         return {ALL_PATCHES}
     rates = [keep for keep in keep_rates_of(study, experiment) if keep < 1]
     return {ALL_PATCHES} | {(name, keep) for name in {*selectors_of(study, experiment), RANDOM} for keep in rates}

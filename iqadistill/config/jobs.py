@@ -24,7 +24,9 @@ from iqadistill.config.experiments import (
     keep_rates_of,
     kind_of,
     reads_budgets,
+    reads_damage,
     reads_metrics,
+    reads_patch_scores,
     resolve,
     sampler_for,
     selectors_of,
@@ -83,10 +85,12 @@ PATHS = {
     "compare": "results/studies/{study}/comparisons.parquet",
     "score_budgets": "results/studies/{study}/budgets/{experiment}.parquet",
     "time_budgets": "results/studies/{study}/budget_times/{experiment}.parquet",
+    "score_damage": "results/studies/{study}/damage/{experiment}.parquet",
     "collect_costs": "results/studies/{study}/costs.parquet",
     "plot_metrics": "results/studies/{study}/figures/{experiment}.svg",
     "plot_selection": "results/studies/{study}/figures/{experiment}.svg",
     "plot_budgets": "results/studies/{study}/figures/{experiment}.svg",
+    "plot_damage": "results/studies/{study}/figures/{experiment}.svg",
     "render_report": "results/studies/{study}/report/index.html",
 }
 """The first output of each rule; its other outputs lie beside it with other suffixes."""
@@ -129,6 +133,7 @@ _NOT_INDEXED = {
     "citation",
     "typical_size",
     "distortion_types",
+    "local_damage_of",
 }
 
 
@@ -374,7 +379,7 @@ class Plan:
         """Trainings whose students on all patches leave a score of each patch."""
         return {
             MlpJob(*table, student)
-            for experiment in filter(reads_budgets, self.study.experiments)
+            for experiment in filter(reads_patch_scores, self.study.experiments)
             for table in tables_of(self.study, experiment)
             for student in students_of(self.study, experiment)
         }
@@ -1118,6 +1123,8 @@ class Plan:
         for experiment in self.study.experiments:
             if reads_budgets(experiment):
                 yield from self._budgets_jobs(experiment)
+            if reads_damage(experiment):
+                yield self._damage_job(experiment)
             yield self._plot_job(experiment, shown, shown_params)
         alone = {
             name: f"results/studies/{self.results_name}/{name}.parquet"
@@ -1156,7 +1163,7 @@ class Plan:
             **tabled,
             "splits": [self.splits_file(table.dataset) for table in tables],
             "selections": [file for table in tables for file in self.selection_files(table, names)],
-            "scores": [PATHS["predict_patches"].format(study=self.results_name, **vars(job)) for job in mlps],
+            "scores": self._patch_scores_files(experiment),
         }
         shared: dict[str, Any] = {"students": len(mlps) // len(tables), "seed": self.study.seed}
         params = {
@@ -1186,6 +1193,33 @@ class Plan:
         used |= {STUDENTS.module(self.study.students[job.student].model) for job in mlps}
         yield Job("time_budgets", wildcards, {}, timed, params, tuple(sorted(used)))
 
+    def _damage_job(self, experiment: ExperimentSettings) -> Job:
+        tables, selectors = tables_of(self.study, experiment), selectors_of(self.study, experiment)
+        inputs = {
+            "images": [self.images_file(table.dataset) for table in tables],
+            "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
+            "selections": [file for table in tables for file in self.selection_files(table, selectors)],
+            "scores": self._patch_scores_files(experiment),
+        }
+        params = {
+            "tables": text([(table.sampler, table.encoder) for table in tables]),
+            "students": text(students_of(self.study, experiment)),
+            "selectors": text(selectors),
+            "official": text(self.official_splits),
+            "draws": self.study.evaluation.bootstrap,
+            "seed": self.study.seed,
+        }
+        wildcards = {"study": self.results_name, "experiment": experiment.name}
+        return Job("score_damage", wildcards, {}, inputs, params)
+
+    def _patch_scores_files(self, experiment: ExperimentSettings) -> list[str]:
+        """Scores of single patches: all students of the first embedding table, then those of the second, and so on."""
+        return [
+            PATHS["predict_patches"].format(study=self.results_name, **vars(MlpJob(*table, student)))
+            for table in tables_of(self.study, experiment)
+            for student in students_of(self.study, experiment)
+        ]
+
     def _plot_job(self, experiment: ExperimentSettings, shown: Mapping[str, Any], params: Mapping[str, Any]) -> Job:
         wildcards = {"study": self.results_name, "experiment": experiment.name}
         selectors = selectors_of(self.study, experiment)
@@ -1214,6 +1248,15 @@ class Plan:
                 "budget_times": PATHS["time_budgets"].format(**wildcards),
             }
             return Job("plot_budgets", wildcards, {}, inputs, {**drawn, "datasets": text(resolved.datasets)}, modules)
+        if reads_damage(experiment):
+            damage = PATHS["score_damage"].format(**wildcards)
+            inputs = {
+                "images": [self.images_file(table.dataset) for table in tables],
+                "patches": [self.patches_file(table.dataset, table.sampler) for table in tables],
+                "damage": damage,
+                "damaged_patches": path_of("score_damage", ".patches.parquet").format(**wildcards),
+            }
+            return Job("plot_damage", wildcards, {}, inputs, drawn, modules)
         rankings = [file for table in tables for file in self.selection_files(table, selectors)]
         inputs = {
             "images": [self.images_file(table.dataset) for table in tables],

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from iqadistill.datasets.regions import Region
 from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.errors import InputError
 
@@ -18,18 +19,18 @@ def read_images_csv(file: Path, score: ScoreRecord | None) -> tuple[pd.DataFrame
 
     Args:
         file: The CSV file: column image (path relative to the file's folder); one of score, mos, dmos unless the
-            dataset has no scores; optionally score_std, reference, is_reference, distortion, level. Other columns are
-            ignored.
+            dataset has no scores; optionally score_std, reference, is_reference, distortion, level, region. Other
+            columns are ignored.
         score: What is known about the score; None for a dataset without scores.
 
     Returns:
         Columns where (file and row, for messages), image, image_id, score, score_std, reference_id (the end of each
-        chain of references), is_reference, distortion, level; and the name of the score column, None if no image has a
-        score.
+        chain of references), is_reference, distortion, level, region; and the name of the score column, None if no
+        image has a score.
 
     Raises:
         InputError: The file is not a CSV file, lacks the column image or its score, or has several scores; an image is
-            listed twice; a cell holds no number or flag where one is expected; references form a cycle.
+            listed twice; a cell holds no number, flag or region where one is expected; references form a cycle.
     """
     cells = read_cells(file)
     if "image" not in cells:
@@ -44,6 +45,7 @@ def read_images_csv(file: Path, score: ScoreRecord | None) -> tuple[pd.DataFrame
     listing["score"] = _numbers(file, cells, column)
     listing["level"] = _levels(file, cells)
     listing["distortion"] = cells["distortion"].replace("", None) if "distortion" in cells else None
+    listing["region"] = _regions(cells, listing)
     references = _named_references(cells, listing)
     listing["is_reference"] = _reference_flags(cells, listing, references)
     listing["reference_id"] = _contents(listing, references)
@@ -145,6 +147,16 @@ def _levels(file: Path, cells: pd.DataFrame) -> list[int | None]:
         if level is not None and level != int(level):
             raise InputError(f"{file} row {row}: level {level:g} is not an integer; correct it.")
     return [None if level is None else int(level) for level in levels]
+
+
+def _regions(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str | None]:
+    """The damaged region of each image as text, None where a cell is empty or the column is missing."""
+    if "region" not in cells:
+        return [None] * len(cells)
+    return [
+        str(Region.parse(cell, where)) if cell else None
+        for where, cell in zip(listing["where"], cells["region"], strict=True)
+    ]
 
 
 def _named_references(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:

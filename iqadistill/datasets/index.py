@@ -12,7 +12,7 @@ from iqadistill.console import progress
 from iqadistill.datasets.images_csv import check_scores, read_images_csv
 from iqadistill.datasets.labels.official import official_roles, read_official_labels
 from iqadistill.datasets.registry import DatasetRecord, ScoreRecord, dataset_record, dataset_records
-from iqadistill.datasets.simulated_scores import PROVENANCE, noise_ceiling
+from iqadistill.datasets.simulated_scores import LOCAL_PROVENANCE, PROVENANCE, noise_ceiling
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import image_size
 from iqadistill.parallel import map_ahead
@@ -114,7 +114,8 @@ def index_dataset(
     images["quality"] = _quality(file if labels is None else root, images, column, score)
     images.insert(0, "dataset", name)
     table = as_table(_nullable_types(images.drop(columns=["where", "image"])), "images")
-    return table, {**_score_metadata(record, table, column, labels is not None), "content": content}
+    facts = _score_metadata(record, kind or record.kind, table, column, labels is not None)
+    return table, {**facts, "content": content}
 
 
 def content_digest(files: Mapping[str, str]) -> str:
@@ -224,10 +225,13 @@ def _nullable_types(images: pd.DataFrame) -> pd.DataFrame:
     return images.astype(dict.fromkeys(integers, "Int32") | dict.fromkeys(reals, "Float64"))
 
 
-def _score_metadata(record: DatasetRecord, images: pa.Table, column: str | None, official: bool) -> dict[str, str]:
+def _score_metadata(
+    record: DatasetRecord, kind: str, images: pa.Table, column: str | None, official: bool
+) -> dict[str, str]:
     if column is None:
         return {"scores": "none"}
     if record.simulated:
-        return {"scores": PROVENANCE, "score_column": column, "noise_ceiling": f"{noise_ceiling(images):.4f}"}
+        provenance = PROVENANCE if record.local_damage_of is None else LOCAL_PROVENANCE
+        return {"scores": provenance, "score_column": column, "noise_ceiling": f"{noise_ceiling(images, kind):.4f}"}
     source = "the official label files" if official else "images.csv"
     return {"scores": f"as given in {source}", "score_column": column}

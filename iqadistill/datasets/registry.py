@@ -77,6 +77,9 @@ class DatasetRecord(Settings):
     licence: str | None = Field(None, description="Licence, where the authors state one.")
     terms: str | None = Field(None, description="What else to know about getting the files.")
     simulated: bool = Field(False, description="Whether scores are simulated.")
+    local_damage_of: str | None = Field(
+        None, description="Dataset whose contents it shows, with each distorted image damaged in one region only."
+    )
     labels: str | None = Field(
         None, description="Format of the official label files (a file of labels/formats/); default: images.csv is read."
     )

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from iqadistill.errors import InputError
+from iqadistill.figures.drawing.style import dataset_note
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.rows import cross_dataset_rows, experiment_rows, with_shown_intervals
-from iqadistill.tables import embedding_matrix, read_table
+from iqadistill.tables import embedding_matrix, read_metadata, read_table
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,47 @@ class BudgetInputs:
     budgets: pd.DataFrame
     times: pd.DataFrame
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DamageInputs:
+    """Tables of an experiment on local damage.
+
+    Attributes:
+        experiment: The experiment.
+        damage: Table "damage" of all its embedding tables.
+        damaged_patches: Table "damaged_patches" of all its embedding tables.
+        tables: Tables "images" and "patches" behind each embedding table.
+        notes: Note of a dataset by its name, e.g. "simulated scores".
+    """
+
+    experiment: Experiment
+    damage: pd.DataFrame
+    damaged_patches: pd.DataFrame
+    tables: Mapping[tuple[str, str, str], tuple[pd.DataFrame, pd.DataFrame]]
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, damage: str, damaged_patches: str, images: Sequence[str], patches: Sequence[str]
+    ) -> "DamageInputs":
+        """Inputs of an experiment from its files.
+
+        Args:
+            experiment: The experiment.
+            damage: File of the table "damage".
+            damaged_patches: File of the table "damaged_patches".
+            images: Files of the tables "images", one for each embedding table of the experiment, in the same order.
+            patches: Files of the tables "patches", in the same order.
+        """
+        tables: dict[tuple[str, str, str], tuple[pd.DataFrame, pd.DataFrame]] = {}
+        notes = {}
+        for table, image_file, patch_file in zip(experiment.tables, images, patches, strict=True):
+            rows = read_table(image_file, "images")
+            notes[table.dataset] = dataset_note(read_metadata(rows))
+            tables[(table.dataset, table.sampler, table.encoder)] = rows.to_pandas(), read_table(patch_file, "patches").to_pandas()
+        numbers = read_table(damage, "damage").to_pandas()
+        return cls(experiment, numbers, read_table(damaged_patches, "damaged_patches").to_pandas(), tables, notes)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from iqadistill.figures.inputs import BudgetInputs, MetricInputs, SelectionInputs
+    from iqadistill.figures.inputs import BudgetInputs, DamageInputs, MetricInputs, SelectionInputs
 
 
 class FigureSpec(Settings):
@@ -25,9 +25,10 @@ class FigureSpec(Settings):
     title: str = Field(description="Heading in the report.")
     caption: str = Field(description="Caption in the report; a Jinja template of study, settings and table.")
     alt: str = Field(description="Alternative text of the image in the report; a Jinja template.")
-    reads: Literal["metrics", "selections", "budgets"] = Field(
+    reads: Literal["metrics", "selections", "budgets", "damage"] = Field(
         description="metrics: results of trained students; selections: rankings and patches only; budgets: students on"
-        " all patches that score images from few."
+        " all patches that score images from few; damage: patch scores and rankings where images are damaged in one"
+        " region."
     )
     rates: Literal["one", "at_most_one", "many", "none"] = Field(
         description="Keep rates in the figure; a figure of metrics without keep rates compares students on all patches,"
@@ -110,12 +111,14 @@ class FigureRegistry(Mapping[str, FigureSpec]):
         assert self[name]
         return f"{self.package}.{name}"
 
-    def draw(self, name: str, inputs: "MetricInputs | SelectionInputs | BudgetInputs") -> "tuple[Figure, pd.DataFrame]":
+    def draw(
+        self, name: str, inputs: "MetricInputs | SelectionInputs | BudgetInputs | DamageInputs"
+    ) -> "tuple[Figure, pd.DataFrame]":
         """Draw a figure.
 
         Args:
             name: Name of the figure.
-            inputs: `MetricInputs`, `SelectionInputs` or `BudgetInputs`, by what the figure reads.
+            inputs: `MetricInputs`, `SelectionInputs`, `BudgetInputs` or `DamageInputs`, by what the figure reads.
 
         Returns:
             The figure and the table of the numbers in it.

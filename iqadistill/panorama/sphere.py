@@ -62,3 +62,25 @@ def angles_to_pixels(
     """Column in [-0.5, width - 0.5) and row in [-0.5, height - 0.5] at yaw and pitch (...), radians."""
     column = (wrap_yaw(yaw) / (2 * np.pi) + 0.5) * width - 0.5
     return column, (0.5 - np.asarray(pitch, dtype=np.float64) / np.pi) * height - 0.5
+
+
+def viewport_angles(
+    yaw: np.ndarray | float, pitch: np.ndarray | float, fov: np.ndarray | float, samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of points in upright, square, rectilinear viewports, on a grid like that of their pixels.
+
+    Args:
+        yaw: Yaw of the viewing directions in radians, a scalar or (n,).
+        pitch: Pitch of the viewing directions in radians, a scalar or (n,).
+        fov: Full horizontal angle in radians, a scalar or (n,).
+        samples: Number of points on a side.
+
+    Returns:
+        Yaw and pitch, each (..., samples, samples), from the upper left corner row by row.
+    """
+    yaw, pitch, fov = (np.asarray(angle, dtype=np.float64)[..., None, None] for angle in (yaw, pitch, fov))
+    offset = ((np.arange(samples) + 0.5) / samples * 2 - 1) * np.tan(fov / 2)
+    right, up = np.broadcast_arrays(offset, -np.swapaxes(offset, -1, -2))
+    # the camera tilts by pitch, then turns by yaw
+    height, forward = up * np.cos(pitch) + np.sin(pitch), np.cos(pitch) - up * np.sin(pitch)
+    return wrap_yaw(yaw + np.arctan2(right, forward)), np.arctan2(height, np.hypot(right, forward))

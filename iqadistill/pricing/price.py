@@ -27,7 +27,10 @@ ON_CARD = (
 """Rules that hold a card where there is one; the small systems of a selector are priced as on a core all the same."""
 
 WITH_TORCH = (*ON_CARD, "plot_selection", "score_budgets")
-DRAWING = ("compare", "score_budgets", "plot_metrics", "plot_selection", "plot_budgets", "render_report")
+DRAWING = (
+    *("compare", "score_budgets", "score_damage"),
+    *("plot_metrics", "plot_selection", "plot_budgets", "plot_damage", "render_report"),
+)
 DECODING_THREADS = 2  # of a job on a card
 LAUNCH = "start of jobs"  # the row of what Snakemake itself takes
 WEIGHTS_ROW = "pretrained weights"  # the row of what the hub of timm is asked for

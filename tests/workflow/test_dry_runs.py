@@ -21,6 +21,7 @@ WORD_TARGETS = ("datasets", "patches", "embeddings", "selection", "teachers", "s
         ),
         (("--cores", "2", "--configfile", "studies/own_images.yaml"), {"index_dataset": 1, "embed_patches": 2}),
         (("--cores", "2", "--configfile", "studies/panoramas.yaml"), {"render_dataset": 1, "sample_patches": 3}),
+        (("--cores", "2", "--configfile", "studies/local_damage.yaml"), {"render_dataset": 2, "score_damage": 1}),
         (("--cores", "2", "--configfile", "studies/own_images_adtrs.yaml"), {"train_student": 25, "train_mlps": 5}),
         (
             ("--cores", "2", "--configfile", "studies/own_images_choosing.yaml"),

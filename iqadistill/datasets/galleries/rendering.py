@@ -13,17 +13,20 @@ from PIL import Image
 
 from iqadistill.console import progress
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
+from iqadistill.datasets.galleries.local_damage import LOCAL, LOCAL_LEVELS, draw_local_score, region_of
 from iqadistill.datasets.galleries.psnr_matching import match_settings
 from iqadistill.datasets.galleries.random_draws import draw_score, random_stream
 from iqadistill.datasets.galleries.rooms import furnish_room, render_room
 from iqadistill.datasets.galleries.scenes import Scene, gallery_scenes
-from iqadistill.datasets.simulated_scores import kadid_summary, opinion_type
+from iqadistill.datasets.regions import Region
+from iqadistill.datasets.simulated_scores import opinion_std
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import IMAGE_SUFFIXES, read_image
 from iqadistill.parallel import map_ahead
 from iqadistill.tables import write_atomically, write_csv
 
 WIDTHS = {"gallery360": 1024, "gallery2d": 512, "panoramas": 1024, "noise360": 1024}
+WIDTHS |= {source: WIDTHS[gallery] for source, (gallery, _) in LOCAL.items()}
 NOISE_PANORAMAS = 3  # per kind of noise
 
 
@@ -33,12 +36,13 @@ def render_dataset(
     """Render a dataset into `folder`: images as PNG, then images.csv.
 
     Every scene comes pristine (a reference, without score) and distorted by each of `DISTORTIONS` at five levels with
-    simulated scores; noise360 consists of six unscored panoramas of independent pixel noise. The result depends on the
-    seed only, not on the number of workers.
+    simulated scores; noise360 consists of six unscored panoramas of independent pixel noise. In a local gallery, each
+    image is distorted in one region, at four levels. The result depends on the seed only, not on the number of workers.
 
     Args:
         source: "gallery360" (rooms papered with the bundled colour photographs), "gallery2d" (the bundled photographs),
-            "panoramas" (pristine equirectangular images in `root`) or "noise360".
+            "gallery360_local" and "gallery2d_local" (the same contents, damaged locally), "panoramas" (pristine
+            equirectangular images in `root`) or "noise360".
         folder: Target folder.
         seed: Seed of rooms, noise and scores.
         root: Folder of the pristine panoramas; subfolders are ignored.
@@ -69,9 +73,10 @@ def _write_pristine(
     source: str, folder: Path, seed: int, root: Path | None, width: int, workers: int
 ) -> dict[str, Path]:
     """Write the pristine image of every scene; returns its file by scene name."""
-    if source == "gallery360":
+    gallery, _ = LOCAL.get(source, (source, ""))
+    if gallery == "gallery360":
         scenes = {scene.name: partial(_room, scene, seed, width) for scene in gallery_scenes()}
-    elif source == "gallery2d":
+    elif gallery == "gallery2d":
         scenes = {scene.name: partial(_photograph, scene, width) for scene in gallery_scenes(grey=True)}
     else:
         scenes = {file.stem: partial(_panorama, file, width) for file in _panorama_files(root)}
@@ -144,17 +149,27 @@ def _distorted_levels(
 ) -> Iterator[dict]:
     distortion, image = DISTORTIONS[name], read_image(pristine)
     for level, setting in zip(LEVELS, settings, strict=True):
+        if source in LOCAL and level not in LOCAL_LEVELS:
+            continue
+        label = (seed, source, scene, name, level)
+        region = region_of(*label) if source in LOCAL else None
         distorted = distortion.apply(image, setting, random_stream(seed, "pixels", source, scene, name, level))
+        if region is None:
+            score, deviation = draw_score(*label), opinion_std(name, level)
+        else:
+            distorted = np.where(region.mask(*image.shape[:2])[..., None], distorted, image)
+            score, deviation = draw_local_score(*label, region)
         file = _write_image(distorted, folder / scene / f"{name}_{level}.png")
         yield _row(
             file.relative_to(folder).as_posix(),
-            score=round(draw_score(seed, source, scene, name, level), 4),
-            score_std=kadid_summary().loc[(opinion_type(name), level), "std"],
+            score=round(score, 4),
+            score_std=round(deviation, 4),
             reference=f"{scene}/pristine.png",
             distortion=name,
             level=level,
             setting=setting,
             proxy=distortion.proxy,
+            region=region,
         )
 
 
@@ -183,9 +198,13 @@ def _row(
     level: int | None = None,
     setting: float | None = None,
     proxy: bool = False,
+    region: Region | None = None,
 ) -> dict:
-    """A row of images.csv; `setting` is the distortion's parameter, `proxy` marks a score of another distortion."""
-    return {
+    """A row of images.csv; `setting` is the distortion's parameter, `proxy` marks a score of another distortion.
+
+    A row without a damaged region has no such key, so that only local galleries have the column.
+    """
+    row = {
         "image": image,
         "score": score,
         "score_std": score_std,
@@ -196,6 +215,7 @@ def _row(
         "setting": setting,
         "proxy": proxy,
     }
+    return row if region is None else row | {"region": str(region)}
 
 
 def _write_image(image: np.ndarray, file: Path) -> Path:

@@ -278,8 +278,8 @@ def test_jobs_of_statistics_are_told_the_official_split(official):
 
 def test_every_figure_is_flagged_for_the_archive_and_has_a_caption():
     rules = (REPOSITORY / "rules/report.smk").read_text()
-    assert rules.count("png=report(") == rules.count('caption="captions/figure.rst"') == 3
+    assert rules.count("png=report(") == rules.count('caption="captions/figure.rst"') == 4
     for file in SHIPPED:
         for job in plan(yaml.safe_load(file.read_text())).jobs.values():
-            if job.rule in ("plot_metrics", "plot_selection", "plot_budgets"):
+            if job.rule in ("plot_metrics", "plot_selection", "plot_budgets", "plot_damage"):
                 assert len(job.params["caption"]) > 40, job.output

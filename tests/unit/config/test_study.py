@@ -6,6 +6,7 @@ import torch
 import yaml
 
 from iqadistill.config import check_study
+from iqadistill.config.checks import same_images
 from iqadistill.config.experiments import kind_of, selectors_of, students_of, tables_of
 from iqadistill.config.jobs import MlpJob, Plan
 from iqadistill.config.study import study_schema
@@ -353,6 +354,35 @@ def test_budget_refuses_what_it_cannot_show(raw):
     refused(raw, "experiments[1] (budget).keep")
     raw["experiments"][1] = {"figure": "budget", "datasets": ["noise360"]}
     refused(raw, "experiments[1] (budget).datasets", "'noise360'")
+
+
+def test_damage_trains_on_all_patches_and_reads_rankings_and_patch_scores(raw):
+    raw["datasets"] = {"gallery2d_local": {}}
+    raw["selectors"] |= {"position": {}, "random": {}}
+    raw["experiments"] = [{"figure": "damage"}]
+    planned = Plan(check_study(raw))
+    assert list(planned.mlp_jobs.values()) == [[("all", 1.0)]]
+    (job,) = (job for job in planned.jobs.values() if job.rule == "score_damage")
+    assert json.loads(job.params["selectors"]) == ["residual", "position", "random"]
+    assert len(job.inputs["selections"]) == 3 and job.inputs["scores"] == planned.outputs("predict_patches")
+    (drawn,) = (job for job in planned.jobs.values() if job.rule == "plot_damage")
+    assert drawn.inputs["damage"] == job.output and drawn.inputs["damaged_patches"] == job.file(".patches.parquet")
+
+
+def test_damage_refuses_what_it_cannot_show(raw):
+    raw["datasets"] |= {"gallery2d_local": {}, "own": {"source": "images"}}
+    raw["experiments"].append({"figure": "damage", "datasets": ["own", "gallery2d_local"]})
+    assert check_study(raw)  # only the user's images.csv tells whether there are regions
+    raw["experiments"][1] = {"figure": "damage", "datasets": ["gallery2d_local"], "keep": [0.5]}
+    refused(raw, "experiments[1] (damage).keep")
+    raw["experiments"][1] = {"figure": "damage", "datasets": ["gallery2d"]}
+    refused(raw, "experiments[1] (damage).datasets", "'gallery2d'", "gallery360_local")
+
+
+def test_local_gallery_holds_the_contents_of_its_gallery(raw):
+    raw["datasets"] |= {"gallery2d_local": {}}
+    study = check_study(raw)
+    assert same_images(study, "gallery2d", "gallery2d_local") and not same_images(study, "gallery2d_local", "noise360")
 
 
 def test_figure_that_ranks_embeddings_of_its_own_refuses_positions(raw):

@@ -59,3 +59,18 @@ def test_unscored_image_in_a_chain_is_a_reference(tmp_path):
 def test_ambiguous_or_invalid_cell_is_refused(tmp_path, text, match):
     with pytest.raises(InputError, match=match):
         read_rows(tmp_path, text)
+
+
+def test_region_is_read_and_written_in_one_form(tmp_path):
+    rows = read_rows(tmp_path, "image,mos,region\n1.jpg,2,tile  0.2500 0.33333 .25 0.3333\n2.jpg,3,\n")
+    assert rows.region[0] == "tile 0.25 0.3333 0.25 0.3333" and rows.region.isna().tolist() == [False, True]
+    assert read_rows(tmp_path, "image,mos\n1.jpg,2\n2.jpg,3\n").region.isna().all()
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["tile", "disc 0 0 1 1", "tile 0 0 1", "band 0 0.9 1 0.2", "half 1 0 0.5 1", "tile 0 0 0 1", "half a b c d"],
+)
+def test_cell_without_a_region_is_refused(tmp_path, region):
+    with pytest.raises(InputError, match=rf"images\.csv row 3: region '{region}'"):
+        read_rows(tmp_path, f"image,mos,region\n1.jpg,2,\n2.jpg,3,{region}\n")

@@ -156,7 +156,8 @@ def _check_rows(asked: pd.DataFrame, table: pd.DataFrame, what: str) -> None:
 
 def _draw(plan: Plan, experiment: str) -> pd.DataFrame:
     """Run the script of an experiment's job; returns the table of its figure."""
-    plots = [job for job in plan.jobs.values() if job.rule in ("plot_metrics", "plot_selection", "plot_budgets")]
+    rules = ("plot_metrics", "plot_selection", "plot_budgets", "plot_damage")
+    plots = [job for job in plan.jobs.values() if job.rule in rules]
     (job,) = (job for job in plots if job.wildcards["experiment"] == experiment)
     table = f"results/studies/{plan.study.name}/tables/{experiment}"
     _run(job, Named(svg=job.output, csv=f"{table}.csv"))

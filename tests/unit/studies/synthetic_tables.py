@@ -14,7 +14,15 @@ from iqadistill.config.jobs import TIMED, Job
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.tables import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table, embeddings_table, write_table
+from iqadistill.tables import (
+    METRICS,
+    VARIANT_COLUMNS,
+    VARIANT_OVER_SPLITS,
+    as_table,
+    embeddings_table,
+    read_table,
+    write_table,
+)
 
 CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
 PATCHES = 12  # of an image, unless the sampler places fewer or a selector needs more
@@ -147,6 +155,10 @@ class SyntheticTables:
             if job.rule == "plot_selection":
                 for file in {*job.inputs["patches"], *job.inputs["embeddings"], *job.inputs["selections"]}:
                     _write_patches(self.plan, self.plan.jobs[file])
+            if job.rule == "score_damage":
+                for file in job.inputs["patches"]:
+                    _write_patches(self.plan, self.plan.jobs[file])
+                _write_damage(self.plan, job)
         for name in self.plan.trained_datasets:
             write_table(_splits(self.plan, name), self.plan.splits_file(name), "splits")
         summary, study = self.summary, Path(f"results/studies/{self.plan.study.name}")
@@ -221,6 +233,27 @@ def _write_budget_times(job: Job) -> None:
     write_table(pd.DataFrame(rows).assign(fixed=5.0, per_patch=2.0, images=8), job.output, "budget_times")
 
 
+def _write_damage(plan: Plan, job: Job) -> None:
+    """Write a row of every student and selector, and patches of which every other one is damaged and scored lower."""
+    (experiment,) = (one for one in plan.study.experiments if one.name == job.wildcards["experiment"])
+    resolved, parts = resolve(plan.study, experiment), []
+    orders = [(student, "all") for student in resolved.students]
+    orders += [("", name) for name in json.loads(job.params["selectors"])]
+    rows = [
+        {**table._asdict(), "student": student, "selector": selector, "region": region, "images": 6, "contents": 3}
+        for table in resolved.tables
+        for student, selector in orders
+        for region in (None, "half", "tile", "band")
+    ]
+    write_table(pd.DataFrame(rows).assign(auc=0.7, low=0.6, high=0.8), job.output, "damage")
+    for table, file in zip(resolved.tables, job.inputs["patches"], strict=True):
+        patches = read_table(file, "patches", ["patch_id", "image_id"]).to_pandas()
+        damaged = (patches.patch_id % 2).astype(float)
+        facts = {**table._asdict(), "student": resolved.students[0], "damaged": damaged, "score": 0.5 - 0.1 * damaged}
+        parts.append(patches.assign(**facts))
+    write_table(pd.concat(parts), job.file(".patches.parquet"), "damaged_patches")
+
+
 def _names_references(plan: Plan, dataset: str) -> bool:
     return source_of(plan.study, dataset).reference == "named"
 
@@ -239,6 +272,7 @@ def _images(plan: Plan, dataset: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows).assign(dataset=dataset, width=64, height=32, status="ok")
     frame["path"] = "images/" + frame.image_id
     frame["distortion"] = np.where(frame.level.notna(), "blur", None)
+    frame["region"] = "tile 0.25 0.3333 0.25 0.3333" if source.local_damage_of else None
     if source.score is not None:
         frame["score"] = frame["quality"] = np.linspace(1, 0, len(frame))
     return frame
