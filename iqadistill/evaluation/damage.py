@@ -41,7 +41,7 @@ def damaged_shares(patches: pd.DataFrame, region: Region, width: int, height: in
     across = sum(_overlap(left + turn * width, size, region.left * width, region.width * width) for turn in (-1, 0, 1))
     shares[crop] = across * _overlap(top, size, region.top * height, region.height * height) / size**2
     if len(views):
-        yaw, pitch = viewport_angles(*(views[name].to_numpy() for name in ("yaw", "pitch", "fov")), SAMPLES)
+        yaw, pitch = viewport_angles(views.yaw.to_numpy(), views.pitch.to_numpy(), views.fov.to_numpy(), SAMPLES)
         shares[~crop] = region.contains(yaw / (2 * np.pi) + 0.5, 0.5 - pitch / np.pi).mean((1, 2))
     return shares
 

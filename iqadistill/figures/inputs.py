@@ -140,11 +140,12 @@ class DamageInputs:
             images: Files of the tables "images", one for each embedding table of the experiment, in the same order.
             patches: Files of the tables "patches", in the same order.
         """
-        tables, notes = {}, {}
+        tables: dict[tuple[str, str, str], tuple[pd.DataFrame, pd.DataFrame]] = {}
+        notes = {}
         for table, image_file, patch_file in zip(experiment.tables, images, patches, strict=True):
             rows = read_table(image_file, "images")
             notes[table.dataset] = dataset_note(read_metadata(rows))
-            tables[tuple(table)] = rows.to_pandas(), read_table(patch_file, "patches").to_pandas()
+            tables[table] = rows.to_pandas(), read_table(patch_file, "patches").to_pandas()
         numbers = read_table(damage, "damage").to_pandas()
         return cls(experiment, numbers, read_table(damaged_patches, "damaged_patches").to_pandas(), tables, notes)
 
