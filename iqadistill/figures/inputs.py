@@ -147,7 +147,7 @@ class DamageInputs:
         for table, image_file, patch_file in zip(experiment.tables, images, patches, strict=True):
             rows, placed = read_table(image_file, "images"), read_table(patch_file, "patches").to_pandas()
             notes[table.dataset] = dataset_note(read_metadata(rows))
-            tables[(table.dataset, table.sampler, table.encoder)] = rows.to_pandas(), placed
+            tables[table] = rows.to_pandas(), placed
         numbers = read_table(damage, "damage").to_pandas()
         return cls(experiment, numbers, read_table(damaged_patches, "damaged_patches").to_pandas(), tables, notes)
 

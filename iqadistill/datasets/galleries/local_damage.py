@@ -71,6 +71,7 @@ def draw_local_score(
         region: The damaged region.
     """
     weight = weight_of_damage(region.area(LOCAL[source][1]))
-    pristine, damaged = (draw_score(seed, source, scene, *label) for label in (PRISTINE, (distortion, level)))
+    pristine = draw_score(seed, source, scene, *PRISTINE)
+    damaged = draw_score(seed, source, scene, distortion, level)
     deviations = (1 - weight) * opinion_std(*PRISTINE), weight * opinion_std(distortion, level)
     return mixed_score(pristine, damaged, weight), float(np.hypot(*deviations))
