@@ -1,0 +1,191 @@
+"""Choosers of images to have rated beside bmdal-reg and scikit-activeml: accuracy at equal numbers of ratings, and time.
+
+    python -m venv peers && peers/bin/pip install . -r benchmarks/peers_choosing.txt
+    peers/bin/python benchmarks/benchmark_choosing.py --results results --dataset own_images
+
+Reads embeddings, images and scores of a dataset in the results of a study. On each of several content-disjoint splits
+every chooser sees the same features of the training images, those of `iqadistill choose`, and no score. A ridge
+regression on the embeddings of the chosen images, its penalty by leave-one-out error, is tested on the test images.
+The same is done for random draws. The table shows the mean SRCC over splits, beside it how many of the random draws are
+below it, and the median time of the largest choice. Methods of peers are those that need no score and no network; their
+settings are the packages' own.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from iqadistill.choosing import CHOOSERS
+from iqadistill.choosing.features import image_features
+from iqadistill.datasets.splits import split_dataset
+from iqadistill.tables import embedding_matrix, read_table
+
+Chooser = Callable[[np.ndarray, int], np.ndarray]
+"""Indices of so many images by features (n, p)."""
+
+PENALTIES = np.logspace(0, 5, 11)
+NONE = np.array([], dtype=np.int64)
+BMDAL = ("maxdet", "bait", "fw", "maxdist", "kmeanspp", "lcmd")
+ACTIVEML = ("TypiClust", "ProbCover", "CoreSet", "GreedySamplingX", "MaxHerding")
+
+
+def ours(name: str) -> Chooser:
+    """A chooser of the package."""
+    settings = CHOOSERS.create({"method": name})
+    return lambda features, count: settings.choose(features, count, NONE, 0)
+
+
+def bmdal(method: str) -> Chooser:
+    """A selection method of bmdal-reg on the linear kernel, for a first batch: nothing is rated yet."""
+    import torch
+
+    np.Inf = np.inf  # the name that bmdal-reg 3.0.2 uses, which NumPy 2 does not have
+    from bmdal_reg.bmdal.algorithms import select_batch
+    from bmdal_reg.bmdal.feature_data import TensorFeatureData
+
+    def choose(features: np.ndarray, count: int) -> np.ndarray:
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002 -- k-means++ of bmdal-reg draws from it
+        scale = np.sqrt((features**2).sum(1).mean())  # the noise below is then relative, as in `v_optimal`
+        pool = torch.from_numpy(features / scale)
+        chosen, _ = select_batch(
+            batch_size=count,
+            models=[torch.nn.Identity()],
+            data={"train": TensorFeatureData(torch.zeros(1, pool.shape[1]).double()), "pool": TensorFeatureData(pool)},
+            y_train=None,
+            base_kernel="linear",
+            kernel_transforms=[],
+            selection_method=method,
+            sel_with_train=False,
+            maxdet_sigma=np.sqrt(0.1),
+            bait_sigma=np.sqrt(0.1),
+            verbosity=0,
+        )
+        return chosen.numpy()
+
+    return choose
+
+
+def activeml(name: str) -> Chooser:
+    """A query strategy of scikit-activeml, for a first batch: no score is known."""
+    import skactiveml.pool
+
+    strategy = getattr(skactiveml.pool, name)
+
+    def choose(features: np.ndarray, count: int) -> np.ndarray:
+        return strategy(random_state=0).query(features, np.full(len(features), np.nan), batch_size=count)
+
+    return choose
+
+
+def choosers() -> dict[str, Chooser]:
+    """All choosers by name; peers that are not installed are left out with a note."""
+    found = {f"iqadistill {name}": ours(name) for name in CHOOSERS if name != "random"}
+    for package, names, create in (("bmdal-reg", BMDAL, bmdal), ("scikit-activeml", ACTIVEML, activeml)):
+        try:
+            found |= {f"{package} {name}": create(name) for name in names}
+        except ImportError as error:
+            print(f"{package} is left out: {error}; install benchmarks/peers_choosing.txt.")
+    return found
+
+
+def read_images(results: Path, given: argparse.Namespace) -> tuple[np.ndarray, pd.DataFrame, "object"]:
+    """Mean embeddings (n, d) of the scored images, their rows, and table "images"."""
+    pattern = f"embed_patches/{given.dataset}-*/{given.sampler}-*/{given.encoder}-*.parquet"
+    files = sorted(results.glob(pattern))
+    if len(files) != 1:
+        raise SystemExit(
+            f"{results}/{pattern}: {len(files)} files, expected one; give --sampler and --encoder"
+            + "".join(f"\n  {file}" for file in files)
+        )
+    images = read_table(results / "index_dataset" / f"{files[0].parts[-3]}.parquet", "images")
+    table = read_table(files[0], "embeddings")
+    vectors, names = embedding_matrix(table), pd.factorize(np.array(table["image_id"].to_pylist()))
+    counts = np.bincount(names[0])
+    means = np.zeros((len(counts), vectors.shape[1]))
+    np.add.at(means, names[0], vectors)
+    rows = images.to_pandas().set_index("image_id")
+    rows = rows[rows.score.notna() & (rows.status == "ok") & ~rows.is_reference.fillna(False).astype(bool)]
+    place = pd.Series(range(len(counts)), names[1]).reindex(rows.index)
+    return (means / counts[:, None])[place], rows, images
+
+
+def accuracy(embeddings: np.ndarray, scores: np.ndarray, chosen: np.ndarray, test: np.ndarray) -> float:
+    """SRCC on test images of a ridge regression on chosen images; 0 where it predicts one value."""
+    model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(embeddings[chosen], scores[chosen])
+    predicted = model.predict(embeddings[test])
+    return float(spearmanr(predicted, scores[test]).statistic) if np.ptp(predicted) else 0.0
+
+
+def main() -> None:
+    """Print a table for each way of treating contents."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results of a study (default: results)")
+    parser.add_argument("--dataset", required=True, help="name of a dataset of the study")
+    parser.add_argument("--sampler", default="*", help="sampler, where the dataset has several")
+    parser.add_argument("--encoder", default="*", help="encoder, where the dataset has several")
+    parser.add_argument("--budgets", type=int, nargs="+", default=[10, 20, 40, 80])
+    parser.add_argument("--splits", type=int, default=20, help="content-disjoint splits, a fifth tested (default: 20)")
+    parser.add_argument("--draws", type=int, default=99, help="random draws (default: 99)")
+    given = parser.parse_args()
+    embeddings, rows, images = read_images(given.results, given)
+    scores, contents = rows.score.to_numpy(float), pd.factorize(rows.reference_id)[0]
+    splits = split_dataset(images, splits=given.splits, test_fraction=0.2, val_fraction=0.0, seed=0).to_pandas()
+    roles = [of_split.set_index("image_id").role.reindex(rows.index) for _, of_split in splits.groupby("split")]
+    shared = contents.max() + 1 < len(contents)
+    print(f"{given.dataset}: {len(rows)} images of {contents.max() + 1} contents, {len(roles)} splits")
+
+    def mean_srcc(sets: Callable[[int, np.ndarray], np.ndarray]) -> float:
+        """Mean over splits of the SRCC with the images that `sets` chooses of the training images of each."""
+        found = []
+        for split, role in enumerate(roles):
+            train, test = (np.flatnonzero(role == name) for name in ("train", "test"))
+            found.append(accuracy(embeddings, scores, train[sets(split, train)], test))
+        return float(np.mean(found))
+
+    random = {
+        budget: np.array(
+            [
+                mean_srcc(lambda split, train: np.random.default_rng([split, draw]).permutation(len(train))[:budget])  # noqa: B023
+                for draw in range(given.draws)
+            ]
+        )
+        for budget in given.budgets
+    }
+    print(f"all training images: {mean_srcc(lambda split, train: np.arange(len(train))):.3f}")
+    for title, known in [("contents not used", None), ("contents known", contents)][: 1 + shared]:
+        print(f"\n{title:32}" + "".join(f"{budget:>13}" for budget in given.budgets) + f"{'ms':>9}")
+        means = "".join(f"{random[budget].mean():7.3f}      " for budget in given.budgets)
+        print(f"{'random, mean of draws':32}{means}")
+        deviations = "".join(f"{random[budget].std(ddof=1):7.3f}      " for budget in given.budgets)
+        print(f"{'random, deviation of a draw':32}{deviations}")
+        features = [
+            image_features(embeddings[role == "train"], None if known is None else known[role == "train"])
+            for role in roles
+        ]
+        for name, choose in choosers().items():
+            cells, times = [], []
+            for budget in given.budgets:
+                times = []
+
+                def timed(split: int, train: np.ndarray) -> np.ndarray:
+                    start = time.perf_counter()
+                    chosen = choose(features[split], budget)  # noqa: B023
+                    times.append(time.perf_counter() - start)  # noqa: B023
+                    return chosen
+
+                srcc = mean_srcc(timed)
+                cells.append(f"{srcc:7.3f} {int((random[budget] < srcc).sum()):2}/{given.draws}")
+            print(f"{name:32}" + " ".join(cells) + f"{1e3 * float(np.median(times)):9.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
