@@ -1,4 +1,4 @@
-"""Choosers of images to have rated beside bmdal-reg and scikit-activeml: accuracy at equal numbers of ratings, and time.
+"""Choosers of images to have rated beside bmdal-reg and scikit-activeml: accuracy at equal numbers of ratings, time.
 
     python -m venv peers && peers/bin/pip install . -r benchmarks/peers_choosing.txt
     peers/bin/python benchmarks/benchmark_choosing.py --results results --dataset own_images
@@ -6,9 +6,10 @@
 Reads embeddings, images and scores of a dataset in the results of a study. On each of several content-disjoint splits
 every chooser sees the same features of the training images, those of `iqadistill choose`, and no score. A ridge
 regression on the embeddings of the chosen images, its penalty by leave-one-out error, is tested on the test images.
-The same is done for random draws. The table shows the mean SRCC over splits, beside it how many of the random draws are
-below it, and the median time of the largest choice. Methods of peers are those that need no score and no network; their
-settings are the packages' own.
+The same is done for random draws. A cell of the table shows the mean SRCC over splits, how many of the random draws are
+below it, and how many random ratings reach it, read off the mean of the draws between the budgets; the last column is
+the median time of the largest choice. Methods of peers are those that need no score and no network; their settings are
+the packages' own.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.stats import spearmanr
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -53,7 +55,7 @@ def bmdal(method: str) -> Chooser:
 
     def choose(features: np.ndarray, count: int) -> np.ndarray:
         torch.manual_seed(0)
-        np.random.seed(0)  # noqa: NPY002 -- k-means++ of bmdal-reg draws from it
+        np.random.seed(0)  # k-means++ of bmdal-reg draws from it
         scale = np.sqrt((features**2).sum(1).mean())  # the noise below is then relative, as in `v_optimal`
         pool = torch.from_numpy(features / scale)
         chosen, _ = select_batch(
@@ -97,7 +99,7 @@ def choosers() -> dict[str, Chooser]:
     return found
 
 
-def read_images(results: Path, given: argparse.Namespace) -> tuple[np.ndarray, pd.DataFrame, "object"]:
+def read_images(results: Path, given: argparse.Namespace) -> tuple[np.ndarray, pd.DataFrame, pa.Table]:
     """Mean embeddings (n, d) of the scored images, their rows, and table "images"."""
     pattern = f"embed_patches/{given.dataset}-*/{given.sampler}-*/{given.encoder}-*.parquet"
     files = sorted(results.glob(pattern))
@@ -123,6 +125,13 @@ def accuracy(embeddings: np.ndarray, scores: np.ndarray, chosen: np.ndarray, tes
     model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(embeddings[chosen], scores[chosen])
     predicted = model.predict(embeddings[test])
     return float(spearmanr(predicted, scores[test]).statistic) if np.ptp(predicted) else 0.0
+
+
+def random_ratings(srcc: float, budgets: list[int], means: list[float]) -> str:
+    """Number of random ratings whose mean SRCC is `srcc`, on a logarithmic scale between budgets."""
+    if srcc < means[0] or srcc > means[-1]:
+        return f"<{budgets[0]}" if srcc < means[0] else f">{budgets[-1]}"
+    return f"{np.exp(np.interp(srcc, np.maximum.accumulate(means), np.log(budgets))):.0f}"
 
 
 def main() -> None:
@@ -162,11 +171,15 @@ def main() -> None:
     }
     print(f"all training images: {mean_srcc(lambda split, train: np.arange(len(train))):.3f}")
     for title, known in [("contents not used", None), ("contents known", contents)][: 1 + shared]:
-        print(f"\n{title:32}" + "".join(f"{budget:>13}" for budget in given.budgets) + f"{'ms':>9}")
-        means = "".join(f"{random[budget].mean():7.3f}      " for budget in given.budgets)
-        print(f"{'random, mean of draws':32}{means}")
-        deviations = "".join(f"{random[budget].std(ddof=1):7.3f}      " for budget in given.budgets)
-        print(f"{'random, deviation of a draw':32}{deviations}")
+        print(
+            f"\n{title:31}"
+            + "".join(f"{budget:>6} {'below':>6}{'equal':>6}" for budget in given.budgets)
+            + f"{'ms':>9}"
+        )
+        means = [random[budget].mean() for budget in given.budgets]
+        print(f"{'random, mean of draws':31}" + "".join(f"{mean:6.3f}{'':13}" for mean in means))
+        deviations = [random[budget].std(ddof=1) for budget in given.budgets]
+        print(f"{'random, deviation of a draw':31}" + "".join(f"{deviation:6.3f}{'':13}" for deviation in deviations))
         features = [
             image_features(embeddings[role == "train"], None if known is None else known[role == "train"])
             for role in roles
@@ -183,8 +196,9 @@ def main() -> None:
                     return chosen
 
                 srcc = mean_srcc(timed)
-                cells.append(f"{srcc:7.3f} {int((random[budget] < srcc).sum()):2}/{given.draws}")
-            print(f"{name:32}" + " ".join(cells) + f"{1e3 * float(np.median(times)):9.1f}", flush=True)
+                below, equal = int((random[budget] < srcc).sum()), random_ratings(srcc, given.budgets, means)
+                cells.append(f"{srcc:6.3f} {f'{below}/{given.draws}':>6}{equal:>6}")
+            print(f"{name:31}" + "".join(cells) + f"{1e3 * float(np.median(times)):9.1f}", flush=True)
 
 
 if __name__ == "__main__":
