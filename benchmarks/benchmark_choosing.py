@@ -14,7 +14,8 @@ the packages' own.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,53 @@ def read_images(results: Path, given: argparse.Namespace) -> tuple[np.ndarray, p
     return (means / counts[:, None])[place], rows, images
 
 
+@dataclass(frozen=True)
+class Collection:
+    """Scored images and their splits.
+
+    Attributes:
+        embeddings: Mean embeddings (n, d).
+        scores: Scores (n,).
+        contents: Number (n,) of each image's content.
+        splits: Indices of the training and of the test images of each split.
+    """
+
+    embeddings: np.ndarray
+    scores: np.ndarray
+    contents: np.ndarray
+    splits: list[tuple[np.ndarray, np.ndarray]]
+
+    def srcc(self, chosen: Iterable[np.ndarray]) -> float:
+        """Mean SRCC over splits with the chosen images, indices into the training images of each split."""
+        return float(
+            np.mean(
+                [
+                    accuracy(self.embeddings, self.scores, train[of_split], test)
+                    for (train, test), of_split in zip(self.splits, chosen, strict=True)
+                ]
+            )
+        )
+
+    def random_srcc(self, budget: int, draws: int) -> np.ndarray:
+        """SRCC (draws,) with random images; those of a larger budget contain those of a smaller one."""
+        return np.array(
+            [
+                self.srcc(
+                    np.random.default_rng([split, draw]).permutation(len(train))[:budget]
+                    for split, (train, _) in enumerate(self.splits)
+                )
+                for draw in range(draws)
+            ]
+        )
+
+    def features(self, centred: bool) -> list[np.ndarray]:
+        """Features of the training images of each split, with the means of contents subtracted or not."""
+        return [
+            image_features(self.embeddings[train], self.contents[train] if centred else None)
+            for train, _ in self.splits
+        ]
+
+
 def accuracy(embeddings: np.ndarray, scores: np.ndarray, chosen: np.ndarray, test: np.ndarray) -> float:
     """SRCC on test images of a ridge regression on chosen images; 0 where it predicts one value."""
     model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(embeddings[chosen], scores[chosen])
@@ -127,7 +175,7 @@ def accuracy(embeddings: np.ndarray, scores: np.ndarray, chosen: np.ndarray, tes
     return float(spearmanr(predicted, scores[test]).statistic) if np.ptp(predicted) else 0.0
 
 
-def random_ratings(srcc: float, budgets: list[int], means: list[float]) -> str:
+def random_ratings(srcc: float, budgets: Sequence[int], means: Sequence[float]) -> str:
     """Number of random ratings whose mean SRCC is `srcc`, on a logarithmic scale between budgets."""
     if srcc < means[0] or srcc > means[-1]:
         return f"<{budgets[0]}" if srcc < means[0] else f">{budgets[-1]}"
@@ -135,7 +183,7 @@ def random_ratings(srcc: float, budgets: list[int], means: list[float]) -> str:
 
 
 def main() -> None:
-    """Print a table for each way of treating contents."""
+    """Print a table without the use of contents and, where images share them, one with it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="results of a study (default: results)")
     parser.add_argument("--dataset", required=True, help="name of a dataset of the study")
@@ -146,59 +194,44 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=99, help="random draws (default: 99)")
     given = parser.parse_args()
     embeddings, rows, images = read_images(given.results, given)
-    scores, contents = rows.score.to_numpy(float), pd.factorize(rows.reference_id)[0]
     splits = split_dataset(images, splits=given.splits, test_fraction=0.2, val_fraction=0.0, seed=0).to_pandas()
     roles = [of_split.set_index("image_id").role.reindex(rows.index) for _, of_split in splits.groupby("split")]
-    shared = contents.max() + 1 < len(contents)
-    print(f"{given.dataset}: {len(rows)} images of {contents.max() + 1} contents, {len(roles)} splits")
+    collection = Collection(
+        embeddings,
+        rows.score.to_numpy(float),
+        pd.factorize(rows.reference_id)[0],
+        [(np.flatnonzero(role == "train"), np.flatnonzero(role == "test")) for role in roles],
+    )
+    contents = rows.reference_id.nunique()
+    print(f"{given.dataset}: {len(rows)} images of {contents} contents, {given.splits} splits")
+    print(f"all training images: {collection.srcc(np.arange(len(train)) for train, _ in collection.splits):.3f}")
+    random = {budget: collection.random_srcc(budget, given.draws) for budget in given.budgets}
+    print_table("contents not used", collection, collection.features(False), random)
+    if contents < len(rows):
+        print_table("contents known", collection, collection.features(True), random)
 
-    def mean_srcc(sets: Callable[[int, np.ndarray], np.ndarray]) -> float:
-        """Mean over splits of the SRCC with the images that `sets` chooses of the training images of each."""
-        found = []
-        for split, role in enumerate(roles):
-            train, test = (np.flatnonzero(role == name) for name in ("train", "test"))
-            found.append(accuracy(embeddings, scores, train[sets(split, train)], test))
-        return float(np.mean(found))
 
-    random = {
-        budget: np.array(
-            [
-                mean_srcc(lambda split, train: np.random.default_rng([split, draw]).permutation(len(train))[:budget])  # noqa: B023
-                for draw in range(given.draws)
-            ]
-        )
-        for budget in given.budgets
-    }
-    print(f"all training images: {mean_srcc(lambda split, train: np.arange(len(train))):.3f}")
-    for title, known in [("contents not used", None), ("contents known", contents)][: 1 + shared]:
-        print(
-            f"\n{title:31}"
-            + "".join(f"{budget:>6} {'below':>6}{'equal':>6}" for budget in given.budgets)
-            + f"{'ms':>9}"
-        )
-        means = [random[budget].mean() for budget in given.budgets]
-        print(f"{'random, mean of draws':31}" + "".join(f"{mean:6.3f}{'':13}" for mean in means))
-        deviations = [random[budget].std(ddof=1) for budget in given.budgets]
-        print(f"{'random, deviation of a draw':31}" + "".join(f"{deviation:6.3f}{'':13}" for deviation in deviations))
-        features = [
-            image_features(embeddings[role == "train"], None if known is None else known[role == "train"])
-            for role in roles
-        ]
-        for name, choose in choosers().items():
-            cells, times = [], []
-            for budget in given.budgets:
-                times = []
-
-                def timed(split: int, train: np.ndarray) -> np.ndarray:
-                    start = time.perf_counter()
-                    chosen = choose(features[split], budget)  # noqa: B023
-                    times.append(time.perf_counter() - start)  # noqa: B023
-                    return chosen
-
-                srcc = mean_srcc(timed)
-                below, equal = int((random[budget] < srcc).sum()), random_ratings(srcc, given.budgets, means)
-                cells.append(f"{srcc:6.3f} {f'{below}/{given.draws}':>6}{equal:>6}")
-            print(f"{name:31}" + "".join(cells) + f"{1e3 * float(np.median(times)):9.1f}", flush=True)
+def print_table(
+    title: str, collection: Collection, features: list[np.ndarray], random: Mapping[int, np.ndarray]
+) -> None:
+    """Print what every chooser reaches with the features, beside the SRCC (draws,) of random draws of each budget."""
+    means = [draws.mean() for draws in random.values()]
+    deviations = [draws.std(ddof=1) for draws in random.values()]
+    print(f"\n{title:31}" + "".join(f"{budget:6} {'below':>6}{'equal':>6}" for budget in random) + f"{'ms':>9}")
+    print(f"{'random, mean of draws':31}" + "".join(f"{mean:6.3f}{'':13}" for mean in means))
+    print(f"{'random, deviation of a draw':31}" + "".join(f"{deviation:6.3f}{'':13}" for deviation in deviations))
+    for name, choose in choosers().items():
+        cells, times = [], np.zeros(len(features))
+        for budget, draws in random.items():
+            chosen = []
+            for split, of_split in enumerate(features):
+                start = time.perf_counter()
+                chosen.append(choose(of_split, budget))
+                times[split] = time.perf_counter() - start
+            srcc = collection.srcc(chosen)
+            below, equal = (draws < srcc).sum(), random_ratings(srcc, list(random), means)
+            cells.append(f"{srcc:6.3f} {f'{below}/{len(draws)}':>6}{equal:>6}")
+        print(f"{name:31}" + "".join(cells) + f"{1e3 * np.median(times):9.1f}", flush=True)
 
 
 if __name__ == "__main__":
