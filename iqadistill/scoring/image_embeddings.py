@@ -1,4 +1,4 @@
-"""Embeddings of a user's images: the mean over a few crops of each."""
+"""Embeddings of a user's images: the weighted mean over a few crops of each."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ def embed_images(
     Args:
         paths: Files of the images.
         encoder: Encoder.
-        sampler: Places of the patches whose mean embedding stands for an image.
+        sampler: Places of the patches whose mean embedding, by their weights, stands for an image.
         seed: Seed of the sampler.
         workers: Number of images that are read ahead.
         kept: Embeddings of an earlier run, which are used, and to which those of other images are added as they come.
@@ -42,18 +42,19 @@ def embed_images(
         image the error that names it.
     """
 
-    def read(path: Path) -> tuple[Path, Tensor] | InputError:
+    def read(path: Path) -> tuple[Path, np.ndarray, Tensor] | InputError:
         try:
             images, patches = place_patches(path, sampler, seed)
-            return path, next(read_patches(images, patches, size=encoder.size, workers=1))
+            weights = patches["weight"].to_numpy().astype(np.float32)
+            return path, weights / weights.sum(), next(read_patches(images, patches, size=encoder.size, workers=1))
         except InputError as error:
             return error
 
-    def embed(image: tuple[Path, Tensor] | InputError) -> np.ndarray | InputError:
+    def embed(image: tuple[Path, np.ndarray, Tensor] | InputError) -> np.ndarray | InputError:
         if isinstance(image, InputError):
             return image
-        path, pixels = image
-        vector = encoder.embed(pixels).mean(0).cpu().numpy()
+        path, weights, pixels = image
+        vector = weights @ encoder.embed(pixels).cpu().numpy()
         if not np.isfinite(vector).all():
             return InputError(f"{path}: its embedding holds NaN or infinite numbers; use other weights.")
         return vector
