@@ -12,7 +12,7 @@ from iqadistill.errors import InputError
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
 # a crop shows about the same share of every photograph, whatever its resolution
-CROPS = {"method": "random_crops", "count": 5, "size": SIDE, "longer_side": 512, "small_images": "enlarge"}
+CROPS = {"method": "placed_crops", "count": 3, "size": SIDE, "longer_side": 512, "small_images": "enlarge"}
 
 
 def add_parser(commands: Any) -> None:
@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--method", choices=CHOOSERS.names, default="facility", help="how images are chosen (default: facility)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of crops, landmarks and random choice (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of landmarks and random choice (default: 0)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     parser.add_argument(
         "--out", type=Path, default=Path("chosen.csv"), metavar="FILE", help="CSV to write (default: chosen.csv)"
@@ -85,11 +85,11 @@ def run(given: argparse.Namespace) -> int:
     contents = dict(zip(*_read_column(given.contents, "content", names), strict=True)) if given.contents else {}
     _check_count(given.count, len(set(names) - rated), given.folder)
     settings = encoder_settings(given.encoder)
-    made_with = {"encoder": settings.model_dump(mode="json"), "crops": CROPS, "seed": given.seed}
+    made_with = {"encoder": settings.model_dump(mode="json"), "crops": CROPS}
     kept = KeptEmbeddings(given.embeddings, made_with) if given.embeddings else None
     with lease_device(given.device) as device:
         encoder = settings.create(device)
-        embeddings, failures = embed_images(paths, encoder, SAMPLERS.create(CROPS), seed=given.seed, kept=kept)
+        embeddings, failures = embed_images(paths, encoder, SAMPLERS.create(CROPS), kept=kept)
     for failure in failures.values():
         print(f"error: {failure}", file=sys.stderr)
     names = [name for place, name in enumerate(names) if place not in failures]
