@@ -34,8 +34,8 @@ class ImageSimilarity:
         return to_images if np.ndim(images) else to_images[:, 0]
 
 
-def rbf_similarity(features: np.ndarray, seed: int) -> ImageSimilarity:
-    """Similarity of images whose width is the median squared distance of two different images.
+def rbf_similarity(features: np.ndarray, seed: int, *, widths: float = 1.0) -> ImageSimilarity:
+    """Similarity of images whose width is the median squared distance of two different images, or a multiple of it.
 
     Up to 5,000 images it holds all pairs in float64. Of more images 2,000 landmarks are drawn that stand for all: what
     covers them covers the collection, with memory that grows with n instead of n^2, in float32.
@@ -43,6 +43,7 @@ def rbf_similarity(features: np.ndarray, seed: int) -> ImageSimilarity:
     Args:
         features: Features (n, p) of all images.
         seed: Seed of the landmarks.
+        widths: Width of the kernel, in medians.
     """
     n = len(features)
     if n <= EXACT:
@@ -50,7 +51,7 @@ def rbf_similarity(features: np.ndarray, seed: int) -> ImageSimilarity:
     else:
         features = features.astype(np.float32)
         targets = np.sort(np.random.default_rng(seed).choice(n, LANDMARKS, replace=False))
-    width = _median_distance(features[targets])
+    width = widths * _median_distance(features[targets])
     to_targets = np.empty((n, len(targets)), features.dtype)
     for start in range(0, n, ROWS):
         rows = slice(start, start + ROWS)

@@ -12,7 +12,7 @@ from iqadistill.errors import InputError
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
 # a crop shows about the same share of every photograph, whatever its resolution
-CROPS = {"method": "random_crops", "count": 5, "size": SIDE, "longer_side": 512, "small_images": "enlarge"}
+CROPS = {"method": "placed_crops", "count": 3, "size": SIDE, "longer_side": 512, "small_images": "enlarge"}
 
 
 def add_parser(commands: Any) -> None:
@@ -42,10 +42,16 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--method", choices=CHOOSERS.names, default="facility", help="how images are chosen (default: facility)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of crops, landmarks and random choice (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of landmarks and random choice (default: 0)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     parser.add_argument(
         "--out", type=Path, default=Path("chosen.csv"), metavar="FILE", help="CSV to write (default: chosen.csv)"
+    )
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="FOLDER",
+        help="folder where embeddings are kept as they come: an interrupted run goes on, the next choice takes seconds",
     )
     parser.set_defaults(run=run)
 
@@ -54,6 +60,8 @@ def run(given: argparse.Namespace) -> int:
     """Write the chosen images with their ranks; returns 1 if an image could not be read."""
     if not given.folder.is_dir():
         raise InputError(f"{given.folder}: not a folder; give the folder that holds the images.")
+    if given.embeddings and given.embeddings.is_file():
+        raise InputError(f"--embeddings {given.embeddings}: is a file; give a folder.")
     if given.out.is_dir():
         raise InputError(f"--out {given.out}: is a folder; give a file.")
     if given.count < 1 or given.seed < 0:
@@ -68,6 +76,7 @@ def run(given: argparse.Namespace) -> int:
     from iqadistill.sampling.registry import SAMPLERS
     from iqadistill.scoring.image_embeddings import embed_images
     from iqadistill.scoring.images import list_images
+    from iqadistill.scoring.kept_embeddings import KeptEmbeddings
     from iqadistill.tables import write_csv
 
     paths = list_images([given.folder])
@@ -75,9 +84,12 @@ def run(given: argparse.Namespace) -> int:
     rated = set(_read_column(given.rated, "image", names)[0]) if given.rated else set()
     contents = dict(zip(*_read_column(given.contents, "content", names), strict=True)) if given.contents else {}
     _check_count(given.count, len(set(names) - rated), given.folder)
+    settings = encoder_settings(given.encoder)
+    made_with = {"encoder": settings.model_dump(mode="json"), "crops": CROPS}
+    kept = KeptEmbeddings(given.embeddings, made_with) if given.embeddings else None
     with lease_device(given.device) as device:
-        encoder = encoder_settings(given.encoder).create(device)
-        embeddings, failures = embed_images(paths, encoder, SAMPLERS.create(CROPS), seed=given.seed)
+        encoder = settings.create(device)
+        embeddings, failures = embed_images(paths, encoder, SAMPLERS.create(CROPS), kept=kept)
     for failure in failures.values():
         print(f"error: {failure}", file=sys.stderr)
     names = [name for place, name in enumerate(names) if place not in failures]

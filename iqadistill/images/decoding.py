@@ -49,11 +49,12 @@ def scaled(length: int, scale: float) -> int:
     return round(length * scale)
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
+def image_size(path: str | Path, *, checked: bool = True) -> tuple[int, int]:
     """Size of an image, which is decoded completely to check the file, without the cost of a conversion to RGB.
 
     Args:
         path: Any file Pillow can read.
+        checked: Whether the file is decoded; if not, its header is read only, and a truncated file has a size.
 
     Returns:
         Height and width in pixels as `read_image` gives them.
@@ -62,7 +63,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
         InputError: As `read_image`.
     """
     with _opened(path) as image:
-        image.load()
+        if checked or image.format == "TIFF":  # Pillow turns a TIFF file upright as it decodes it
+            image.load()
         width, height = image.size
         rotated = image.getexif().get(ExifTags.Base.Orientation) in _ROTATED
         return (width, height) if rotated else (height, width)

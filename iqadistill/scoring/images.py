@@ -56,7 +56,7 @@ def place_patches(
             all.
 
     Raises:
-        InputError: The image cannot be decoded, is too small, or is not a panorama although the sampler is for
+        InputError: The file is not an image, is too small, or is not a panorama although the sampler is for
             panoramas; or the sampler reads the places of patches from a file.
     """
     if sampler.files():
@@ -64,7 +64,7 @@ def place_patches(
             f"{path}: the model was trained on patches recorded in {sampler.files()[0]}, which no new image has; use a"
             " model of another sampler."
         )
-    height, width = image_size(path)
+    height, width = image_size(path, checked=False)  # a damaged file is found where its patches are cut
     if sampler.kind == "sphere" and width != 2 * height:
         raise InputError(
             f"{path}: {width} x {height} pixels, but the model scores 360-degree panoramas, twice as wide as high;"

@@ -48,6 +48,7 @@ def test_every_axis_has_an_example():
         "datasets",
         "sampling",
         "selection",
+        "choosing",
         *["models"] * 5,
         "figures",
     ]
@@ -88,6 +89,7 @@ def test_study_of_the_examples_runs_to_its_report(extended):
         experiments=[
             {"figure": "levels", "samplers": ["centre_crop"], "students": ["small_cnn", "guided_cnn"]},
             {"figure": "rate_sweep", "samplers": ["grid_crops"]},
+            {"figure": "label_efficiency", "samplers": ["grid_crops"], "budgets": [4], "choosers": ["densest"]},
         ],
     )
     extended.run_forked("--cores", "2", "--configfile", study)
@@ -101,4 +103,6 @@ def test_study_of_the_examples_runs_to_its_report(extended):
     assert set(metrics.teacher[metrics.student == "guided_cnn"]) == {"wide_cnn"}
     (history,) = extended.folder.glob("results/train_student/**/guided_cnn/0.history.parquet")
     assert set(dict(pd.read_parquet(history).parts[0])) == {"quality", "guide"}
+    choices = pd.read_parquet(results / "tables/label_efficiency.parquet")
+    assert set(choices.chooser) == {"all", "random", "densest"}
     assert (results / "report/index.html").is_file()

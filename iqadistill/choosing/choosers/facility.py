@@ -9,13 +9,17 @@ from pydantic import Field
 from iqadistill.choosing.settings import ChooserSettings
 from iqadistill.choosing.similarity import ROWS, ImageSimilarity, rbf_similarity
 
+WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearly linear in the cosine of two images
 DIGITS = 9  # after the point of a gain, whose unit is one image; what lies beyond is rounding
 
 
 class FacilitySettings(ChooserSettings):
     """Facility location: the sum over images of the similarity to the nearest chosen or rated one is maximised.
 
-    The greedy choice reaches at least 1 - 1/e of the largest sum (Nemhauser, Wolsey and Fisher 1978).
+    Images are compared by the direction of their features from the mean, not by their distance from it: images of
+    average quality would else be one dense cluster that draws the choice, and those far out would be left. The kernel
+    is wide, so that far images count, too. Except for its width this is MaxHerding (Bae et al., ECCV 2024). The greedy
+    choice reaches at least 1 - 1/e of the largest sum (Nemhauser, Wolsey and Fisher 1978).
     """
 
     label: ClassVar[str] = "facility location"
@@ -27,7 +31,14 @@ class FacilitySettings(ChooserSettings):
 
     def choose(self, features: np.ndarray, count: int, rated: np.ndarray, seed: int) -> np.ndarray:
         """Greedy facility location on the RBF similarity."""
-        return facility_location(rbf_similarity(features, seed), count, rated)
+        return facility_location(similarity_of_directions(features, seed), count, rated)
+
+
+def similarity_of_directions(features: np.ndarray, seed: int) -> ImageSimilarity:
+    """Similarity of images by the direction of their features; an image without any is as far from all others."""
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    directions = np.divide(features, length, out=np.zeros_like(features), where=length > 1e-9 * length.max())
+    return rbf_similarity(directions, seed, widths=WIDTHS)
 
 
 def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iqadistill.choosing import CHOOSERS, choose_images, similarity
-from iqadistill.choosing.choosers.facility import facility_location
+from iqadistill.choosing.choosers.facility import facility_location, similarity_of_directions
 from iqadistill.choosing.choosers.v_optimal import NOISE, v_optimal_design
 from iqadistill.choosing.features import image_features
 from iqadistill.choosing.similarity import rbf_similarity
@@ -64,7 +64,7 @@ def test_smaller_count_gives_the_first_of_a_larger_one(method):
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), known=st.integers(0, 4))
 def test_facility_location_takes_the_largest_gain_at_every_step_and_gains_never_grow(seed, known):
-    similar = rbf_similarity(image_features(embeddings(seed, 25)), 0)
+    similar = similarity_of_directions(image_features(embeddings(seed, 25)), 0)
     K, rated = similar.to_targets, list(range(known))
     chosen = list(facility_location(similar, 10, np.array(rated, dtype=int)))
     gains = []
@@ -98,7 +98,7 @@ def test_order_of_the_images_does_not_matter(method, seed):
     moved = order[choose_images(X[order], 8, method=method, rated=np.flatnonzero(order < 3))]
     chosen = choose_images(X, 8, method=method, rated=[0, 1, 2])
     if method == "facility":  # two images that cover each other only are a tie
-        K = rbf_similarity(image_features(X), 0).to_targets
+        K = similarity_of_directions(image_features(X), 0).to_targets
         assert coverage(K, [0, 1, 2, *moved]) == pytest.approx(coverage(K, [0, 1, 2, *chosen]), rel=1e-9)
     else:
         np.testing.assert_array_equal(moved, chosen)
@@ -173,6 +173,16 @@ def test_images_alone_with_their_content_are_centred_together():
     alone = image_features(X, np.arange(20))
     np.testing.assert_array_equal(alone, image_features(X))
     np.testing.assert_array_equal(alone, image_features(X, np.full(20, -1)))
+
+
+def test_a_dense_middle_does_not_draw_the_choice_of_facility_location():
+    random = np.random.default_rng(0)
+    ends = np.repeat(np.eye(4) * 6, 5, axis=0) + random.normal(0, 0.1, (20, 4))
+    X = np.concatenate([random.normal(0, 1, (200, 4)), ends, -ends])
+    chosen = choose_images(X, 8, method="facility")
+    directions = image_features(X)[chosen]
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    assert (directions @ directions.T - np.eye(8)).max() < 0.75  # no two look the same way
 
 
 def test_features_are_standardised_and_constant_columns_ignored():

@@ -1,5 +1,6 @@
 """The command `iqadistill choose`."""
 
+import argparse
 import csv
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from tiny_results import write_image
 
 from iqadistill.cli import choose, main
 from iqadistill.encoders.backends.timm import TimmSettings
+from iqadistill.encoders.encoder import Encoder
 from iqadistill.images.decoding import read_image
 
 TINY = TimmSettings(model="test_resnet", weights="none", pooling="stages", size=64)
@@ -39,6 +41,13 @@ def run(*arguments):
     assert list(rows[0]) == ["image", "rank"]
     assert [int(row["rank"]) for row in rows] == list(range(1, len(rows) + 1))
     return status, [row["image"] for row in rows]
+
+
+def parsed(*arguments):
+    """Arguments of the command as its function takes them."""
+    parser = argparse.ArgumentParser()
+    choose.add_parser(parser.add_subparsers())
+    return parser.parse_args(["choose", "photos", *arguments, "--device", "cpu"])
 
 
 def error_line(capsys, *arguments):
@@ -95,12 +104,50 @@ def _too_many(capsys):
     return error_line(capsys, "photos", "--count", 7)
 
 
+def test_embeddings_are_kept_and_only_new_images_are_embedded(folder, monkeypatch):
+    embedded = []
+    embed = Encoder.embed
+    monkeypatch.setattr(Encoder, "embed", lambda self, batch: embedded.append(len(batch)) or embed(self, batch))
+
+    def choose_again(*arguments):
+        embedded.clear()
+        images = run("--count", 6, "--embeddings", "kept", *arguments)[1]
+        return images, len(embedded) - 1  # one call measures the width
+
+    first, count = choose_again()
+    assert count == 6 and first == run("--count", 6)[1]
+    assert choose_again() == (first, 0)
+    assert choose_again("--seed", 1)[1] == 0
+    write_image(folder / "photos/1.png", seed=9)
+    assert choose_again()[1] == 1
+
+
+def test_what_was_embedded_before_an_interruption_is_kept(monkeypatch):
+    embed, calls = Encoder.embed, []
+
+    def interrupted(self, batch):
+        calls.append(batch)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return embed(self, batch)
+
+    monkeypatch.setattr(Encoder, "embed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        choose.run(parsed("--count", "6", "--embeddings", "kept"))
+    calls[:] = [None] * 5
+    run("--count", 6, "--embeddings", "kept")
+    assert len(calls) - 6 == 6 - 3
+
+
 def test_invalid_arguments_are_refused(capsys, folder):
     assert "nowhere: not a folder" in error_line(capsys, "nowhere", "--count", 2)
     assert "holds no image" in error_line(capsys, (folder / "empty").mkdir() or "empty", "--count", 2)
     assert "--count 0: expected 1 or more" in error_line(capsys, "photos", "--count", 0)
     assert "--seed -1: expected 0 or more" in error_line(capsys, "photos", "--count", 2, "--seed", -1)
     assert "--count 7: photos holds 6" in error_line(capsys, "photos", "--count", 7)
+    assert "--embeddings photos/0.png: is a file" in error_line(
+        capsys, "photos", "--count", 2, "--embeddings", "photos/0.png"
+    )
     assert "--out empty: is a folder" in error_line(capsys, "photos", "--count", 2, "--out", "empty")
 
 

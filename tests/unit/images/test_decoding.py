@@ -87,14 +87,16 @@ def test_transparent_pixels_become_black(tmp_path):
     assert read_image(save(tmp_path, Image.fromarray(rgba), "a.png")).max() == 0
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_rotation_is_applied(tmp_path, orientation):
+def test_exif_rotation_is_applied(tmp_path, orientation, suffix):
     image = Image.fromarray(RGB)
     exif = image.getexif()
     exif[0x0112] = orientation
-    path = save(tmp_path, image, "a.jpg", exif=exif)
+    path = save(tmp_path, image, f"a.{suffix}", exif=exif)
     size = (24, 16) if orientation >= 5 else (16, 24)
-    assert read_image(path).shape == (*size, 3) and image_size(path) == size
+    assert read_image(path).shape == (*size, 3)
+    assert image_size(path) == image_size(path, checked=False) == size
 
 
 def test_exif_rotation_has_the_right_direction(tmp_path):
@@ -126,6 +128,12 @@ def test_truncated_image_is_refused(tmp_path, suffix, options, share):
     for read in (read_image, image_size):
         with pytest.raises(InputError, match=rf"cut\.{suffix}: "):
             read(path)
+
+
+def test_size_of_a_truncated_image_is_known_without_a_check(tmp_path):
+    path = save(tmp_path, Image.fromarray(NOISE), "cut.jpg")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert image_size(path, checked=False) == (64, 64)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image"])
