@@ -1,6 +1,5 @@
 """Time to score an image from some of its patches, the choice of them included, measured on a few images."""
 
-import functools
 import time
 from collections.abc import Callable, Mapping
 
@@ -49,8 +48,8 @@ def time_budgets(
     parts = [[_of_image(table, name) for table in (images, patches, embeddings)] for name in shown]
     image, placed, _ = parts[0]
     look(image, placed)  # the first pass loads and plans what later ones find ready
-    first = [_milliseconds(functools.partial(look, image, placed.slice(0, 1))) for image, placed, _ in parts]
-    whole = [_milliseconds(functools.partial(look, image, placed)) for image, placed, _ in parts]
+    first = [_milliseconds(look, image, placed.slice(0, 1)) for image, placed, _ in parts]
+    whole = [_milliseconds(look, image, placed) for image, placed, _ in parts]
     count = float(np.median([len(placed) for _, placed, _ in parts]))
     everything = float(np.median(whole))
     per_patch = max(0.0, (everything - float(np.median(first))) / max(1.0, count - 1))
@@ -58,7 +57,7 @@ def time_budgets(
     rows = [{"selector": name, "fixed": fixed, "per_patch": per_patch} for name in (RANDOM, AUTO, ALL)]
     rows.append({"selector": LEARNED, "fixed": everything, "per_patch": 0.0})
     for name, (selector, from_places) in selectors.items():
-        taken = [_milliseconds(functools.partial(_rank, part, selector, seed)) for part in (parts[0], *parts)]
+        taken = [_milliseconds(_rank, part, selector, seed) for part in (parts[0], *parts)]
         choosing = float(np.median(taken[1:]))
         base = {"fixed": fixed, "per_patch": per_patch} if from_places else {"fixed": everything, "per_patch": 0.0}
         rows.append({"selector": name, **base, "fixed": base["fixed"] + choosing})
@@ -74,7 +73,7 @@ def _rank(part: list[pa.Table], selector: Selector, seed: int) -> None:
     rank_patches(embedded, selector, seed=seed, patches=placed, images=image)
 
 
-def _milliseconds(work: Callable[[], object]) -> float:
+def _milliseconds(work: Callable[..., object], *arguments: object) -> float:
     start = time.perf_counter()
-    work()
+    work(*arguments)
     return 1000 * (time.perf_counter() - start)

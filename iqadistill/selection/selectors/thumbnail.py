@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from iqadistill.selection.ranking import rows_by_image
 from iqadistill.selection.selectors.position import PositionSelector, rows_of_patches
 from iqadistill.selection.settings import SelectorSettings
 
@@ -39,6 +38,7 @@ class ThumbnailSelector(PositionSelector):
     def vectors(self, embeddings: "pa.Table", patches: "pa.Table | None", images: "pa.Table | None") -> np.ndarray:
         """Places and thumbnails (N, 194) or (N, 195) of the embedded patches."""
         from iqadistill.patches.thumbnails import read_thumbnails
+        from iqadistill.selection.ranking import rows_by_image
 
         places = super().vectors(embeddings, patches, images)
         assert patches is not None and images is not None  # places need them
