@@ -23,7 +23,7 @@ def choose_images(
     Args:
         embeddings: Embedding (n, d) of each image.
         count: Number of images to choose.
-        method: Name of a chooser: facility, v_optimal or random.
+        method: Name of a chooser: facility, v_optimal, lcmd or random.
         rated: Indices of images that are rated already: never chosen, and covered from the start.
         contents: Number (n,) of each image's content, negative where it is unknown; see `image_features`.
         seed: Seed of what is drawn: a random choice, and the landmarks of more than 5,000 images.

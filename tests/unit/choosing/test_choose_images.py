@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from iqadistill.choosing import CHOOSERS, choose_images, similarity
 from iqadistill.choosing.choosers.facility import facility_location, similarity_of_directions
+from iqadistill.choosing.choosers.lcmd import largest_cluster_maximum_distance
 from iqadistill.choosing.choosers.v_optimal import NOISE, v_optimal_design
 from iqadistill.choosing.features import image_features
 from iqadistill.choosing.similarity import rbf_similarity
 from iqadistill.errors import InputError
 
-COVERING = ["facility", "v_optimal"]
+COVERING = ["facility", "v_optimal", "lcmd"]
 METHODS = [*COVERING, "random"]
 
 
@@ -88,6 +89,21 @@ def test_v_optimal_design_leaves_the_least_variance_at_every_step(seed, known):
         assert values[chosen[step]] == pytest.approx(min(values.values()), rel=1e-9)
         if before:
             assert values[chosen[step]] < remaining_variance(K, before)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), known=st.integers(0, 4))
+def test_lcmd_takes_the_farthest_image_of_the_cluster_that_is_spread_most(seed, known):
+    X, rated = image_features(embeddings(seed, 25)), list(range(known))
+    chosen = list(largest_cluster_maximum_distance(X, 10, np.array(rated, dtype=int)))
+    assert known or chosen[0] == np.argmax(np.linalg.norm(X - X.mean(0), axis=1))
+    for step in range(0 if known else 1, 10):
+        centres = rated + chosen[:step]
+        distances = ((X[:, None] - X[centres]) ** 2).sum(-1)
+        nearest, distance = distances.argmin(1), distances.min(1)
+        largest = np.argmax([distance[nearest == place].sum() for place in range(len(centres))])
+        assert nearest[chosen[step]] == largest
+        assert distance[chosen[step]] == pytest.approx(distance[nearest == largest].max())
 
 
 @settings(max_examples=20, deadline=None)

@@ -58,7 +58,7 @@ def error_line(capsys, *arguments):
     return lines[-1]
 
 
-@pytest.mark.parametrize("method", ["facility", "v_optimal"])
+@pytest.mark.parametrize("method", ["facility", "v_optimal", "lcmd"])
 def test_sharp_and_blurred_images_are_both_chosen(capsys, method):
     status, images = run("--count", 2, "--method", method)
     assert status == 0 and len({image.startswith("blurred/") for image in images}) == 2
