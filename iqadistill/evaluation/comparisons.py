@@ -69,7 +69,7 @@ def compare_variants(
         margin: Largest difference that does not matter, for the verdicts, which are exploratory here.
 
     Returns:
-        Table "comparisons"; the intervals are not corrected for the number of tests, the verdicts are.
+        Table "comparisons"; an interval is at the level that Holm's procedure gave its test, or 95 % without one.
 
     Raises:
         InputError: Two variants were not evaluated on the same splits, or the splits of a training dataset are missing.
@@ -122,6 +122,8 @@ def compare_variants(
         decided = pd.DataFrame([vars(one) for one in verdicts], index=rows.index)
         table.loc[rows.index, "p_holm"] = decided.p_adjusted
         table.loc[rows.index, ["verdict", "smallest_detectable"]] = decided[["verdict", "smallest_detectable"]]
+        tested = decided.low.notna()  # others have an interval of their own or none
+        table.loc[rows.index[tested], ["low", "high"]] = decided.loc[tested, ["low", "high"]]
     return as_table(table.assign(margin=margin), "comparisons")
 
 

@@ -30,9 +30,9 @@ FIGURE = FigureSpec(
     caption=(
         "SRCC of students on the patches that a selector keeps minus the mean over students on random rankings"
         "{% if table is not none %} ({{ table.draws.max() }} at each keep rate){% endif %}, each a mean over "
-        "{{ splits }} splits. Grey: 95 % of random rankings; dotted: the margin; bars: 95 % intervals that also cover "
-        "contents. On the right: the verdict, exploratory, corrected over all selectors and keep rates of a panel, and "
-        "the smallest difference that would have been detected."
+        "{{ splits }} splits. Grey: 95 % of random rankings; dotted: the margin; bars: intervals that also cover "
+        "contents. On the right: the verdict, and the smallest difference that would have been detected. Both are "
+        "exploratory, and corrected over all selectors and keep rates of a panel as the bars are."
     ),
     alt=(
         "Dot chart of the difference in SRCC between each selector and random rankings at every keep rate, over the "

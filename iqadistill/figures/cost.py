@@ -29,7 +29,7 @@ FIGURE = FigureSpec(
     title="Cost and saving",
     caption=(
         "Fraction of patches trained on, training time saved per split and time spent on ranking all images once, "
-        "and SRCC lost against all patches in the paired comparison. Sampling and embedding cost the same for "
+        "and SRCC lost against all patches in the paired comparison, with its corrected interval. Sampling and embedding cost the same for "
         "every selector and are listed under Costs."
     ),
     alt="Line charts of training patches, seconds and lost SRCC against the keep rate.",
@@ -133,7 +133,7 @@ def _draw_seconds(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorS
 def _draw_lost(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorStyle]) -> None:
     control = rows[rows.selector == RANDOM]
     axes.fill_between(control.keep, control.lost_low, control.lost_high, color=BAND, alpha=0.75, linewidth=0)
-    axes.plot(control.keep, control.srcc_lost, color=GREY, linewidth=1.8, label="random (band: 95 % interval)")
+    axes.plot(control.keep, control.srcc_lost, color=GREY, linewidth=1.8, label="random (band: interval)")
     dodge = (np.arange(len(styles)) - (len(styles) - 1) / 2) * 0.009
     for shift, (selector, (label, color, marker)) in zip(dodge, styles.items(), strict=True):
         line = rows[(rows.selector == selector) & (rows.keep < 1)]

@@ -17,7 +17,7 @@ FIGURE = FigureSpec(
     caption=(
         "SRCC and PLCC on all patches with average pooling of the last stage (gap) and with mean and standard "
         "deviation of every stage (stages): mean over splits (of Fisher's z); bars: {{ intervals }}; on the right, the "
-        "paired difference to the first encoder with its 95 % interval and its verdict (exploratory: corrected over "
+        "paired difference to the first encoder with its interval and its verdict (exploratory: both corrected over "
         "all pairs of encoders of a dataset and metric, margin {{ study.evaluation.margin }})."
     ),
     alt=("Dot chart of SRCC and PLCC for each encoder, dataset and sampler, with paired differences on the right."),

@@ -18,7 +18,7 @@ FIGURE = FigureSpec(
     caption=(
         "SRCC and PLCC of every student trained on all patches: mean over its splits (of Fisher's z); bars: "
         "{{ intervals }}; on the right, the paired difference to the first student on the splits that both have, with "
-        "its 95 % interval and its verdict (exploratory: corrected over all pairs of students of a dataset and metric, "
+        "its interval and its verdict (exploratory: both corrected over all pairs of students of a dataset and metric, "
         "margin {{ study.evaluation.margin }}). Fewer than five splits are an illustration, not evidence. "
         "Students on whole images are the same for every sampler. Grey: one model for all splits, which may have seen "
         "the test images and is in no test. No PLCC where a tool gave no predictions for training images."
