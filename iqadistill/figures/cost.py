@@ -29,8 +29,8 @@ FIGURE = FigureSpec(
     title="Cost and saving",
     caption=(
         "Fraction of patches trained on, training time saved per split and time spent on ranking all images once, "
-        "and SRCC lost against all patches in the paired comparison, with its corrected interval. Sampling and embedding cost the same for "
-        "every selector and are listed under Costs."
+        "and SRCC lost against all patches in the paired comparison, with its corrected interval. Sampling and "
+        "embedding cost the same for every selector and are listed under Costs."
     ),
     alt="Line charts of training patches, seconds and lost SRCC against the keep rate.",
     reads="metrics",
