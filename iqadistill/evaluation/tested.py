@@ -1,7 +1,7 @@
 """Test images of random splits as the variants of a study score them."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -66,18 +66,18 @@ class TestedVariants:
         """Content of each image of a dataset by its name."""
         return contents_of(self._images, dataset)
 
-    def pair(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> Sequence[SplitScores]:
-        """Test images of the splits that two variants share, in order; those scored by both."""
+    def pair(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[int, SplitScores]:
+        """Test images of the splits that two variants share, by the number of the split; those scored by both."""
         codes, columns = content_codes(self.contents(first["dataset"])), ["split", "image_id"]
         both = self.of(first).merge(self.of(second)[[*columns, "prediction"]], on=columns, suffixes=("", "_second"))
-        return [
-            SplitScores(
+        return {
+            int(split): SplitScores(
                 rows[["prediction", "prediction_second"]].to_numpy().T,
                 rows.score.to_numpy(),
                 codes[rows.image_id].to_numpy(),
             )
-            for _, rows in both.groupby("split")
-        ]
+            for split, rows in both.groupby("split")
+        }
 
 
 def _key(variant: Mapping[str, Any]) -> tuple[Any, ...]:
