@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 
 from iqadistill.config.experiments import (
-    AUTO,
-    LEARNED,
     kind_of,
     reads_budgets,
     reads_damage,
@@ -29,7 +27,7 @@ from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
 from iqadistill.models.settings import ImageStudentSettings, StudentSettings
 from iqadistill.models.students.external import ExternalSettings
-from iqadistill.tables import ALL, RANDOM
+from iqadistill.tables import ALL, AUTO, LEARNED, RANDOM
 
 AXES = ("datasets", "samplers", "encoders", "selectors", "students")
 

@@ -8,9 +8,8 @@ import pandas as pd
 from iqadistill.errors import InputError
 from iqadistill.scoring.result_files import find_weights
 from iqadistill.scoring.results import TrainedResult
-from iqadistill.tables import read_table
+from iqadistill.tables import ALL, AUTO, read_table
 
-AUTO, ALL = "auto", "all"  # rows of table "budgets"
 MLP_FOLDERS = 4  # below the study's: dataset, sampler, encoder, and the file
 
 
