@@ -223,6 +223,11 @@ def check_figure_needs(study: Study) -> None:
     for where, experiment in _experiments(study):
         spec, figure = FIGURES.spec(experiment.figure), f"figure {experiment.figure}"
         selectors, students = selectors_of(study, experiment), students_of(study, experiment)
+        if trains_students(experiment) and not students:
+            raise InputError(
+                f"{where}.students: {figure} shows students on embeddings unless others are named, and the study has"
+                " none; name students, or add an mlp to students."
+            )
         told_apart: dict[tuple[object, ...], str] = {}
         for name in selectors:
             settings = study.selectors[name]
