@@ -250,7 +250,7 @@ def test_figure_of_students_on_embeddings_needs_one(raw, figure):
     raw["students"].pop("mlp")
     named = {"name": "deep", "figure": "rate_sweep", "students": list(raw["students"])}
     raw["experiments"] = [{"figure": figure}, named]
-    refused(raw, "experiments[0].students", "embeddings", "add an mlp")
+    refused(raw, "experiments[0]", ".students", "embeddings", "add an mlp")
 
 
 def test_deep_student_is_trained_per_selector_and_keep_rate(raw):
