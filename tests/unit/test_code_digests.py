@@ -144,7 +144,7 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
         ("predict_mlps", 20),
         ("index_dataset", 20),
         ("evaluate", 18),
-        ("compare", 20),
+        ("compare", 23),
         ("collect_costs", 8),
     ],
 )
