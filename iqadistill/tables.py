@@ -42,6 +42,7 @@ _DECIDED = [
 ]
 METRICS = ["srcc", "plcc", "plcc_raw", "krcc", "rmse"]
 ALL = "all"  # in place of a selector or chooser: all patches, or all training images, which need no ranking
+LEARNED, AUTO = "learned", "auto"  # choices of the patches to look at that no selector of a study makes
 RANDOM = "random"  # the selector or chooser that is the control of all others
 
 SCHEMAS: dict[str, pa.Schema] = {

@@ -10,7 +10,7 @@ from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.drawn_rankings import DrawnRankings, as_draws
 from iqadistill.evaluation.primaries import decide_primaries
 from iqadistill.evaluation.tested import TestedVariants
-from iqadistill.tables import read_table, write_table
+from iqadistill.tables import SCHEMAS, read_table, write_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
@@ -22,7 +22,9 @@ with job_log(snakemake.log[0]):
     metrics = read_table(files.metrics, "metrics")
     official, primaries, untested = json.loads(params.official), json.loads(params.primary), read_may_have_seen(metrics)
     across = pc.any(pc.not_equal(metrics["dataset"], metrics["train_dataset"])).as_py()
-    predictions, cross_dataset = read_table(files.predictions, "predictions"), None
+    cross_dataset, predictions = None, SCHEMAS["predictions"].empty_table()
+    if across or primaries or files.random:  # predictions are many
+        predictions = read_table(files.predictions, "predictions")
     tested = TestedVariants(predictions, images, splits, official)
     draws = [read_table(file, "draws") for file in files.random]
     for file, number in zip(files.drawn, json.loads(params.drawn), strict=True):

@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from iqadistill.console import job_log
 from iqadistill.datasets.uneven_test_sets import read_uneven
 from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.figures.convergence import stagnation_warnings
 from iqadistill.figures.experiment import Experiment
 from iqadistill.provenance import git_commit, package_versions
+from iqadistill.report.figure_tables import convergence_notes, ratings_of
 from iqadistill.report.mapping import mapping_warnings
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.summary import write_summary
@@ -24,26 +23,11 @@ with job_log(snakemake.log[0]):
     study = json.loads(snakemake.params.study)
     sources = {name: study["datasets"][name]["source"] for name in json.loads(snakemake.params.datasets)}
     folder = Path(snakemake.output.page).parent.parent
-    tables = {
-        Path(file).name.removesuffix(".parquet"): pq.read_table(file).to_pandas() for file in snakemake.input.tables
-    }
-    experiments = [Experiment.model_validate(facts) for facts in json.loads(snakemake.params.experiments)]
-    figures = tuple(
-        ReportFigure(
-            name=experiment.name,
-            kind=experiment.figure,
-            figure_stem=folder / "figures" / experiment.name,
-            table_stem=folder / "tables" / experiment.name,
-            datasets=tuple(sorted(experiment.datasets)),
-            settings=experiment.caption_settings,
-        )
-        for experiment in experiments
-    )
-    notes = [w for f in figures if f.kind == "convergence" for w in stagnation_warnings(tables[f.name])]
-    ratings = [tables[figure.name] for figure in figures if figure.kind == "label_efficiency"]
+    experiments = map(Experiment.model_validate, json.loads(snakemake.params.experiments))
+    figures = tuple(ReportFigure.of(experiment, folder) for experiment in experiments)
     metrics = read_table(snakemake.input.metrics, "metrics").to_pandas()
     warnings = undefined_warnings(over_random_splits(metrics, json.loads(snakemake.params.official)))
-    notes += mapping_warnings(metrics)
+    notes = [*convergence_notes(figures), *mapping_warnings(metrics)]
     for name, file in zip(json.loads(snakemake.params.trained), snakemake.input.splits, strict=True):
         uneven = read_uneven(read_table(file, "splits"))
         notes += [f"{name}: {uneven}"] if uneven else []
@@ -68,7 +52,7 @@ with job_log(snakemake.log[0]):
         published_cross=published_cross_for(sources),
         sources=sources,
         provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **versions},
-        ratings=pd.concat(ratings, ignore_index=True).drop_duplicates() if ratings else pd.DataFrame(),
+        ratings=ratings_of(figures),
         warnings=tuple(warnings),
         notes=tuple(notes),
     )

@@ -79,7 +79,7 @@ def run(given: argparse.Namespace) -> int:
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
         decided = decided_patches(given.model, result) if given.patches == AUTO else None
-        count = decided.count if decided else given.patches
+        count = decided.number if decided else given.patches
         images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=count)
         for score in progress(images, "score (images)", total=len(paths)) if len(paths) > 1 else images:
             if isinstance(score, InputError):
@@ -104,9 +104,13 @@ def run(given: argparse.Namespace) -> int:
 
 def _at_least(lowest: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        if int(text) < lowest:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if number < lowest:
             raise argparse.ArgumentTypeError(f"{text}, expected {lowest} or more")
-        return int(text)
+        return number
 
     return convert
 

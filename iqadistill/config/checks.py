@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 
 from iqadistill.config.experiments import (
-    AUTO,
-    LEARNED,
     kind_of,
     reads_budgets,
     reads_damage,
@@ -29,7 +27,7 @@ from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import TARGET
 from iqadistill.models.settings import ImageStudentSettings, StudentSettings
 from iqadistill.models.students.external import ExternalSettings
-from iqadistill.tables import ALL, RANDOM
+from iqadistill.tables import ALL, AUTO, LEARNED, RANDOM
 
 AXES = ("datasets", "samplers", "encoders", "selectors", "students")
 
@@ -225,6 +223,11 @@ def check_figure_needs(study: Study) -> None:
     for where, experiment in _experiments(study):
         spec, figure = FIGURES.spec(experiment.figure), f"figure {experiment.figure}"
         selectors, students = selectors_of(study, experiment), students_of(study, experiment)
+        if trains_students(experiment) and not students:
+            raise InputError(
+                f"{where}.students: {figure} shows students on embeddings unless others are named, and the study has"
+                " none; name students, or add an mlp to students."
+            )
         told_apart: dict[tuple[object, ...], str] = {}
         for name in selectors:
             settings = study.selectors[name]

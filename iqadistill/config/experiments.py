@@ -8,7 +8,6 @@ from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.tables import ALL, RANDOM
 
-LEARNED, AUTO = "learned", "auto"  # choices of patches beside the selectors of a figure on budgets
 BUDGETS = (10, 20, 40, 80)  # rated images, unless an experiment names others
 CHOOSERS = ("facility", "v_optimal")
 Variant = tuple[str, float]  # selector and keep rate

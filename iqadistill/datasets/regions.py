@@ -52,7 +52,7 @@ class Region:
         """
         kind, *numbers = text.split() or [""]
         try:
-            left, top, width, height = map(float, numbers)
+            left, top, width, height = (round(float(number), _DECIMALS) for number in numbers)
         except ValueError:
             left = top = width = height = np.nan
         inside = 0 <= left < 1 and 0 <= top < 1 and 0 < width <= 1 and 0 < height <= 1 and top + height <= 1.001

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from iqadistill.evaluation.patch_scores import AUTO, LEARNED
 from iqadistill.selection.base import Selector
 from iqadistill.selection.ranking import rank_patches
-from iqadistill.tables import ALL, RANDOM, as_table
+from iqadistill.tables import ALL, AUTO, LEARNED, RANDOM, as_table
 
 MEASURED = 8  # images
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 from iqadistill.evaluation.enough_patches import enough_patches
 from iqadistill.evaluation.jackknife import contents_estimate
 from iqadistill.evaluation.learned_importance import learned_ranks
-from iqadistill.evaluation.patch_scores import AUTO, LEARNED, Chooser, PatchScores
+from iqadistill.evaluation.patch_scores import Chooser, PatchScores
 from iqadistill.evaluation.random_rankings import compare_each_with_random
 from iqadistill.evaluation.verdicts import LEVEL, Verdict, decide, undefined
 from iqadistill.selection.random_draws import RandomRankings
-from iqadistill.tables import ALL, RANDOM, as_table, embedding_matrix
+from iqadistill.tables import ALL, AUTO, LEARNED, RANDOM, as_table, embedding_matrix
 
 DRAWS = 99  # random rankings that a selector is ranked among, if there are few selectors
 FEW = (1, 2, 3, *(2**power for power in range(2, 32)))  # numbers of patches, as far as images have more

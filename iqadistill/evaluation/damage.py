@@ -11,9 +11,8 @@ from iqadistill.errors import InputError
 from iqadistill.evaluation.bootstrap import content_weights, interval_over_contents
 from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.panorama.sphere import viewport_angles
-from iqadistill.tables import as_table
+from iqadistill.tables import ALL, as_table
 
-ALL = "all"  # in place of a selector: the patch scores of a student on all patches
 DAMAGED = 0.5  # share of a patch above which it counts as damaged
 SAMPLES = 32  # points on a side of a viewport at which the region is looked up
 

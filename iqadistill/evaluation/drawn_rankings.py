@@ -1,13 +1,15 @@
 """Selectors of a study among the students of random rankings that were trained beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from iqadistill.evaluation.random_rankings import AmongRandom, compare_with_random, scores_by_split
+from iqadistill.evaluation.jackknife import SplitScores
+from iqadistill.evaluation.random_rankings import AmongRandom, compare_each_with_random, scores_by_split
 from iqadistill.evaluation.tested import TestedVariants
 from iqadistill.tables import SCHEMAS, as_table
 
@@ -27,6 +29,7 @@ class DrawnRankings:
         tables = [table.to_pandas() for table in draws]
         drawn = pd.concat(tables) if tables else pd.DataFrame(columns=SWEEP)
         self._drawn = dict(list(drawn.groupby(SWEEP, sort=False)))
+        self._placed: dict[tuple[Any, ...], dict[str, AmongRandom]] = {}
 
     def place(self, variant: Mapping[str, Any], *, family: int = 1) -> AmongRandom | None:
         """A selector among the random rankings of its keep rate, see `compare_with_random`.
@@ -42,12 +45,29 @@ class DrawnRankings:
         sweep = tuple(variant[name] for name in SWEEP)
         if sweep not in self._drawn:
             return None
-        rows, drawn = self._tested.of(variant), self._drawn[sweep]
+        key = (*sweep, round(variant["keep"], 6), family)
+        if key not in self._placed:
+            self._placed[key] = self._place_all(variant, self._drawn[sweep], family)
+        return self._placed[key].get(variant["selector"])
+
+    def _place_all(self, variant: Mapping[str, Any], drawn: pd.DataFrame, family: int) -> dict[str, AmongRandom]:
+        """All selectors at one keep rate by their names: the random rankings, which take the time, are ranked once."""
         drawn = drawn[np.isclose(drawn.keep, variant["keep"])]
-        if rows.empty or drawn.empty:
-            return None
-        tests = scores_by_split(rows, drawn, self._tested.contents(variant["dataset"]))
-        return compare_with_random(list(tests.values()), family=family, splits=list(tests))
+        names = self._tested.selectors(variant)
+        if drawn.empty or not names:
+            return {}
+        contents = self._tested.contents(variant["dataset"])
+        sets = [scores_by_split(self._tested.of({**variant, "selector": name}), drawn, contents) for name in names]
+        splits = list(sets[0])
+        tests = [_together([one[split] for one in sets]) for split in splits]
+        placed = compare_each_with_random(tests, len(names), family=family, splits=splits)
+        return dict(zip(names, placed, strict=True))
+
+
+def _together(tests: Sequence[SplitScores]) -> SplitScores:
+    """Test images of a split as several students score them, above the same random rankings."""
+    chosen = [test.predictions[:1] for test in tests]
+    return replace(tests[0], predictions=np.vstack([*chosen, tests[0].predictions[1:]]))
 
 
 def as_draws(predictions: pa.Table, draw: int) -> pa.Table:

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from iqadistill.evaluation.verdicts import Estimate, undefined
+from iqadistill.evaluation.correlation import ROUNDING
+from iqadistill.evaluation.verdicts import Estimate, undefined, without_metric
 from iqadistill.training.rank_correlation import rank_correlation
 
 TEST = "contents_jackknife"  # name in table "verdicts"
@@ -35,7 +36,7 @@ def content_codes(contents: Mapping[str, str]) -> pd.Series:
     return pd.Series(pd.factorize(pd.Series(contents))[0], list(contents))
 
 
-def contents_estimate(tests: Sequence[SplitScores]) -> Estimate:
+def contents_estimate(tests: Sequence[SplitScores], numbers: Sequence[int] | None = None) -> Estimate:
     """The difference of two students on the same test images, with an error over contents and trainings.
 
     The error is the larger one of two: the jackknife over contents, which knows what two students make of an image in
@@ -44,23 +45,24 @@ def contents_estimate(tests: Sequence[SplitScores]) -> Estimate:
 
     Args:
         tests: Test images of each split, scored by both students.
+        numbers: Numbers of the splits, for the reason; default: from 0.
 
     Returns:
         The difference, its error and its p value by Student's t; undefined where a student has no SRCC on a split, or
         the difference is the same on every split.
     """
     differences = np.array([srcc_differences(test)[0] for test in tests])
-    if not np.isfinite(differences).all():
-        where = ", ".join(map(str, np.flatnonzero(~np.isfinite(differences))))
-        return undefined(f"a student gives all test images of split {where} the same score, so that it has no SRCC")
-    splits = len(differences)
+    splits, missing = len(differences), np.flatnonzero(np.isnan(differences)).tolist()
+    if missing:
+        named = missing if numbers is None else [numbers[place] for place in missing]
+        return undefined(without_metric("one of the two students", "SRCC", named, splits))
     (over_contents,), groups = contents_errors(tests)
-    over_splits = float(differences.std(ddof=1) / np.sqrt(splits))
+    over_splits = float(differences.std(ddof=1) / np.sqrt(splits)) if splits > 1 else 0.0
     if np.isnan(over_contents):
         return undefined("the test images are of too few contents to leave one out")
     error, degrees = max((float(over_contents), groups - 1), (over_splits, splits - 1))
     difference, nan = float(differences.mean()), float("nan")
-    if not error > 0:
+    if not error > ROUNDING:
         return Estimate(difference, nan, nan, nan, nan, nan, "the difference is the same on every split")
     p = 2 * float(stdtr(degrees, -abs(difference) / error))
     return Estimate(difference, error, degrees, p, error, degrees)

@@ -13,8 +13,6 @@ from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.sampling.placement import shares
 from iqadistill.training.rank_correlation import rank_correlation
 
-LEARNED, AUTO = "learned", "auto"  # choices of patches that no selector of a study makes
-
 
 @dataclass(frozen=True)
 class Chooser:

@@ -82,7 +82,8 @@ def decide_primaries(
             names = _name(first, second), _name(second, first)
             estimate = paired_estimate(a[shared], b[shared], *sizes[first["dataset"]], names)
             if estimate.defined and len(shared) >= MIN_SPLITS:
-                estimate, facts["test"] = contents_estimate(tested.pair(first, second)), CONTENTS_JACKKNIFE
+                tests = tested.pair(first, second)
+                estimate, facts["test"] = contents_estimate(list(tests.values()), list(tests)), CONTENTS_JACKKNIFE
         estimates.append(estimate)
         rows.append({**facts, "axis": primary["axis"], "p": estimate.p, "reason": estimate.reason})
     verdicts = decide(estimates, margin)

@@ -22,6 +22,7 @@ from iqadistill.figures.drawing.style import (
 from iqadistill.figures.drawing.variants import ALL, PANEL, RANDOM, in_panel, panels
 from iqadistill.figures.inputs import BudgetInputs
 from iqadistill.figures.registry import FigureSpec
+from iqadistill.tables import AUTO
 
 FIGURE = FigureSpec(
     title="Patches to look at",
@@ -45,7 +46,6 @@ FIGURE = FigureSpec(
 )
 
 COLUMNS = 3
-AUTO = "auto"
 
 
 def draw(inputs: BudgetInputs) -> tuple[Figure, pd.DataFrame]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iqadistill.datasets.regions import REGION_KINDS, Region
-from iqadistill.evaluation.damage import ALL, DAMAGED, auc
+from iqadistill.evaluation.damage import DAMAGED, auc
 from iqadistill.figures.drawing.dots import dot
 from iqadistill.figures.drawing.heat import draw_heat
 from iqadistill.figures.drawing.style import (
@@ -21,7 +21,7 @@ from iqadistill.figures.drawing.style import (
     shared_legend,
     styled,
 )
-from iqadistill.figures.drawing.variants import in_panel, panels
+from iqadistill.figures.drawing.variants import ALL, in_panel, panels
 from iqadistill.figures.inputs import DamageInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.images.decoding import read_image

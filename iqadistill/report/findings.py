@@ -55,16 +55,20 @@ def in_words(row: pd.Series) -> str:
 
 
 def random_headlines(comparisons: pd.DataFrame) -> list[str]:
-    """One sentence per dataset: what the comparisons of selectors with one random ranking came to, by SRCC.
+    """What the comparisons of selectors with random came to, by SRCC: a sentence for each dataset and number of draws.
 
     Args:
         comparisons: Table "comparisons".
     """
     pairs = against_random(comparisons)
     return [
-        f"{dataset}: {len(rows)} comparisons of selectors with one random ranking at the same rate: {counted(rows)}."
-        for dataset, rows in pairs[pairs.metric == "srcc"].groupby("dataset", sort=False)
+        f"{dataset}: {len(rows)} comparisons of selectors with {_control(draws)} at the same rate: {counted(rows)}."
+        for (dataset, draws), rows in pairs[pairs.metric == "srcc"].groupby(["dataset", "draws"], sort=False)
     ]
+
+
+def _control(draws: int) -> str:
+    return f"the mean over {draws} random rankings" if draws else "one random ranking"
 
 
 def counted(rows: pd.DataFrame) -> str:

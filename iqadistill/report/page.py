@@ -18,6 +18,7 @@ from PIL import Image
 from iqadistill.errors import InputError
 from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.drawing.saving import with_suffix
+from iqadistill.figures.experiment import Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.figures.rows import MIN_SPLITS, with_shown_intervals
 from iqadistill.report.answers import cost_sentence, enough_sentences, level_sentences, ratings_sentences
@@ -93,6 +94,23 @@ class ReportFigure:
     table_stem: Path
     datasets: tuple[str, ...] = ()
     settings: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, experiment: Experiment, folder: Path) -> "ReportFigure":
+        """The figure of an experiment in the folder of its study's results."""
+        return cls(
+            name=experiment.name,
+            kind=experiment.figure,
+            figure_stem=folder / "figures" / experiment.name,
+            table_stem=folder / "tables" / experiment.name,
+            datasets=tuple(sorted(experiment.datasets)),
+            settings=experiment.caption_settings,
+        )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Table of its numbers."""
+        return pd.read_parquet(with_suffix(self.table_stem, "parquet"))
 
 
 @dataclass(frozen=True)
@@ -273,12 +291,11 @@ def _page_figure(figure: ReportFigure, report: Report, folder: Path) -> PageFigu
     for path in (image, numbers):
         if not path.is_file():
             raise InputError(f"{path}: file not found; run the plot stage of the experiment {figure.name}.")
-    table = pd.read_parquet(numbers)
     simulated = [facts.name for facts in report.datasets if facts.simulated and facts.name in figure.datasets]
 
     def text(name: Literal["caption", "alt"]) -> str:
         return render_text(
-            figure.kind, name, study=report.study, settings=figure.settings, table=table, simulated=simulated
+            figure.kind, name, study=report.study, settings=figure.settings, table=figure.table, simulated=simulated
         )
 
     files_by_format = {

@@ -13,6 +13,13 @@ from iqadistill.report.findings import by_keep_rate, comparison_sentence, counte
 
 MISSING, UNDEFINED = "–", "undefined"
 AFTER_LOGISTIC = ("plcc", "rmse")
+TESTS = {
+    "corrected_t": "corrected resampled t-test",
+    "paired_t": "paired t-test",
+    "random_rankings": "place among random rankings",
+    "random_rankings_t": "t-test against random rankings",
+}
+"""Tests of table "comparisons" in words."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ def findings_table(comparisons: pd.DataFrame) -> PageTable:
         "encoder",
         "student",
         "selector",
-        "against one random ranking at the same rate",
+        "against random at the same rate",
         "against all patches",
     ]
     return page_table("SRCC of all selectors (exploratory)", columns, rows)
@@ -141,7 +148,7 @@ def comparison_tables(comparisons: pd.DataFrame) -> list[PageTable]:
             ]
             for _, row in rows.iterrows()
         ]
-        tests = " and ".join(sorted(set(rows.test.dropna())))
+        tests = " and ".join(TESTS[test] for test in TESTS if (rows.test == test).any())
         note = f"{len(rows)} exploratory pairs on the same splits ({tests}; Holm's procedure): {counted(rows)}."
         columns = ["dataset", "trained on", "sampler", "encoder", "verdict"]
         marks = [verdict if verdict in ("better", "worse") else "" for verdict in rows.verdict]

@@ -22,7 +22,7 @@ def undefined_warnings(metrics: pd.DataFrame) -> list[str]:
             missing = rows[rows.srcc.isna()]
             if len(missing):
                 variant = dict(zip(VARIANT_OVER_SPLITS, names, strict=True))
-                named.append(without_metric(_name(variant), "SRCC", sorted(missing.split), len(rows)))
+                named.append(without_metric(_name(variant, dataset), "SRCC", sorted(missing.split), len(rows)))
         if named:
             more = f"; so have {len(named) - NAMED} more variants" if len(named) > NAMED else ""
             who = "the distortion label alone" if student == LABEL_ONLY else student
@@ -32,11 +32,13 @@ def undefined_warnings(metrics: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _name(variant: dict[str, str | float]) -> str:
-    """Name of a variant by its selection, sampler and encoder."""
+def _name(variant: dict[str, str | float], dataset: str) -> str:
+    """Name of a variant by its selection, sampler and encoder, and its training dataset if that is another one."""
     selector = variant["selector"]
     selection = (
         "it" if not selector else "all patches" if selector == ALL else f"{selector} at keep {variant['keep']:g}"
     )
-    where = ", ".join(str(variant[name]) for name in ("sampler", "encoder") if variant[name])
+    facts = [str(variant[name]) for name in ("sampler", "encoder") if variant[name]]
+    facts += [f"trained on {variant['train_dataset']}"] if variant["train_dataset"] != dataset else []
+    where = ", ".join(facts)
     return f"{selection} ({where})" if where else selection

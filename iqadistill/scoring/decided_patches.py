@@ -8,9 +8,8 @@ import pandas as pd
 from iqadistill.errors import InputError
 from iqadistill.scoring.result_files import find_weights
 from iqadistill.scoring.results import TrainedResult
-from iqadistill.tables import read_table
+from iqadistill.tables import ALL, AUTO, read_table
 
-AUTO, ALL = "auto", "all"  # rows of table "budgets"
 MLP_FOLDERS = 4  # below the study's: dataset, sampler, encoder, and the file
 
 
@@ -33,10 +32,17 @@ class DecidedPatches:
     srcc_of_all: float
 
     @property
+    def number(self) -> int | None:
+        """Number of patches to look at; None for all of an image's, which may be more than images of the study had."""
+        return self.count if self.count < self.of else None
+
+    @property
     def sentence(self) -> str:
         """What was decided, for the reader of scores."""
-        measured = f"SRCC on test images of numbers decided so {self.srcc:.3f}, of all patches {self.srcc_of_all:.3f}"
-        if self.count == self.of:
+        measured = (
+            f"SRCC on test images: {self.srcc:.3f} from a number decided like this, {self.srcc_of_all:.3f} from all"
+        )
+        if self.number is None:
             return f"all patches: no smaller number was equivalent within {self.margin:g} SRCC ({measured})"
         return f"{self.count} of {self.of} patches: equivalent to all within {self.margin:g} SRCC ({measured})"
 

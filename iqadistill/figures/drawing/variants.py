@@ -76,7 +76,8 @@ def one(rows: pd.DataFrame, **columns: str | float) -> pd.Series | None:
 def with_random_delta(rows: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """Rows of table "summary" with the paired difference to random at the same keep rate, its interval and verdict.
 
-    These columns are missing in rows without such a pair (random itself, all patches).
+    Random is the mean over random rankings, in SRCC, where the study drew them to compare with. These columns are
+    missing in rows without such a pair (random itself, all patches).
     """
     pairs = against_random(comparisons)
     pairs = pairs[[*_KEY, "delta", "low", "high", "p", "p_holm", "verdict", "smallest_detectable", "reason"]].rename(

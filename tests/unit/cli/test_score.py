@@ -199,6 +199,12 @@ def test_auto_is_refused_where_no_study_decided(capsys, folder, network, mlps, i
     assert "students of all patches" in error_line(capsys, image, "--model", weights, "--patches", "auto", *chosen)
 
 
+def test_number_of_patches_that_is_none_is_refused(capsys, mlps, image):
+    with pytest.raises(SystemExit):
+        main(["score", str(image), "--model", str(mlps), "--patches", "three"])
+    assert "--patches: 'three' is not a whole number" in capsys.readouterr().err
+
+
 def test_students_of_placed_patches_weight_them(folder, image):
     result = load_result(write_network(folder, sampler={"method": "placed_crops", "count": 4, "size": 64}))
     scored = next(score_images(result, [image]))

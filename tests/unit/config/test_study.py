@@ -244,6 +244,15 @@ def test_deep_student_is_trained_only_if_named(raw):
     assert [job.split for job in jobs] == list(range(10))
 
 
+@pytest.mark.parametrize("figure", ["rate_sweep", "budget", "against_random", "label_efficiency"])
+def test_figure_of_students_on_embeddings_needs_one(raw, figure):
+    with_deep_student(raw)
+    raw["students"].pop("mlp")
+    named = {"name": "deep", "figure": "rate_sweep", "students": list(raw["students"])}
+    raw["experiments"] = [{"figure": figure}, named]
+    refused(raw, "experiments[0]", ".students", "embeddings", "add an mlp")
+
+
 def test_deep_student_is_trained_per_selector_and_keep_rate(raw):
     raw["experiments"] = [
         {"figure": "rate_sweep", "datasets": ["gallery2d"], "selectors": ["residual"], "students": ["adtrs"]}

@@ -63,3 +63,6 @@ def test_text_holds_all_of_a_region():
     assert str(region) == "tile 0.3333 0.6667 0.1667 0.3333" and Region.parse(str(region), "here") == region
     with pytest.raises(InputError, match="here: region 'lens 0 0 1 1'"):
         Region.parse("lens 0 0 1 1", "here")
+    for text in ("half 0.99999 0 0.5 1", "tile 0 0 0.00001 1"):  # no region after rounding
+        with pytest.raises(InputError, match="is not a region"):
+            Region.parse(text, "here")

@@ -4,6 +4,7 @@ import pytest
 
 from iqadistill.evaluation import compare_variants, evaluate_predictions
 from iqadistill.evaluation.drawn_rankings import DrawnRankings
+from iqadistill.evaluation.random_rankings import compare_with_random, scores_by_split
 from iqadistill.evaluation.tested import TestedVariants
 from iqadistill.tables import SCHEMAS, as_table
 from iqadistill.training.rank_correlation import rank_correlation
@@ -77,3 +78,24 @@ def test_p_by_the_deviation_agrees_with_the_place_among_near_normal_rankings(toy
     place, deviation = toy.drawn.place(RESIDUAL), toy.drawn.place(RESIDUAL, family=2)
     assert (place.test, deviation.test) == ("random_rankings", "random_rankings_t")
     assert deviation.estimate.p == pytest.approx(place.estimate.p, abs=0.15)
+
+
+def test_selectors_placed_together_are_placed_as_alone(toy):
+    tested = TestedVariants(toy.predictions, toy.tables, toy.splits, {})
+    for name in tested.selectors(RESIDUAL):
+        tests = scores_by_split(
+            tested.of({**RESIDUAL, "selector": name}), toy.draws.to_pandas(), tested.contents("toy")
+        )
+        alone, together = compare_with_random(list(tests.values())), toy.drawn.place({**RESIDUAL, "selector": name})
+        assert together.below == alone.below
+        assert vars(together.estimate) == pytest.approx(vars(alone.estimate))
+
+
+def test_variants_are_found_at_keep_rates_that_no_decimal_number_equals(toy):
+    frame = toy.predictions.to_pandas()
+    thirds = as_table(frame.assign(keep=frame.keep.replace(KEEP, 1 / 3)), "predictions")
+    tested = TestedVariants(thirds, toy.tables, toy.splits, {})
+    assert len(tested.of({**RESIDUAL, "keep": 0.1 + 0.7 / 3})) and "residual" in tested.selectors(
+        {**RESIDUAL, "keep": 1 / 3}
+    )
+    assert tested.of({**RESIDUAL, "keep": 0.3}).empty

@@ -61,8 +61,14 @@ def test_swapped_students_have_the_opposite_difference():
 def test_constant_scores_are_undefined_and_say_where():
     tests = pair(np.random.default_rng(10))
     tests[2].predictions[1] = 0.5
+    assert not contents_estimate(tests).defined and "split 2 of 5" in contents_estimate(tests).reason
+    assert "split 12 of 5" in contents_estimate(tests, [10, 11, 12, 13, 14]).reason
+
+
+def test_a_single_split_has_the_error_over_its_contents():
+    tests = pair(np.random.default_rng(14))[:1]
     estimate = contents_estimate(tests)
-    assert not estimate.defined and "split 2" in estimate.reason
+    assert estimate.error == contents_errors(tests)[0][0] > 0
 
 
 def test_students_that_agree_on_every_image_are_undefined():

@@ -47,7 +47,7 @@ class EvaluationTables:
                 variant(panel, *left)
                 | other
                 | {"family": f"against_{right[0]}", "metric": metric, "delta": delta, "low": delta - 0.01}
-                | {"high": delta + 0.01, "p": p_holm / 4, "p_holm": p_holm, "test": "corrected_t"}
+                | {"high": delta + 0.01, "p": p_holm / 4, "p_holm": p_holm, "test": "corrected_t", "draws": 0}
                 | {"verdict": decided(delta, p_holm), "smallest_detectable": 0.015, "reason": ""}
             )
 

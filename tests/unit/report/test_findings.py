@@ -60,6 +60,12 @@ def test_headlines_count_every_comparison_by_its_verdict(tables):
         assert count in sentence
 
 
+def test_headlines_tell_the_mean_over_random_rankings_from_one(tables):
+    comparisons = tables.comparisons.assign(draws=np.where(tables.comparisons.keep < 0.25, 99, 0))
+    first, second = random_headlines(comparisons)
+    assert "the mean over 99 random rankings" in first and "one random ranking" in second
+
+
 def test_range_of_what_undecided_comparisons_could_detect_is_given(tables):
     rows = against_random(tables.comparisons)
     rows = rows[rows.metric == "srcc"].copy()

@@ -26,6 +26,11 @@ def test_student_is_named_with_variant_splits_and_reason():
         assert value in sentence
 
 
+def test_students_of_another_dataset_are_named_with_it():
+    (sentence,) = undefined_warnings(metrics(["all"]).assign(dataset="other", srcc=np.nan))
+    assert "other, mlp" in sentence and "(erp, lite0, trained on own)" in sentence
+
+
 def test_many_variants_are_counted():
     (sentence,) = undefined_warnings(metrics([f"selector{n}" for n in range(5)]).assign(srcc=np.nan))
     assert "selector2" in sentence and "selector3" not in sentence and "2 more variants" in sentence
