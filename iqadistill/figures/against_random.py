@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from iqadistill.figures.drawing.dots import dot
 from iqadistill.figures.drawing.style import (
@@ -109,6 +110,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorSty
     axes.set_ylim(len(ticks) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(f"difference in {METRIC_LABELS['srcc']} to the mean over random rankings")
 
 
