@@ -92,7 +92,7 @@ def plot_budget(budgets: pd.DataFrame, notes: Mapping[str, str] | None = None) -
         above.set_title(panel_title(panel, notes or {}))
         below.set(ylabel="distance to all patches", xlabel="patches of a test image; milliseconds to score it")
         looked = rows[rows.selector.isin([RANDOM, ALL])].sort_values("patches")
-        labels = [f"{row.patches}\n{row.milliseconds:.3g}" for row in looked.itertuples()]
+        labels = [f"{row.patches}\n{row.milliseconds:.0f}" for row in looked.itertuples()]
         below.set_xticks(looked.patches, labels)
     for unused in range(len(shown), bands * columns):
         for offset in range(2):

@@ -154,13 +154,17 @@ def draw_ceiling(axes: Axes, value: float) -> None:
 
 
 def shared_legend(figure: Figure, columns: int = 4) -> None:
-    """Draw one legend below the panels with each label once, in at most `columns` columns, fewer in a narrow figure."""
+    """Draw one legend below the panels with each label once, in at most `columns` columns that fit into the figure."""
     handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    columns = max(1, min(columns, len(handles), int(figure.get_figwidth() / 2.0)))
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns, handlelength=2.2)
+    for count in range(max(1, min(columns, len(handles))), 0, -1):
+        entries = list(handles.values()), list(handles)
+        legend = figure.legend(*entries, loc="outside lower center", ncols=count, handlelength=2.2)
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def p_text(p: float) -> str:

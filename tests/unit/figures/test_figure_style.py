@@ -2,9 +2,17 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import pytest
 
 from iqadistill.figures.drawing.saving import save_figure
-from iqadistill.figures.drawing.style import SELECTORS, dataset_note, p_text, selector_styles
+from iqadistill.figures.drawing.style import (
+    SELECTORS,
+    dataset_note,
+    new_figure,
+    p_text,
+    selector_styles,
+    shared_legend,
+)
 from iqadistill.figures.duplicates import plot_duplicates
 
 
@@ -58,3 +66,15 @@ def test_drawing_does_not_change_global_settings():
     before = settings()
     drawn()
     assert settings() == before
+
+
+@pytest.mark.parametrize(("letters", "columns"), [(4, [4]), (30, [2, 3]), (200, [1])])
+def test_legend_has_as_many_columns_as_fit_into_the_figure(letters, columns):
+    figure = new_figure(8.0, 4.0)
+    axes = figure.subplots()
+    for place in range(8):
+        axes.plot([0, 1], label=f"{place}" * letters)
+    shared_legend(figure)
+    (legend,) = figure.legends
+    assert legend._ncols in columns
+    assert columns == [1] or legend.get_window_extent().width <= figure.bbox.width
