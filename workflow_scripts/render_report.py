@@ -11,7 +11,7 @@ from iqadistill.evaluation.published import published_cross_for, published_for
 from iqadistill.evaluation.random_splits import over_random_splits
 from iqadistill.figures.experiment import Experiment
 from iqadistill.provenance import git_commit, package_versions
-from iqadistill.report.figure_tables import convergence_notes, ratings_of
+from iqadistill.report.figure_tables import convergence_notes, table_of
 from iqadistill.report.mapping import mapping_warnings
 from iqadistill.report.page import Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.summary import write_summary
@@ -33,7 +33,6 @@ with job_log(snakemake.log[0]):
         notes += [f"{name}: {uneven}"] if uneven else []
     summary = read_table(snakemake.input.summary, "summary")
     histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
-    # this job may run without packages that the others had, PyTorch for one
     versions = {package: version for package, version in package_versions().items() if version != "absent"}
     report = Report(
         title=study["title"] or study["name"],
@@ -52,7 +51,8 @@ with job_log(snakemake.log[0]):
         published_cross=published_cross_for(sources),
         sources=sources,
         provenance={"seed": str(study["seed"]), "git commit": git_commit(Path.cwd()), **versions},
-        ratings=ratings_of(figures),
+        budgets=table_of(figures, "budget"),
+        ratings=table_of(figures, "label_efficiency"),
         warnings=tuple(warnings),
         notes=tuple(notes),
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from iqadistill.figures.drawing.variants import ALL, RANDOM, against_all, in_panel, trained
 from iqadistill.report.verdicts import plain
+from iqadistill.tables import AUTO
 
 _TABLE = ["dataset", "sampler", "encoder", "student"]
 
@@ -60,6 +61,46 @@ def enough_sentences(comparisons: pd.DataFrame) -> list[str]:
             f"Training on fewer patches of {where}, chosen at random: {rate} equivalent to all.{undefined}"
         )
     return sentences
+
+
+def budget_sentences(rows: pd.DataFrame) -> list[str]:
+    """How many patches of an image are enough to look at, a sentence for each student.
+
+    Args:
+        rows: Tables of the figures "budget"; without rows where the study has none.
+    """
+    sentences = []
+    for names, of_student in rows.groupby(_TABLE, sort=False) if len(rows) else ():
+        dataset, sampler, encoder, student = names
+        auto, every = (of_student[of_student.selector == name].iloc[0] for name in (AUTO, ALL))
+        where = f"{dataset} ({student}, {sampler}, {encoder})"
+        if auto.patches >= every.patches:
+            sentences.append(
+                f"No number of patches below all {every.patches} is shown to be enough for images of {where}."
+            )
+            continue
+        difference = f"{auto.all_difference:+z.3f} [{auto.all_difference_low:.3f}, {auto.all_difference_high:.3f}]"
+        sentences.append(
+            f"Looking at {auto.patches} of {every.patches} patches of images of {where}, by their places, is enough, in"
+            f" {auto.milliseconds:.0f} ms instead of {every.milliseconds:.0f}. With as many as the training images of"
+            f" a split say ({auto.mean_patches:.1f} on average), its test images are scored with an SRCC of"
+            f" {auto.srcc:.3f}; compared with all patches {auto.all_verdict}, {difference}, margin {auto.margin:g}."
+        )
+    return sentences
+
+
+def budget_objects(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many patches are enough, as JSON can hold it.
+
+    Args:
+        rows: Tables of the figures "budget".
+    """
+    if rows.empty:
+        return []
+    columns = [*_TABLE, "patches", "mean_patches", "srcc", "milliseconds", "all_verdict", "all_difference"]
+    columns += ["all_difference_low", "all_difference_high", "all_smallest_detectable", "margin"]
+    auto = rows[rows.selector == AUTO][columns].rename(columns=lambda name: name.removeprefix("all_"))
+    return [{name: plain(value) for name, value in row.items()} for _, row in auto.iterrows()]
 
 
 def ratings_sentences(rows: pd.DataFrame) -> list[str]:

@@ -17,11 +17,12 @@ def convergence_notes(figures: Iterable[ReportFigure]) -> list[str]:
     return [note for one in figures if one.kind == "convergence" for note in stagnation_warnings(one.table)]
 
 
-def ratings_of(figures: Iterable[ReportFigure]) -> pd.DataFrame:
-    """Tables of the figures "label_efficiency", each row once; without rows where the study has none.
+def table_of(figures: Iterable[ReportFigure], kind: str) -> pd.DataFrame:
+    """Tables of all figures of a kind, each row once; without rows where the study has none.
 
     Args:
         figures: All figures of the study.
+        kind: Name of the figure.
     """
-    tables = [one.table for one in figures if one.kind == "label_efficiency"]
+    tables = [one.table for one in figures if one.kind == kind]
     return pd.concat(tables, ignore_index=True).drop_duplicates() if tables else pd.DataFrame()

@@ -21,7 +21,13 @@ from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.experiment import Experiment
 from iqadistill.figures.registry import FIGURES
 from iqadistill.figures.rows import MIN_SPLITS, with_shown_intervals
-from iqadistill.report.answers import cost_sentence, enough_sentences, level_sentences, ratings_sentences
+from iqadistill.report.answers import (
+    budget_sentences,
+    cost_sentence,
+    enough_sentences,
+    level_sentences,
+    ratings_sentences,
+)
 from iqadistill.report.findings import caveats, notes, random_headlines
 from iqadistill.report.published_tables import published_cross_table, published_table
 from iqadistill.report.signatures import disagreement_warnings, training_notes, training_warnings
@@ -134,7 +140,8 @@ class Report:
         provenance: Seed, git commit and package versions.
         sources: Registry name of each dataset entry.
         may_have_seen: Pairs of dataset and student of which the student may have seen the test images.
-        ratings: Tables of the figures "label_efficiency"; without rows where there are none.
+        budgets: Tables of the figures "budget"; without rows where there are none.
+        ratings: Tables of the figures "label_efficiency"; likewise.
         warnings: Sentences for the list of caveats, besides those about splits and controls.
         notes: Sentences for the notes on the method, likewise.
     """
@@ -155,6 +162,7 @@ class Report:
     provenance: Mapping[str, str]
     sources: Mapping[str, str] = field(default_factory=dict)
     may_have_seen: frozenset[tuple[str, str]] = frozenset()
+    budgets: pd.DataFrame = field(default_factory=pd.DataFrame)
     ratings: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -166,6 +174,7 @@ class Report:
         return [
             *level_sentences(with_shown_intervals(self.summary), self.verdicts, ceilings),
             *enough_sentences(self.comparisons),
+            *budget_sentences(self.budgets),
             *ratings_sentences(self.ratings),
             cost_sentence(self.costs),
         ]

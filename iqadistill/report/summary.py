@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iqadistill.report.answers import ratings_objects
+from iqadistill.report.answers import budget_objects, ratings_objects
 from iqadistill.report.verdicts import verdict_objects
 from iqadistill.tables import write_atomically
 
@@ -28,6 +28,7 @@ def write_summary(report: "Report", output: Path) -> None:
             for one in report.datasets
         ],
         "verdicts": verdict_objects(report.verdicts),
+        "budgets": budget_objects(report.budgets),
         "ratings": ratings_objects(report.ratings),
         "answers": report.answers,
         "caveats": report.caveats,

@@ -5,6 +5,8 @@ import pandas as pd
 from verdict_rows import verdict
 
 from iqadistill.report.answers import (
+    budget_objects,
+    budget_sentences,
     cost_sentence,
     enough_sentences,
     level_sentences,
@@ -85,3 +87,32 @@ def test_ratings_are_json():
     assert [one["chooser"] for one in objects] == ["facility", "facility", "far"]
     assert objects[0]["worth"] == 44.8 and objects[0]["worth_high"] is None and objects[1]["verdict"] == "undefined"
     assert ratings_objects(pd.DataFrame()) == []
+
+
+def budgets(enough):
+    """Rows of a budget figure: as many of 20 patches as are enough, and all."""
+    names = {"dataset": "pcuid", "sampler": "grid", "encoder": "lite0", "student": "mlp", "margin": 0.01}
+    decided = {"all_verdict": "equivalent", "all_difference": -0.0018, "all_difference_low": -0.0075}
+    decided |= {"all_difference_high": 0.0039, "all_smallest_detectable": 0.0081}
+    rows = [
+        {"selector": "random", "patches": 3, "srcc": 0.915, "milliseconds": 70.0},
+        {"selector": "auto", "patches": enough, "mean_patches": 3.2, "srcc": 0.922, "milliseconds": 74.4, **decided},
+        {"selector": "all", "patches": 20, "srcc": 0.924, "milliseconds": 403.0},
+    ]
+    return pd.DataFrame([{**names, **row} for row in rows])
+
+
+def test_as_many_patches_as_are_enough_to_look_at_are_told():
+    (sentence,) = budget_sentences(budgets(3))
+    for value in ("3 of 20 patches", "pcuid (mlp, grid, lite0)", "74 ms instead of 403", "3.2 on average", "0.922"):
+        assert value in sentence
+    assert "compared with all patches equivalent, -0.002 [-0.007, 0.004], margin 0.01" in sentence
+    (sentence,) = budget_sentences(budgets(20))
+    assert "No number of patches below all 20" in sentence
+    assert budget_sentences(pd.DataFrame()) == []
+
+
+def test_budgets_are_json():
+    (one,) = json.loads(json.dumps(budget_objects(budgets(3)), allow_nan=False))
+    assert (one["patches"], one["verdict"], one["smallest_detectable"]) == (3, "equivalent", 0.0081)
+    assert budget_objects(pd.DataFrame()) == []
