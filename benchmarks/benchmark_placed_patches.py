@@ -4,8 +4,8 @@
 
 Students of all random crops of a study that was run here (figure `budget`) score the test images of their splits from
 as many crops as the sampler `placed_crops` draws of each image, weighted by the share of the image that each is nearest
-to. The table compares their SRCC with that from all random crops, by the corrected resampled t-test over the splits,
-all counts in one family, and tells the mean absolute distance to the score from all random crops.
+to. The table compares their SRCC with that from all random crops, with an error over contents and trainings, all counts
+in one family, and tells the mean absolute distance to the score from all random crops.
 """
 
 import argparse
@@ -18,9 +18,9 @@ import yaml
 
 from iqadistill.config import Plan, check_study
 from iqadistill.encoders.embedding import embed_patches
+from iqadistill.evaluation.jackknife import contents_estimate
 from iqadistill.evaluation.patch_scores import PatchScores
-from iqadistill.evaluation.random_splits import split_sizes
-from iqadistill.evaluation.verdicts import decide, paired_estimate
+from iqadistill.evaluation.verdicts import decide
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.tables import embedding_matrix, read_table
 from iqadistill.training.mlp.trained_mlps import load_mlps
@@ -36,7 +36,6 @@ def main() -> None:
     plan = Plan(check_study(yaml.safe_load(given.study.read_text())))
     job = min(plan.patch_scored)
     images = read_table(plan.images_file(job.dataset), "images")
-    splits = read_table(plan.splits_file(job.dataset), "splits")
     (trained,) = (one for one in plan.jobs.values() if one.rule == "train_mlps" and one.names == vars(job))
     (scored,) = (one for one in plan.jobs.values() if one.rule == "predict_patches" and one.names == vars(job))
     scores = PatchScores(read_table(scored.output, "patch_scores"), images, plan.official_splits)
@@ -48,7 +47,7 @@ def main() -> None:
     random = plan.study.samplers[job.sampler].model_dump()
     placed = {**{name: random[name] for name in ("size", "longer_side", "small_images")}, "method": "placed_crops"}
     encoder = plan.study.encoders[job.encoder].create()
-    found, facts = [], []
+    estimates, facts = [], []
     for count in given.counts:
         patches = SAMPLERS.create({**placed, "count": count}).sample(images, seed=plan.study.seed)
         embeddings = torch.from_numpy(embedding_matrix(embed_patches(images, patches, encoder)))
@@ -59,11 +58,10 @@ def main() -> None:
             of_image = (frame.score * frame.weight).groupby(frame.image_id).sum()
             rows = scores.split == split
             pooled[rows] = of_image[scores.image[rows]]
-        found.append(scores.srcc(pooled[None])[:, 0])
-        facts.append({"placed crops": count, "distance": np.abs(pooled - everything).mean()})
-    sizes = split_sizes({job.dataset: splits}, plan.official_splits)[job.dataset]
-    estimates = [paired_estimate(pd.Series(srcc), pd.Series(whole), *sizes) for srcc in found]
-    table = pd.DataFrame(facts).assign(srcc=[srcc.mean() for srcc in found])
+        estimates.append(contents_estimate(scores.by_split(np.stack([pooled, everything]))))
+        srcc = scores.srcc(pooled[None]).mean()
+        facts.append({"placed crops": count, "distance": np.abs(pooled - everything).mean(), "srcc": srcc})
+    table = pd.DataFrame(facts)
     for name in ("difference", "low", "high", "smallest_detectable", "verdict"):
         table[name] = [getattr(one, name) for one in decide(estimates, plan.study.evaluation.margin)]
     print(f"{scores.most} random crops: SRCC {whole.mean():.4f}, mean over {len(whole)} splits")
