@@ -50,7 +50,7 @@ def main() -> None:
     estimates, facts = [], []
     for count in given.counts:
         patches = SAMPLERS.create({**placed, "count": count}).sample(images, seed=plan.study.seed)
-        embeddings = torch.from_numpy(embedding_matrix(embed_patches(images, patches, encoder)))
+        embeddings = torch.tensor(embedding_matrix(embed_patches(images, patches, encoder)))
         frame = patches.select(["image_id", "weight"]).to_pandas()
         pooled = np.empty(len(scores.split))
         for split in np.unique(scores.split):
