@@ -1,12 +1,14 @@
 # make demo: the embedded study, from bundled images to its report.
 # make check: lint, types and the quick tests.   make test: lint, types and all tests but those marked whole.
 # make test-all: those as well, the larger paper studies from miniature archives to their reports.
+# make fuzz: thousands of damaged inputs for each reader.   make chaos: jobs killed, disks full, runs side by side.
+# make test-slurm: a study on a SLURM cluster of one node that is set up here, as root in a container, and taken down.
 PYTHON ?= python3
 BIN = .venv/bin
 CORES ?= all
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: demo check test test-all lint types all-tests schema prices clean
+.PHONY: demo check test test-all lint types all-tests fuzz chaos test-slurm schema prices clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores $(CORES)
@@ -20,7 +22,7 @@ test: lint types all-tests
 
 # Adds every paper study whole; of the three, `make test` runs the smallest.
 test-all: lint types
-	$(PYTEST) --durations=15
+	$(PYTEST) -m "not chaos and not slurm" --durations=15
 
 lint: .venv/.test
 	$(BIN)/ruff check .
@@ -33,7 +35,16 @@ types: .venv/.test
 	$(BIN)/mypy
 
 all-tests: .venv/.test
-	$(PYTEST) -m "not whole" --durations=15
+	$(PYTEST) -m "not whole and not chaos and not slurm" --durations=15
+
+fuzz: .venv/.test
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) tests/fuzz
+
+chaos: .venv/.test
+	$(PYTEST) tests/chaos --durations=0
+
+test-slurm: .venv/.test
+	$(BIN)/python -m pytest tests/slurm -m slurm -n 0
 
 # Generated from the settings; tests compare them.
 schema: .venv/.test

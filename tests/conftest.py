@@ -1,5 +1,6 @@
 """Fixtures of several folders: one thread for tests of networks, and a local web server with official files."""
 
+import os
 import re
 import threading
 from email.utils import formatdate
@@ -9,8 +10,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine fails no test
-hypothesis.settings.load_profile("suite")
+# No deadline, since a busy machine fails no test. `make fuzz` tries other inputs each time, and many more.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=5000, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 NETWORK_TESTS = ("unit/cli", "unit/encoders", "unit/losses", "unit/models", "unit/training", "numerics")
 
