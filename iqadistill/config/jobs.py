@@ -54,7 +54,6 @@ from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Settings
 from iqadistill.tables import ALL, RANDOM
 
-RANDOM_CHOICES = 99  # random draws of training images that a chooser is ranked among, at each budget
 HEADLINE = "headline"  # folder of the main tables within a study's results
 EVERY_IMAGE = "all"  # in place of a split: a teacher that is trained on all scored images of another dataset
 DIGEST = r"[0-9a-f]{8}"
@@ -918,7 +917,7 @@ class Plan:
             "splits": text(self.random_splits_of(job.dataset)),
             "budgets": text(budgets),
             "choosers": text(choosers),
-            "draws": RANDOM_CHOICES,
+            "draws": DRAWS,
         }
         methods = tuple(CHOOSERS.module(name) for name in choosers)
         return Job("train_on_chosen", wildcards, vars(job), inputs, params, (*modules, *methods))

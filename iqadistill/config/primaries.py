@@ -10,7 +10,7 @@ from iqadistill.errors import InputError, nearest
 from iqadistill.figures.experiment import EmbeddingTable
 from iqadistill.tables import ALL, RANDOM
 
-DRAWS = 99  # random rankings that a selector is ranked among
+DRAWS = 99  # random rankings that a selector is ranked among; random draws of images, for a chooser
 DEEP_DRAWS = 9  # where each of them is a training of every split
 AXES = {"selector": "selectors", "student": "students", "encoder": "encoders", "sampler": "samplers"}
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.special import stdtrit
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation.contents import TEST as CONTENTS
 from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.drawn_rankings import DrawnRankings
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
-from iqadistill.evaluation.paired import LEVEL, PairedTest, paired_test
+from iqadistill.evaluation.paired import PairedTest, paired_test
 from iqadistill.evaluation.random_rankings import AmongRandom
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.variant_names import side_names
@@ -154,13 +153,9 @@ def _over_splits(test: PairedTest, reason: str) -> _Outcome:
 
 
 def _among_rankings(among: AmongRandom) -> _Outcome:
-    """Comparison of a selector with the mean over random rankings; its interval covers contents as well."""
-    found, half = among.estimate, np.nan
-    if found.defined:
-        half = found.broad_error * float(stdtrit(found.broad_degrees, 0.5 + LEVEL / 2))
-    low, high = found.difference - half, found.difference + half
+    """Comparison of a selector with the mean over random rankings; `decide` gives its interval."""
     facts = {"draws": among.draws, "below": among.below, "deviation": among.deviation}
-    return _Outcome.of(found, low, high, among.test, **facts)
+    return _Outcome.of(among.estimate, np.nan, np.nan, among.test, **facts)
 
 
 def _over_contents(

@@ -1,15 +1,13 @@
 """Selectors of a study among the students of random rankings that were trained beside them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from iqadistill.evaluation.jackknife import SplitScores
-from iqadistill.evaluation.random_rankings import AmongRandom, compare_each_with_random, scores_by_split
+from iqadistill.evaluation.random_rankings import AmongRandom, compare_students_with_random
 from iqadistill.evaluation.tested import TestedVariants
 from iqadistill.tables import SCHEMAS, as_table
 
@@ -57,17 +55,8 @@ class DrawnRankings:
         if drawn.empty or not names:
             return {}
         contents = self._tested.contents(variant["dataset"])
-        sets = [scores_by_split(self._tested.of({**variant, "selector": name}), drawn, contents) for name in names]
-        splits = list(sets[0])
-        tests = [_together([one[split] for one in sets]) for split in splits]
-        placed = compare_each_with_random(tests, len(names), family=family, splits=splits)
-        return dict(zip(names, placed, strict=True))
-
-
-def _together(tests: Sequence[SplitScores]) -> SplitScores:
-    """Test images of a split as several students score them, above the same random rankings."""
-    chosen = [test.predictions[:1] for test in tests]
-    return replace(tests[0], predictions=np.vstack([*chosen, tests[0].predictions[1:]]))
+        students = {name: self._tested.of({**variant, "selector": name}) for name in names}
+        return compare_students_with_random(students, drawn, contents, family=family)
 
 
 def as_draws(predictions: pa.Table, draw: int) -> pa.Table:

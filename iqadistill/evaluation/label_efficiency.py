@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqadistill.evaluation.random_rankings import compare_with_random, scores_by_split
+from iqadistill.evaluation.random_rankings import compare_students_with_random
 from iqadistill.evaluation.verdicts import decide
 from iqadistill.tables import ALL, RANDOM
 from iqadistill.training.rank_correlation import rank_correlation
@@ -57,11 +57,7 @@ def label_efficiency(
             low, high = np.percentile(means, BAND)  # NaN where a draw has no SRCC on a split
             rows.append({**shared, "chooser": RANDOM, "srcc": means.mean(), "band_low": low, "band_high": high})
             chosen = {name: of_budget[of_budget.chooser == name] for name in choosers}
-            sets = {name: scores_by_split(chosen[name], drawn, contents) for name in choosers}
-            found = {
-                name: compare_with_random(list(tests.values()), family=len(choosers), splits=list(tests))
-                for name, tests in sets.items()
-            }
+            found = compare_students_with_random(chosen, drawn, contents, family=len(choosers))
             verdicts = decide([among.estimate for among in found.values()], margin)
             for (name, among), verdict in zip(found.items(), verdicts, strict=True):
                 tested = {"below": among.below, "p": among.estimate.p, "reason": among.estimate.reason}

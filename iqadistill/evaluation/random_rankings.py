@@ -7,7 +7,7 @@ because splits, trainings and images are the same for all.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -59,6 +59,33 @@ def scores_by_split(chosen: pd.DataFrame, drawn: pd.DataFrame, contents: Mapping
         stacked = np.vstack([rows.prediction.to_numpy()[None], random.to_numpy()])
         sets[int(split)] = SplitScores(stacked, rows.score.to_numpy(), codes[rows.index].to_numpy())
     return sets
+
+
+def compare_students_with_random(
+    students: Mapping[str, pd.DataFrame], drawn: pd.DataFrame, contents: Mapping[str, str], *, family: int = 1
+) -> dict[str, AmongRandom]:
+    """Test several students, one by one, against the same students of random draws, which are ranked once.
+
+    Args:
+        students: Rows of each student by its name: split, image_id, score and prediction.
+        drawn: Rows of the students of random draws on the same images, which have the column `draw` besides.
+        contents: Content of each image by its name.
+        family: Number of comparisons that are decided together.
+
+    Returns:
+        What `compare_with_random` says of each student.
+    """
+    sets = [scores_by_split(rows, drawn, contents) for rows in students.values()]
+    splits = list(sets[0]) if sets else []
+    tests = [_together([one[split] for one in sets]) for split in splits]
+    placed = compare_each_with_random(tests, len(sets), family=family, splits=splits) if sets else []
+    return dict(zip(students, placed, strict=True))
+
+
+def _together(tests: Sequence[SplitScores]) -> SplitScores:
+    """Test images of a split as several students score them, above the same random draws."""
+    chosen = [test.predictions[:1] for test in tests]
+    return replace(tests[0], predictions=np.vstack([*chosen, tests[0].predictions[1:]]))
 
 
 def compare_with_random(

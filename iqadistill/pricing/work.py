@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iqadistill.config.experiments import Variant, sampler_for
-from iqadistill.config.jobs import EVERY_IMAGE, RANDOM_CHOICES, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
+from iqadistill.config.jobs import EVERY_IMAGE, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
+from iqadistill.config.primaries import DRAWS
 from iqadistill.evaluation.budget_times import MEASURED
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
@@ -413,7 +414,7 @@ class StudyWork:
         settings, width = self.study.students[mlps.student], self._encoder(job.names).width
         assert isinstance(settings, MlpSettings)
         (train, _), images = self._shares(mlps.dataset), self.images(mlps.dataset)
-        students = len(choosers) + RANDOM_CHOICES
+        students = len(choosers) + DRAWS
         steps = settings.epochs * train / settings.batch_images
         seen = settings.epochs * train + students * steps * sum(min(count, settings.batch_images) for count in budgets)
         models = splits * (1 + students * len(budgets))

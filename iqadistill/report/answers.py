@@ -100,7 +100,7 @@ def budget_objects(rows: pd.DataFrame) -> list[dict[str, Any]]:
     columns = [*_TABLE, "patches", "mean_patches", "srcc", "milliseconds", "all_verdict", "all_difference"]
     columns += ["all_difference_low", "all_difference_high", "all_smallest_detectable", "margin"]
     auto = rows[rows.selector == AUTO][columns].rename(columns=lambda name: name.removeprefix("all_"))
-    return [{name: plain(value) for name, value in row.items()} for _, row in auto.iterrows()]
+    return _objects(auto)
 
 
 def ratings_sentences(rows: pd.DataFrame) -> list[str]:
@@ -135,7 +135,11 @@ def ratings_objects(rows: pd.DataFrame) -> list[dict[str, Any]]:
     columns = [*_TABLE, "chooser", "budget", "srcc", "worth", "worth_low", "worth_high", "verdict", "difference"]
     columns += ["low", "high", "margin", "smallest_detectable", "draws", "reason"]
     chosen = rows[~rows.chooser.isin([ALL, RANDOM])][columns]
-    return [{name: plain(value) for name, value in row.items()} for _, row in chosen.iterrows()]
+    return _objects(chosen)
+
+
+def _objects(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{name: plain(value) for name, value in row.items()} for _, row in rows.iterrows()]
 
 
 def _worth(row: pd.Series, smallest: float, most: float) -> str:
