@@ -5,6 +5,7 @@ import sys
 
 from iqadistill import __version__
 from iqadistill.cli import choose, cost, datasets, doctor, prune, score
+from iqadistill.console import plain_warnings
 from iqadistill.errors import InputError
 
 COMMANDS = (score, choose, datasets, cost, doctor, prune)
@@ -19,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_parser(commands)
     given = parser.parse_args(arguments)
     try:
-        return given.run(given)
+        with plain_warnings():
+            return given.run(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,7 +8,8 @@ from iqadistill.config.jobs import Plan
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
 from iqadistill.datasets.galleries.rendering import WIDTHS
 from iqadistill.datasets.registry import DatasetRecord
-from iqadistill.images.decoding import GAP, IMAGE_SUFFIXES, image_size, scaled
+from iqadistill.images.decoding import GAP, image_size, scaled
+from iqadistill.images.listing import find_images
 
 ASSUMED = {"flat": (1024, 768), "sphere": (4096, 2048)}  # where no size is known
 # Bytes of a pixel where the size of an archive is not known: distorted images come without loss (KADID-10k: 1.5),
@@ -125,4 +126,4 @@ def _missing(plan: Plan, dataset: str) -> ImageCount:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    return find_images(folder).files if folder.is_dir() else []
