@@ -20,8 +20,8 @@ T = TypeVar("T")
 def job_log(path: str | Path) -> Iterator[None]:
     """Redirect everything that the job writes, native libraries included, to its log file.
 
-    A warning is one line. An `InputError` ends the job with exit status 1 and its sentence as the last line of the log; any other exception
-    keeps its traceback.
+    A warning is one line. An `InputError` ends the job with exit status 1 and its sentence as the last line of the log;
+    any other exception keeps its traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1) as log:

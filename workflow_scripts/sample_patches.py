@@ -3,8 +3,8 @@
 import json
 
 from iqadistill.console import job_log
-from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.sampling.patch_table import usable_images
+from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):

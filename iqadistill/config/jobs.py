@@ -701,7 +701,12 @@ class Plan:
                 "labels": self._label_file(dataset),
                 "manifest": [self._file("retrieve_dataset", **files)] if origin == "archive" else [],
             }
-            params = {"patches": [], **self._index_params(dataset), "name": dataset, "files": self._changed_files(dataset)}
+            params = {
+                "patches": [],
+                **self._index_params(dataset),
+                "name": dataset,
+                "files": self._changed_files(dataset),
+            }
             labels = source_of(self.study, dataset).labels
             modules = (format_module(labels),) if labels else ()
             yield Job("index_dataset", ids, names, inputs, params, modules)

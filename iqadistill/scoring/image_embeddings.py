@@ -9,6 +9,7 @@ from torch import Tensor
 from iqadistill.console import progress
 from iqadistill.encoders.encoder import Encoder
 from iqadistill.errors import InputError
+from iqadistill.images.listing import readable
 from iqadistill.parallel import map_ahead, one_thread_per_operation
 from iqadistill.patches.reading import read_patches
 from iqadistill.sampling.settings import SamplerSettings
@@ -56,7 +57,7 @@ def embed_images(
         path, weights, pixels = image
         vector = weights @ encoder.embed(pixels).cpu().numpy()
         if not np.isfinite(vector).all():
-            return InputError(f"{path}: its embedding holds NaN or infinite numbers; use other weights.")
+            return InputError(f"{readable(path)}: its embedding holds NaN or infinite numbers; use other weights.")
         return vector
 
     vectors: dict[int, np.ndarray] = {}
