@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from iqadistill.errors import InputError
 from iqadistill.images.listing import readable
@@ -134,10 +134,17 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
             f"{readable(path)}: no such image; check its name in the labels and the dataset's root."
         ) from None
     except Exception as error:  # decoders raise whatever a damaged file leads them to
-        reason = " ".join(readable(str(error).replace("\n", " ")).split()) or type(error).__name__
         raise InputError(
-            f"{readable(path)}: cannot be decoded ({reason}); replace the file or remove it from the dataset."
+            f"{readable(path)}: cannot be decoded ({_reason(error)}); replace the file or remove it from the dataset."
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder says, in one line and without the name of the file."""
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image of a known format"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return readable(" ".join(said.split())) or type(error).__name__
 
 
 def _orientation(image: Image.Image) -> int:
