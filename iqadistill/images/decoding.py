@@ -1,6 +1,7 @@
 """Decoding of image files to upright 8-bit RGB."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from iqadistill.images.listing import readable
 
 # 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory, a decompression bomb does not
 Image.MAX_IMAGE_PIXELS = LARGEST = 2**28
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what Pillow warns of is refused here
 # Editors store histories of several megabytes as text, which decides nothing about the pixels; without a limit, a few
 # bytes could unpack to gigabytes.
 PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = 2**26, 2**28
@@ -93,7 +95,7 @@ def check_image(path: str | Path) -> CheckedFile:
         height, width = _upright_size(file)
         part = file if bits == 16 else file.crop((0, 0, 1, 1))  # the conversion depends on the kind of image only
         brightest = max(high for _, high in _to_rgb(part, bits).getextrema())
-        return CheckedFile(height, width, bits == 16 and 0 < brightest <= DARK)
+        return CheckedFile(height, width, bits == 16 and brightest <= DARK)
 
 
 def image_size(path: str | Path, *, checked: bool = True) -> tuple[int, int]:
