@@ -184,16 +184,19 @@ def _check_images(
     if on_error == "stop":
         for image in listing[unscored].itertuples():
             raise InputError(
-                f"{image.where}: {image.image} has no {column}; give one, remove the row or set on_error to quarantine."
+                f"{image.where}: {readable(image.image)} has no finite {column}; give one, remove the row or set on_error to"
+                " quarantine."
             )
         for image in listing.itertuples():
             if not Path(image.path).is_file():
-                raise InputError(f"{image.where}: image {image.path} does not exist; correct the row or add the file.")
+                raise InputError(
+                    f"{image.where}: image {readable(image.path)} does not exist; correct the row or add the file."
+                )
 
     def check(image: Any) -> CheckedImage:
         try:
             if image.unscored:
-                raise InputError(f"{image.where}: {image.image} has no {column}")
+                raise InputError(f"{image.where}: {readable(image.image)} has no finite {column}")
             height, width, dark = check_image(image.path)
             if kind == "sphere":
                 _check_aspect(image, width, height)
