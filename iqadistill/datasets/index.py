@@ -184,8 +184,8 @@ def _check_images(
     if on_error == "stop":
         for image in listing[unscored].itertuples():
             raise InputError(
-                f"{image.where}: {readable(image.image)} has no finite {column}; give one, remove the row or set on_error to"
-                " quarantine."
+                f"{image.where}: {readable(image.image)} has no finite {column}; give one, remove the row or set"
+                " on_error to quarantine."
             )
         for image in listing.itertuples():
             if not Path(image.path).is_file():

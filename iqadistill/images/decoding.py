@@ -94,7 +94,7 @@ def check_image(path: str | Path) -> CheckedFile:
         file.load()
         height, width = _upright_size(file)
         part = file if bits == 16 else file.crop((0, 0, 1, 1))  # the conversion depends on the kind of image only
-        brightest = max(high for _, high in _to_rgb(part, bits).getextrema())
+        brightest = int(np.asarray(_to_rgb(part, bits)).max())
         return CheckedFile(height, width, bits == 16 and brightest <= DARK)
 
 
@@ -173,7 +173,8 @@ def _bits(image: Image.Image) -> int:
     """Bits of a sample in the file: 8 (or fewer), 12 or 16; only known before the image is decoded."""
     if image.format not in ("PNG", "TIFF"):  # of the others only 16-bit grey is not scaled to 8 bits
         return 16 if image.mode.startswith("I") else 8
-    arguments = image.tile[0].args if image.tile else ()
+    tiles = getattr(image, "tile", ())
+    arguments = tiles[0].args if tiles else ""
     stored = str(arguments if isinstance(arguments, str) else next(iter(arguments or ()), ""))
     return 12 if ";12" in stored else 16 if ";16" in stored else 8
 

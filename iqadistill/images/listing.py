@@ -9,9 +9,10 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 """Suffixes of images where a folder is searched; a file that is named explicitly may have any suffix."""
 
 # formats that cameras and the web use beside those, some of which Pillow reads and some not
-_OTHER_SUFFIXES = (".apng", ".arw", ".avif", ".cr2", ".cr3", ".dib", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif")
-_OTHER_SUFFIXES += (".j2k", ".jfif", ".jp2", ".jpe", ".jpx", ".jxl", ".mpo", ".nef", ".orf", ".pbm", ".pgm", ".pnm")
-_OTHER_SUFFIXES += (".ppm", ".psd", ".rw2", ".svg", ".tga")
+_OTHER_SUFFIXES = frozenset(
+    f".{name}"
+    for name in ["apng", "arw", "avif", "cr2", "cr3", "dib", "dng", "exr", "gif", "hdr", "heic", "heif", "j2k", "jfif", "jp2", "jpe", "jpx", "jxl", "mpo", "nef", "orf", "pbm", "pgm", "pnm", "ppm", "psd", "rw2", "svg", "tga"]
+)
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"GIF8", b"RIFF")
 # made by operating systems and network storage: copies of metadata, thumbnails, deleted files
 _SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information"})

@@ -1,8 +1,10 @@
 """Style of all figures: fonts, colours, and the labels of selectors and metrics."""
 
+import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib
@@ -77,12 +79,20 @@ _SPARE_COLORS = ["#e69f00", "#b2df8a", "#6a3d9a", "#b15928", "#1b9e9e", "#999933
 _SPARE_MARKERS = ["P", "X", ">", "p", "8", "d", "*", "H"]
 
 
+@contextlib.contextmanager
+def any_script() -> Iterator[None]:
+    """Let names hold characters that the font lacks, which are drawn as boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
+
+
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
     """Make a plot function use the shared style; matplotlib's global settings stay unchanged."""
 
     @functools.wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE), any_script():
             return plot(*args, **kwargs)
 
     return wrapper
