@@ -237,7 +237,10 @@ def _warn_of_dark(paths: Sequence[str], total: int) -> None:
 def _quality(labels: Path, images: pd.DataFrame, column: str | None, score: ScoreRecord | None) -> pd.Series:
     if column is None or score is None:
         return pd.Series(float("nan"), index=images.index)
-    observed = images["score"][images["status"] == "ok"]
+    usable = images["status"] == "ok"
+    if not usable.any():
+        raise InputError(f"{labels}: every image is quarantined; the first: {images['reason'].iloc[0]}")
+    observed = images["score"][usable]
     low, high = score.range or (observed.min(), observed.max())
     if not low < high:
         raise InputError(

@@ -123,6 +123,10 @@ def image_size(path: str | Path, *, checked: bool = True) -> tuple[int, int]:
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:
+        if not Path(path).exists():
+            raise FileNotFoundError
+        if not Path(path).is_file():
+            raise ValueError("a folder, or a pipe that never ends")
         with Image.open(path) as image:
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {LARGEST}")

@@ -18,6 +18,15 @@ from iqadistill.tables import as_table
 # The image_id that samplers see. The random stream of an image depends on it, so another value would move the patches.
 _STREAM_NAME = "picture"
 
+FAULTS = (MemoryError, RuntimeError)
+"""Errors of PyTorch and NumPy about one image, such as that it does not fit into memory."""
+
+
+def fault(path: Path, error: Exception) -> InputError:
+    """What a library raised about one image, as an error that names it."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return InputError(f"{readable(path)}: cannot be scored ({reason}).")
+
 
 def list_images(given: Iterable[str | Path]) -> list[Path]:
     """All images among files and folders, each once; folders are searched recursively, in the order of names.

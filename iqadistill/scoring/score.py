@@ -12,17 +12,13 @@ import pyarrow as pa
 from iqadistill.errors import InputError
 from iqadistill.images.listing import readable
 from iqadistill.parallel import map_ahead
-from iqadistill.scoring.images import place_patches
+from iqadistill.scoring.images import FAULTS, fault, place_patches
 from iqadistill.scoring.results import TrainedResult
 
 _POOLINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "mean": lambda scores, weight: (scores * weight).sum(axis=1) / weight.sum(),
     "median": lambda scores, weight: np.median(scores, axis=1),
 }
-
-
-# of PyTorch and NumPy, where an image does not fit into memory
-_FAULTS = (MemoryError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -88,16 +84,11 @@ def score_images(
             return path, patches, result.scorer.read(images, patches)
         except InputError as error:
             return error
-        except _FAULTS as error:
-            return _fault(path, error)
+        except FAULTS as error:
+            return fault(path, error)
 
     for image in map_ahead(read, map(Path, paths), workers):
         yield image if isinstance(image, InputError) else _scored(result, *image, pooling)
-
-
-def _fault(path: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return InputError(f"{readable(path)}: cannot be scored ({reason}).")
 
 
 def _scored(result: TrainedResult, path: Path, patches: pa.Table, pixels: Any, pooling: str) -> ImageScore | InputError:
@@ -105,8 +96,8 @@ def _scored(result: TrainedResult, path: Path, patches: pa.Table, pixels: Any, p
         scores = result.scorer.scores(pixels)
     except InputError as error:
         return error
-    except _FAULTS as error:
-        return _fault(path, error)
+    except FAULTS as error:
+        return fault(path, error)
     if not np.isfinite(scores).all():
         return InputError(
             f"{readable(path)}: its score is NaN or infinite; train again with a lower lr or in full precision."

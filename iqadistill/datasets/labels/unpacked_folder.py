@@ -38,7 +38,7 @@ class UnpackedFolder:
 
     def _walk(self) -> list[PurePosixPath]:
         files_below = []
-        for folder, folders, files in os.walk(self.root, followlinks=True):
+        for folder, folders, files in os.walk(self.root, onerror=_refuse, followlinks=True):
             here = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
             deep = len(here.parts) >= DEPTH
             folders[:] = [] if deep else sorted(name for name in folders if not is_kept_by_system(name))
@@ -87,6 +87,10 @@ class UnpackedFolder:
         """Names of the images in a folder given by its official path, sorted."""
         files = self._folders.get(folder.lower(), ())
         return sorted(file.name for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be listed ({error.strerror}); make the folder readable.")
 
 
 def _endings(path: PurePosixPath) -> list[str]:

@@ -70,14 +70,19 @@ def test_every_name_is_scored_drawn_and_kept(capsys, folder, results):
 
 
 def test_map_whose_name_is_too_long_is_missed_and_its_score_is_not(capsys, folder, results):
-    names = ["a$x_{$b.png", "图片 \n.png", "x" * 251 + ".png"]  # 255 bytes leave no room for the suffix of a map
+    names = [
+        "a$x_{$b.png",
+        "图片 \n.png",
+        "y" * 240 + ".png",
+        "x" * 251 + ".png",
+    ]  # 255 bytes leave no room for the suffix of a map
     write_odd(folder / "in", names)
     assert run("in", "--model", results[0], "--map", "maps") == 1
     printed = capsys.readouterr()
     (failure,) = printed.err.splitlines()[-1:]
     assert failure.startswith("error: maps/xxx") and "the map cannot be drawn" in failure
-    assert {file.name for file in (folder / "maps").iterdir()} == {f"{name}.png" for name in names[:2]}
-    assert printed.out.count(".png") == 3
+    assert {file.name for file in (folder / "maps").iterdir()} == {f"{name}.png" for name in names[:3]}
+    assert printed.out.count(".png") == 4
 
 
 def test_names_are_drawn_as_they_are(folder, results):

@@ -1,6 +1,7 @@
 """Whatever is wrong with one image: it stops the run by name, or is left out with its reason and the rest is used."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -59,6 +60,18 @@ def test_quarantine_covers_every_reason(tmp_path, settings, wrong, reason):
     with pytest.raises(InputError, match=r"odd\.png") as caught:
         index(tmp_path, on_error="stop", **settings)
     assert reason in str(caught.value)
+
+
+def test_dataset_without_a_usable_image_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"every image is quarantined; the first: .*a\.png: 200 x 100"):
+        index(write(tmp_path, (200, 100)), on_error="quarantine", rules=[PatchRule(999)])
+
+
+def test_pipe_in_place_of_an_image_is_not_waited_for(tmp_path):
+    write(tmp_path, (200, 100))
+    (tmp_path / "odd.png").unlink()
+    os.mkfifo(tmp_path / "odd.png")
+    assert index(tmp_path, on_error="quarantine").status.tolist() == ["ok", "ok", "quarantined", "ok"]
 
 
 def test_missing_image_is_quarantined(tmp_path):
