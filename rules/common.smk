@@ -67,12 +67,20 @@ def given(rule, name):
     return lambda wildcards: PLAN.job(rule, wildcards).params[name]
 
 
-def memory_of_training(rule, entry):
-    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else."""
+def growing(amount):
+    """Resources function: the amount at the first attempt, twice as much at the second, and so on."""
+    return lambda wildcards, attempt: attempt * amount
 
-    def megabytes(wildcards):
+
+def memory_of_training(rule, entry):
+    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else.
+
+    The amount grows with the attempt as in `growing`.
+    """
+
+    def megabytes(wildcards, attempt):
         settings = json.loads(PLAN.job(rule, wildcards).params[entry])
-        return 6000 + math.ceil(1000 * settings["memory_gb"])
+        return attempt * (6000 + math.ceil(1000 * settings["memory_gb"]))
 
     return megabytes
 

@@ -1,4 +1,5 @@
 rule retrieve_dataset:
+    localrule: True
     output:
         manifest=output("retrieve_dataset"),
     log:
@@ -9,8 +10,8 @@ rule retrieve_dataset:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=1440,
+        mem_mb=growing(1000),
+        runtime=growing(1440),
     params:
         name=given("retrieve_dataset", "name"),
         source=given("retrieve_dataset", "source"),
@@ -36,8 +37,8 @@ rule render_dataset:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         source=given("render_dataset", "source"),
         root=given("render_dataset", "root"),
@@ -63,8 +64,8 @@ rule index_dataset:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         name=given("index_dataset", "name"),
         source=given("index_dataset", "source"),
@@ -82,6 +83,7 @@ rule index_dataset:
 
 
 rule split_dataset:
+    localrule: True
     input:
         images=reads("split_dataset", "images"),
     output:
@@ -95,8 +97,8 @@ rule split_dataset:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         splits=given("split_dataset", "splits"),
         kinds=given("split_dataset", "kinds"),

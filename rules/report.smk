@@ -1,4 +1,5 @@
 rule plot_metrics:
+    localrule: True
     input:
         images=reads("plot_metrics", "images"),
         summary=reads("plot_metrics", "summary"),
@@ -27,8 +28,8 @@ rule plot_metrics:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         experiment=given("plot_metrics", "experiment"),
         looks=given("plot_metrics", "looks"),
@@ -45,6 +46,7 @@ rule plot_metrics:
 
 
 rule plot_selection:
+    localrule: True
     input:
         images=reads("plot_selection", "images"),
         patches=reads("plot_selection", "patches"),
@@ -71,8 +73,8 @@ rule plot_selection:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         experiment=given("plot_selection", "experiment"),
         looks=given("plot_selection", "looks"),
@@ -85,6 +87,7 @@ rule plot_selection:
 
 
 rule plot_budgets:
+    localrule: True
     input:
         images=reads("plot_budgets", "images"),
         budgets=reads("plot_budgets", "budgets"),
@@ -109,8 +112,8 @@ rule plot_budgets:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         experiment=given("plot_budgets", "experiment"),
         looks=given("plot_budgets", "looks"),
@@ -124,6 +127,7 @@ rule plot_budgets:
 
 
 rule plot_damage:
+    localrule: True
     input:
         images=reads("plot_damage", "images"),
         patches=reads("plot_damage", "patches"),
@@ -149,8 +153,8 @@ rule plot_damage:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         experiment=given("plot_damage", "experiment"),
         looks=given("plot_damage", "looks"),
@@ -163,6 +167,7 @@ rule plot_damage:
 
 
 rule render_report:
+    localrule: True
     input:
         figures=reads("render_report", "figures"),
         tables=reads("render_report", "tables"),
@@ -187,8 +192,8 @@ rule render_report:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         study=given("render_report", "study"),
         experiments=given("render_report", "experiments"),
