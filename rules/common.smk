@@ -5,8 +5,10 @@ import math
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from iqadistill import provenance
+from iqadistill.clusters.jobs import check_requests
 from iqadistill.config.jobs import HEADLINE, Plan, beside, check_layout, path_of
 from iqadistill.config.load import check_study
 from iqadistill.errors import InputError
@@ -105,3 +107,13 @@ def headline_report(wildcards):
         return PLAN.headline.outputs("render_report")
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def check_cluster():
+    """Refuse a run with jobs that no node of its cluster can run, and warn of later attempts that none could."""
+    try:
+        warnings = check_requests(workflow)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    for sentence in warnings:
+        logger.warning(sentence)

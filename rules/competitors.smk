@@ -28,7 +28,6 @@ rule predict_images:
 
 
 rule read_predictions:
-    localrule: True
     input:
         images=reads("read_predictions", "images"),
         splits=reads("read_predictions", "splits"),
@@ -39,6 +38,7 @@ rule read_predictions:
         log_of("read_predictions"),
     benchmark:
         benchmark_of("read_predictions")
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1

@@ -1,11 +1,11 @@
 rule retrieve_dataset:
-    localrule: True
     output:
         manifest=output("retrieve_dataset"),
     log:
         log_of("retrieve_dataset"),
     benchmark:
         benchmark_of("retrieve_dataset")
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -83,7 +83,6 @@ rule index_dataset:
 
 
 rule split_dataset:
-    localrule: True
     input:
         images=reads("split_dataset", "images"),
     output:
@@ -93,6 +92,7 @@ rule split_dataset:
         log_of("split_dataset"),
     benchmark:
         benchmark_of("split_dataset")
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -174,7 +174,6 @@ rule score_damage:
 
 
 rule collect_costs:
-    localrule: True
     input:
         files=reads("collect_costs", "files"),
     output:
@@ -183,6 +182,7 @@ rule collect_costs:
         log_of("collect_costs"),
     benchmark:
         benchmark_of("collect_costs")
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1

@@ -1,5 +1,4 @@
 rule plot_metrics:
-    localrule: True
     input:
         images=reads("plot_metrics", "images"),
         summary=reads("plot_metrics", "summary"),
@@ -24,6 +23,7 @@ rule plot_metrics:
         benchmark_of("plot_metrics")
     wildcard_constraints:
         experiment=experiments_read_by("plot_metrics"),
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
@@ -46,7 +46,6 @@ rule plot_metrics:
 
 
 rule plot_selection:
-    localrule: True
     input:
         images=reads("plot_selection", "images"),
         patches=reads("plot_selection", "patches"),
@@ -69,6 +68,7 @@ rule plot_selection:
         benchmark_of("plot_selection")
     wildcard_constraints:
         experiment=experiments_read_by("plot_selection"),
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -87,7 +87,6 @@ rule plot_selection:
 
 
 rule plot_budgets:
-    localrule: True
     input:
         images=reads("plot_budgets", "images"),
         budgets=reads("plot_budgets", "budgets"),
@@ -108,6 +107,7 @@ rule plot_budgets:
         benchmark_of("plot_budgets")
     wildcard_constraints:
         experiment=experiments_read_by("plot_budgets"),
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
@@ -127,7 +127,6 @@ rule plot_budgets:
 
 
 rule plot_damage:
-    localrule: True
     input:
         images=reads("plot_damage", "images"),
         patches=reads("plot_damage", "patches"),
@@ -149,6 +148,7 @@ rule plot_damage:
         benchmark_of("plot_damage")
     wildcard_constraints:
         experiment=experiments_read_by("plot_damage"),
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
@@ -167,7 +167,6 @@ rule plot_damage:
 
 
 rule render_report:
-    localrule: True
     input:
         figures=reads("render_report", "figures"),
         tables=reads("render_report", "tables"),
@@ -188,6 +187,7 @@ rule render_report:
         log_of("render_report"),
     benchmark:
         benchmark_of("render_report")
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
