@@ -22,6 +22,11 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
+# Jobs that no node of a cluster can run would wait in its queue for ever.
+onstart:
+    check_cluster()
+
+
 rule all:
     default_target: True
     input:

@@ -5,8 +5,10 @@ import math
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from iqadistill import provenance
+from iqadistill.clusters.jobs import check_requests
 from iqadistill.config.jobs import HEADLINE, Plan, beside, check_layout, path_of
 from iqadistill.config.load import check_study
 from iqadistill.errors import InputError
@@ -67,12 +69,20 @@ def given(rule, name):
     return lambda wildcards: PLAN.job(rule, wildcards).params[name]
 
 
-def memory_of_training(rule, entry):
-    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else."""
+def growing(amount):
+    """Resources function: the amount at the first attempt, twice as much at the second, and so on."""
+    return lambda wildcards, attempt: attempt * amount
 
-    def megabytes(wildcards):
+
+def memory_of_training(rule, entry):
+    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else.
+
+    The amount grows with the attempt as in `growing`.
+    """
+
+    def megabytes(wildcards, attempt):
         settings = json.loads(PLAN.job(rule, wildcards).params[entry])
-        return 6000 + math.ceil(1000 * settings["memory_gb"])
+        return attempt * (6000 + math.ceil(1000 * settings["memory_gb"]))
 
     return megabytes
 
@@ -97,3 +107,13 @@ def headline_report(wildcards):
         return PLAN.headline.outputs("render_report")
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def check_cluster():
+    """Refuse a run with jobs that no node of its cluster can run, and warn of later attempts that none could."""
+    try:
+        warnings = check_requests(workflow)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    for sentence in warnings:
+        logger.warning(sentence)

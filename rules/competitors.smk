@@ -15,8 +15,8 @@ rule predict_images:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=growing(4000),
+        runtime=growing(720),
     params:
         name=given("predict_images", "name"),
         student=given("predict_images", "student"),
@@ -38,12 +38,13 @@ rule read_predictions:
         log_of("read_predictions"),
     benchmark:
         benchmark_of("read_predictions")
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         name=given("read_predictions", "name"),
         student=given("read_predictions", "student"),

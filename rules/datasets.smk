@@ -5,12 +5,13 @@ rule retrieve_dataset:
         log_of("retrieve_dataset"),
     benchmark:
         benchmark_of("retrieve_dataset")
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=1440,
+        mem_mb=growing(1000),
+        runtime=growing(1440),
     params:
         name=given("retrieve_dataset", "name"),
         source=given("retrieve_dataset", "source"),
@@ -36,8 +37,8 @@ rule render_dataset:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         source=given("render_dataset", "source"),
         root=given("render_dataset", "root"),
@@ -64,8 +65,8 @@ rule index_dataset:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         name=given("index_dataset", "name"),
         source=given("index_dataset", "source"),
@@ -93,12 +94,13 @@ rule split_dataset:
         log_of("split_dataset"),
     benchmark:
         benchmark_of("split_dataset")
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         splits=given("split_dataset", "splits"),
         kinds=given("split_dataset", "kinds"),

@@ -15,8 +15,8 @@ rule embed_patches:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=480,
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         encoder=given("embed_patches", "encoder"),
         weights_file=given("embed_patches", "weights_file"),

@@ -18,8 +18,8 @@ rule evaluate:
         "../envs/light.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         datasets=given("evaluate", "datasets"),
         tested=given("evaluate", "tested"),
@@ -53,8 +53,8 @@ rule compare:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         datasets=given("compare", "datasets"),
         tested=given("compare", "tested"),
@@ -90,8 +90,8 @@ rule score_budgets:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         selectors=given("score_budgets", "selectors"),
         weighted=given("score_budgets", "weighted"),
@@ -125,8 +125,8 @@ rule time_budgets:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         names=given("time_budgets", "names"),
         selectors=given("time_budgets", "selectors"),
@@ -157,8 +157,8 @@ rule score_damage:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         tables=given("score_damage", "tables"),
         students=given("score_damage", "students"),
@@ -182,12 +182,13 @@ rule collect_costs:
         log_of("collect_costs"),
     benchmark:
         benchmark_of("collect_costs")
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         jobs=given("collect_costs", "jobs"),
         code=code("collect_costs"),

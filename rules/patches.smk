@@ -13,8 +13,8 @@ rule sample_patches:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         sampler=given("sample_patches", "sampler"),
         files=given("sample_patches", "files"),

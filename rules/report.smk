@@ -23,12 +23,13 @@ rule plot_metrics:
         benchmark_of("plot_metrics")
     wildcard_constraints:
         experiment=experiments_read_by("plot_metrics"),
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         experiment=given("plot_metrics", "experiment"),
         looks=given("plot_metrics", "looks"),
@@ -67,12 +68,13 @@ rule plot_selection:
         benchmark_of("plot_selection")
     wildcard_constraints:
         experiment=experiments_read_by("plot_selection"),
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         experiment=given("plot_selection", "experiment"),
         looks=given("plot_selection", "looks"),
@@ -105,12 +107,13 @@ rule plot_budgets:
         benchmark_of("plot_budgets")
     wildcard_constraints:
         experiment=experiments_read_by("plot_budgets"),
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         experiment=given("plot_budgets", "experiment"),
         looks=given("plot_budgets", "looks"),
@@ -145,12 +148,13 @@ rule plot_damage:
         benchmark_of("plot_damage")
     wildcard_constraints:
         experiment=experiments_read_by("plot_damage"),
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         experiment=given("plot_damage", "experiment"),
         looks=given("plot_damage", "looks"),
@@ -183,12 +187,13 @@ rule render_report:
         log_of("render_report"),
     benchmark:
         benchmark_of("render_report")
+    localrule: True
     conda:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         study=given("render_report", "study"),
         experiments=given("render_report", "experiments"),

@@ -15,8 +15,8 @@ rule select_patches:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
     params:
         selector=given("select_patches", "selector"),
         seed=given("select_patches", "seed"),

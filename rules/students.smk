@@ -18,8 +18,8 @@ rule train_mlps:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=growing(4000),
+        runtime=growing(720),
     params:
         student=given("train_mlps", "student"),
         sampler=given("train_mlps", "sampler"),
@@ -54,8 +54,8 @@ rule predict_mlps:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         pooling=given("predict_mlps", "pooling"),
         test_patches=given("predict_mlps", "test_patches"),
@@ -88,8 +88,8 @@ rule predict_patches:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         names=given("predict_patches", "names"),
         code=code("predict_patches"),
@@ -117,8 +117,8 @@ rule train_random_draws:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=6000,
-        runtime=720,
+        mem_mb=growing(6000),
+        runtime=growing(720),
     params:
         student=given("train_random_draws", "student"),
         names=given("train_random_draws", "names"),
@@ -152,8 +152,8 @@ rule train_on_chosen:
     threads: 2
     resources:
         gpu=GPU,
-        mem_mb=6000,
-        runtime=720,
+        mem_mb=growing(6000),
+        runtime=growing(720),
     params:
         student=given("train_on_chosen", "student"),
         names=given("train_on_chosen", "names"),
@@ -195,7 +195,7 @@ rule train_student:
     resources:
         gpu=GPU,
         mem_mb=memory_of_training("train_student", "student"),
-        runtime=1440,
+        runtime=growing(1440),
     params:
         student=given("train_student", "student"),
         weights_file=given("train_student", "weights_file"),
@@ -231,8 +231,8 @@ rule predict:
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         pooling=given("predict", "pooling"),
         test_patches=given("predict", "test_patches"),
@@ -265,8 +265,8 @@ rule predict_cross:
     threads: NETWORK_THREADS
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         pooling=given("predict_cross", "pooling"),
         test_patches=given("predict_cross", "test_patches"),

@@ -20,7 +20,7 @@ rule pretrain_teacher:
     resources:
         gpu=GPU,
         mem_mb=memory_of_training("pretrain_teacher", "teacher"),
-        runtime=1440,
+        runtime=growing(1440),
     params:
         teacher=given("pretrain_teacher", "teacher"),
         weights_file=given("pretrain_teacher", "weights_file"),

@@ -1,0 +1,1 @@
+"""What a cluster offers, compared with what jobs ask for."""
