@@ -128,6 +128,9 @@ def _expand_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...
             for key, value in settings.items()
             if isinstance(value, list) and (not _is_list(fields, key) or any(isinstance(one, list) for one in value))
         }
+        empty = next((key for key, value in axes.items() if not value), None)
+        if empty is not None:
+            raise InputError(f"{section}.{name}.{empty}: an empty list; give at least one value.")
         members = {
             ".".join([name, *(f"{key}-{_joined(value)}" for key, value in zip(axes, point, strict=True))]): {
                 **settings,

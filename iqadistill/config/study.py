@@ -148,7 +148,7 @@ class AgainstSettings(Settings):
 
     @model_validator(mode="after")
     def _one_axis(self) -> Self:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set) != 1 or all(value is None for value in vars(self).values()):
             raise ValueError("give exactly one of selector, student, encoder, sampler")
         return self
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iqadistill.config.load import check_study
+from iqadistill.config.study import AgainstSettings
 from iqadistill.errors import InputError
 from iqadistill.yaml_file import read_yaml
 
@@ -84,3 +85,22 @@ def test_names_stay_in_their_folder(name):
         check_study({**raw, "name": name})
     with pytest.raises(InputError):
         check_study({**raw, "datasets": {name: {"source": "images"}}})
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "entry", "message"),
+    [
+        ("selectors", "residual", {"alpha": []}, "an empty list"),
+        ("selectors", False, {}, "not text"),
+        ("samplers", "random_crops", {1: 2}, "not text"),
+    ],
+)
+def test_found_before(section, name, entry, message):
+    raw = yaml.safe_load(STUDY)
+    with pytest.raises(InputError, match=message):
+        check_study({**raw, section: {**raw[section], name: entry}})
+
+
+def test_found_before_primary_against_nothing():
+    with pytest.raises(ValueError, match="exactly one"):
+        AgainstSettings(selector=None)
