@@ -1,13 +1,22 @@
 # From image-quality datasets to paper figures: `snakemake --cores all` makes the study of config.yaml,
 # `snakemake --cores all --configfile studies/NAME.yaml` another one.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
+# of this workflow, also where another one imports it
+CHECKOUT = workflow.current_basedir.get_path_or_uri(secret_free=True)
+# that of the working folder, else that beside this file
+DEFAULT_STUDY = (
+    "config.yaml" if Path("config.yaml").is_file() else f"{CHECKOUT}/config.yaml"
+)
+
 # A study stands alone: the default is read only when no other is given, for Snakemake would merge the two.
 if not workflow.config_settings.configfiles:
 
-    configfile: "config.yaml"
+    configfile: DEFAULT_STUDY
 
 
 include: "rules/common.smk"

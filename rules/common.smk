@@ -12,8 +12,18 @@ from iqadistill.clusters.jobs import check_requests
 from iqadistill.config.jobs import HEADLINE, Plan, beside, check_layout, path_of
 from iqadistill.config.load import check_study
 from iqadistill.errors import InputError
+from iqadistill.yaml_file import read_yaml
+
+MOVED = workflow.modifier.path_modifier
+if MOVED.prefix or MOVED._prefix_replacements:
+    raise WorkflowError(
+        "module: prefix and replace_prefix are not supported, for studies share data and results; leave them out, and "
+        "give studies different names."
+    )
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(file)
     STUDY = check_study(config)
     check_layout(Path("results"))
 except InputError as error:
@@ -25,7 +35,7 @@ GPU = None if STUDY.device == "cpu" else 1
 # Networks on the CPU: jobs of one thread each side by side take less time than fewer of more, and there is one a split.
 NETWORK_THREADS = 1
 CODE_DIGEST = functools.cache(provenance.code_digest)
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+SCRIPTS = Path(CHECKOUT) / "workflow_scripts"
 
 
 wildcard_constraints:

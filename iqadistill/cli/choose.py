@@ -8,6 +8,7 @@ from typing import Any
 
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.errors import InputError
+from iqadistill.paths import path_argument
 
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
@@ -22,14 +23,14 @@ def add_parser(commands: Any) -> None:
         help="choose the images of a folder to have rated",
         description="Choose images that cover a folder, so that a student trained on their ratings learns most.",
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="images, searched with all subfolders")
+    parser.add_argument("folder", type=path_argument, metavar="FOLDER", help="images, searched with all subfolders")
     parser.add_argument("--count", required=True, type=int, metavar="N", help="number of images to choose")
     parser.add_argument(
-        "--rated", type=Path, metavar="FILE", help="CSV whose column image names images that are rated already"
+        "--rated", type=path_argument, metavar="FILE", help="CSV whose column image names images that are rated already"
     )
     parser.add_argument(
         "--contents",
-        type=Path,
+        type=path_argument,
         metavar="FILE",
         help="CSV (image, content): distortions are covered instead of contents",
     )
@@ -45,11 +46,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of landmarks and random choice (default: 0)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     parser.add_argument(
-        "--out", type=Path, default=Path("chosen.csv"), metavar="FILE", help="CSV to write (default: chosen.csv)"
+        "--out",
+        type=path_argument,
+        default=Path("chosen.csv"),
+        metavar="FILE",
+        help="CSV to write (default: chosen.csv)",
     )
     parser.add_argument(
         "--embeddings",
-        type=Path,
+        type=path_argument,
         metavar="FOLDER",
         help="folder where embeddings are kept as they come: an interrupted run goes on, the next choice takes seconds",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iqadistill.cli.study_files import read_study
 from iqadistill.errors import InputError
+from iqadistill.paths import path_argument
 
 if TYPE_CHECKING:
     from iqadistill.config.jobs import Plan
@@ -26,7 +27,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--configfile",
-        type=Path,
+        type=path_argument,
         default=Path("config.yaml"),
         metavar="STUDY",
         help="study file (default: config.yaml)",
@@ -44,12 +45,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--table",
         nargs="+",
-        type=Path,
+        type=path_argument,
         metavar="STUDY",
         help="print a Markdown table of these studies on one card at 30 TFLOP/s with 8 cores, as README shows it",
     )
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help="with --table: write it into FILE, between its marks of prices"
+        "--readme",
+        type=path_argument,
+        metavar="FILE",
+        help="with --table: write it into FILE, between its marks of prices",
     )
     parser.set_defaults(run=run)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from iqadistill.datasets.registry import DatasetRecord, dataset_records
 from iqadistill.datasets.retrieval.retrieval import dataset_status
+from iqadistill.paths import path_argument
 
 COLUMNS = ("name", "kind", "access", "status", "images", "where")
 WIDTH = 100
@@ -23,7 +24,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=path_argument,
         default=Path("data"),
         metavar="FOLDER",
         help="folder with one subfolder per dataset (default: data)",

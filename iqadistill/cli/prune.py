@@ -8,6 +8,7 @@ from typing import Any
 
 from iqadistill.cli.study_files import read_study
 from iqadistill.errors import InputError
+from iqadistill.paths import path_argument
 
 RESULTS = Path("results")
 
@@ -22,7 +23,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "studies",
         nargs="*",
-        type=Path,
+        type=path_argument,
         metavar="STUDY",
         help="study files whose results are kept (default: config.yaml, studies/*.yaml and *.yaml with a study's keys)",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from iqadistill.errors import InputError
 from iqadistill.images.listing import readable
+from iqadistill.paths import path_argument
 
 if TYPE_CHECKING:
     from iqadistill.scoring.results import TrainedResult
@@ -30,12 +31,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "images",
         nargs="+",
-        type=Path,
+        type=path_argument,
         metavar="IMAGE_OR_FOLDER",
         help="images, or folders that are searched with all subfolders",
     )
     parser.add_argument(
-        "--model", required=True, type=Path, help="a .safetensors of results/, or the folder with a student's splits"
+        "--model",
+        required=True,
+        type=path_argument,
+        help="a .safetensors of results/, or the folder with a student's splits",
     )
     parser.add_argument(
         "--selector", help="for an MLP: the selector whose patches it was trained on (default: all patches)"
@@ -56,9 +60,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=_at_least(0), help="seed for patch sampling (default: the study's seed)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    parser.add_argument("--map", type=Path, metavar="OUT", help="draw patch scores: a .png, or a folder for .png files")
+    parser.add_argument(
+        "--map", type=path_argument, metavar="OUT", help="draw patch scores: a .png, or a folder for .png files"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--parquet", type=Path, metavar="FILE", help="write a Parquet file as well")
+    parser.add_argument("--parquet", type=path_argument, metavar="FILE", help="write a Parquet file as well")
     parser.set_defaults(run=run)
 
 

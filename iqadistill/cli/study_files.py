@@ -3,21 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from iqadistill.errors import InputError
+from iqadistill.yaml_file import read_yaml
 
 
 def read_study(file: Path) -> dict[str, Any]:
     """Contents of a YAML file; empty if it holds no mapping.
 
     Raises:
-        InputError: The file is missing or not valid YAML.
+        InputError: The file is missing or not valid YAML, or gives a key twice.
     """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such study file; correct the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not a valid YAML file ({' '.join(str(error).split())}); correct it.") from None
+    content = read_yaml(file)
     return content if isinstance(content, dict) else {}

@@ -42,7 +42,7 @@ def check_study(raw: Mapping[str, Any]) -> Study:
         InputError: A key is unknown (the nearest valid one is named), missing or out of range, or an experiment names
             something the study does not define.
     """
-    raw = dict(raw)
+    raw = _named_settings("study", raw)
     _fill_in_names(raw)
     grids = {name: members for section in GRID_SECTIONS for name, members in _expand_grids(raw, section).items()}
     try:
@@ -99,11 +99,20 @@ def _entries(raw: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:
             f"{section}: expected a mapping of names to settings ({{}} if nothing to set); see config.yaml."
         )
     for name, settings in entries.items():
+        if not isinstance(name, str):
+            raise InputError(f"{section}: the name {name!r} is not text as YAML reads it; put it in quotes.")
         if settings is not None and not isinstance(settings, Mapping):
             raise InputError(
                 f"{section}.{name}: expected a mapping of settings ({{}} if nothing to set), found {settings!r}."
             )
-    return {str(name): dict(settings or {}) for name, settings in entries.items()}
+    return {name: _named_settings(f"{section}.{name}", settings or {}) for name, settings in entries.items()}
+
+
+def _named_settings(where: str, settings: Mapping[Any, Any]) -> dict[str, Any]:
+    for key in settings:
+        if not isinstance(key, str):
+            raise InputError(f"{where}: the key {key!r} is not text as YAML reads it; put it in quotes.")
+    return dict(settings)
 
 
 def _expand_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...]]:
@@ -119,6 +128,9 @@ def _expand_grids(raw: dict[str, Any], section: str) -> dict[str, tuple[str, ...
             for key, value in settings.items()
             if isinstance(value, list) and (not _is_list(fields, key) or any(isinstance(one, list) for one in value))
         }
+        empty = next((key for key, value in axes.items() if not value), None)
+        if empty is not None:
+            raise InputError(f"{section}.{name}.{empty}: an empty list; give at least one value.")
         members = {
             ".".join([name, *(f"{key}-{_joined(value)}" for key, value in zip(axes, point, strict=True))]): {
                 **settings,

@@ -9,6 +9,7 @@ from iqadistill.encoders.registry import ENCODERS
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TEACHERS
 from iqadistill.models.settings import DeepStudentSettings
+from iqadistill.paths import UserPath
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Fraction, Name, Rate, Settings
@@ -37,7 +38,7 @@ class DatasetSettings(Settings):
         description="Registry name (`iqadistill datasets` lists them) or one of your datasets.yaml; default: the"
         " entry's name.",
     )
-    root: str | None = Field(
+    root: UserPath | None = Field(
         None,
         description="Folder of the images; default: data/NAME, NAME the entry's name. Galleries and noise360 need"
         " none.",
@@ -148,7 +149,7 @@ class AgainstSettings(Settings):
 
     @model_validator(mode="after")
     def _one_axis(self) -> Self:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set) != 1 or all(value is None for value in vars(self).values()):
             raise ValueError("give exactly one of selector, student, encoder, sampler")
         return self
 

@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError, field_validator, model_validator
 
 from iqadistill.datasets.labels.registry import format_module
 from iqadistill.errors import InputError
 from iqadistill.settings import Settings, first_error
+from iqadistill.yaml_file import read_yaml
 
 USER_ENTRIES = Path("datasets.yaml")
 
@@ -168,10 +168,7 @@ def dataset_record(name: str) -> DatasetRecord:
 @cache
 def _read_records(file: Path, version: int) -> dict[str, DatasetRecord]:
     """Entries of a file; `version` distinguishes its states."""
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not a readable YAML file ({' '.join(str(error).split())}); correct it.") from None
+    entries = read_yaml(file) or {}
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         raise InputError(f"{file}: expected a mapping of dataset names to entries, as in registry.yaml.")
     return {str(name): _record(file, str(name), entry) for name, entry in entries.items()}

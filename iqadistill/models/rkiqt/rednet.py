@@ -4,8 +4,8 @@ from timm.layers import ConvNormAct
 from torch import Tensor, nn
 
 from iqadistill.errors import InputError
-from iqadistill.models.pretrained import check_state, read_state_dict
 from iqadistill.models.rkiqt.involution import Involution
+from iqadistill.models.weights_file import check_state, read_state_dict, without_prefix
 
 BLOCKS = {26: (1, 2, 4, 1), 38: (2, 3, 5, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 CHANNELS = (256, 512, 1024, 2048)
@@ -51,10 +51,13 @@ class RedNet(nn.Module):
         return self.backbone(pixels)
 
     def _fill(self, path: str, depth: int) -> None:
-        state = {name.removeprefix("head."): tensor for name, tensor in read_state_dict(path).items()}
+        own = self.state_dict()
+        published = {f"head.{name}" if name.startswith("fc.") else name: tensor for name, tensor in own.items()}
+        state = without_prefix(read_state_dict(path), published, path)
+        state = {name.removeprefix("head."): tensor for name, tensor in state.items()}
         if self.fc.out_features != CLASSES:
-            state |= {name: tensor for name, tensor in self.state_dict().items() if name.startswith("fc.")}
-        check_state(state, self.state_dict(), path, f"RedNet-{depth}")
+            state |= {name: tensor for name, tensor in own.items() if name.startswith("fc.")}
+        check_state(state, own, path, f"RedNet-{depth}")
         self.load_state_dict(state)
 
 

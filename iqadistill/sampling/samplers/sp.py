@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from iqadistill.paths import UserPath
 from iqadistill.sampling.settings import ProjectedSamplerSettings
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ class SpSettings(ProjectedSamplerSettings):
     """Patches where people look, along scanpaths (arXiv 2412.12667)."""
 
     method: Literal["sp"] = Field("sp", description="Name of the sampler; default: the entry's name.")
-    scanpaths: str | None = Field(
+    scanpaths: UserPath | None = Field(
         None,
         description="CSV of recorded scanpaths with the columns image, viewer, order, yaw, pitch (radians); default: "
         "scanpaths of virtual viewers.",

@@ -108,7 +108,8 @@ class NetworkOptimiser:
             Each loss by name, the mean over the batch times the weight, on the device.
 
         Raises:
-            InputError: A single patch does not fit into memory.
+            InputError: A single patch does not fit into memory, or a piece of one patch is too small for a
+                normalisation.
         """
         for group in self._optimiser.param_groups:
             group["lr"] = group["peak"] * rate
@@ -138,6 +139,15 @@ class NetworkOptimiser:
                     self._accelerator.backward(sum(losses.values()) * share)
                 for name, loss in losses.items():
                     totals[name] = totals.get(name, 0) + loss.detach().double() * share
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):  # torch's words, of batch normalisation alone
+                raise
+            smallest = min(len(part) for part, _, _ in pieces)
+            raise InputError(
+                f"train: a normalisation of {type(self.network).__name__} needs two values, and a piece of {smallest} "
+                f"patch of {patches.shape[-1]} pixels has one; raise batch_size, lower accumulation, set "
+                "freeze_batchnorm, or take larger patches."
+            ) from None
         except torch.OutOfMemoryError:
             if self._accelerator.num_processes > 1:  # the others wait for this one's gradients
                 raise

@@ -6,8 +6,9 @@ from safetensors.torch import save_file
 from iqadistill.errors import InputError
 from iqadistill.models import create_model, load_packaged_lite0
 from iqadistill.models.backbone import Backbone
-from iqadistill.models.pretrained import LITE0, create_pretrained, read_state_dict
+from iqadistill.models.pretrained import LITE0, create_pretrained
 from iqadistill.models.rkiqt.convolutional_stem import ConvolutionalStem
+from iqadistill.models.weights_file import read_state_dict
 
 SIZE = 64
 
