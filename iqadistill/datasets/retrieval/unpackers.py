@@ -68,7 +68,7 @@ def zip_stream(archive: Path, files: dict[zipfile.ZipInfo, str], methods: set[in
     command = _zip_command(archive, methods)
     # libarchive goes through a zip in the order of its bytes, the others in the order of its directory
     by_offset = Path(command[0]).name == "bsdtar"
-    with _output(command, archive) as output:
+    with _output(command, archive, verified=True) as output:
         for info in sorted(files, key=lambda info: info.header_offset) if by_offset else files:
             part = _Part(output, info)
             yield Entry(files[info], info.file_size, lambda part=part: part)  # type: ignore[misc]
@@ -120,8 +120,13 @@ class _Part(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def _output(command: list[str], archive: Path) -> Iterator[IO[bytes]]:
+def _output(command: list[str], archive: Path, *, verified: bool = False) -> Iterator[IO[bytes]]:
     """What a program writes to its standard output.
+
+    Args:
+        command: The program and its arguments.
+        archive: The archive that it reads.
+        verified: Whether the reader compares check sums, so that an exit status for a mere warning does not count.
 
     Raises:
         InputError: It fails, or what it writes cannot be read while it says why.
@@ -143,7 +148,7 @@ def _output(command: list[str], archive: Path) -> Iterator[IO[bytes]]:
         finally:
             process.stdout.close()
             status = process.wait()
-        if status:
+        if status and not verified:
             raise _failure(archive, command, errors)
 
 
@@ -234,9 +239,14 @@ def _failure(archive: Path, command: list[str], errors: IO[str], reason: str = "
     if re.search("passphrase|password|encrypt", message, re.IGNORECASE):
         return InputError(PASSWORD.format(archive=archive, folder=archive.parent))
     message = message[-300:] or reason
+    if has_further_parts(archive):
+        return InputError(
+            f"{archive}: a part is missing or damaged ({message}); put all of its parts into {archive.parent}, "
+            "then run again."
+        )
     if re.search(_DAMAGE, message, re.IGNORECASE):
         return InputError(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
     return InputError(
         f"{archive}: cannot be unpacked by {Path(command[0]).name} ({message}); "
-        f"see that all its parts are there, or unpack it yourself into {archive.parent}."
+        f"unpack it yourself into {archive.parent}."
     )

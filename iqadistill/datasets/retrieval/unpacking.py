@@ -118,15 +118,19 @@ def _write(archive: Path, entries: Generator[Entry, None, None], folder: Path, l
                 target = _new_file(archive, folder, path, known.get(spelling, ""))
                 file = open(target, "xb")  # noqa: SIM115 - closed below
             known[spelling] = str(path)
-            with entry.open() as source, file:
-                while chunk := source.read(entry.chunk):
-                    written += len(chunk)
-                    check_limit(archive, written, limit)
+            try:
+                with entry.open() as source, file:
+                    while chunk := source.read(entry.chunk):
+                        written += len(chunk)
+                        check_limit(archive, written, limit)
+                        with _writing(archive, entry):
+                            file.write(chunk)
+                        advance(len(chunk))
                     with _writing(archive, entry):
-                        file.write(chunk)
-                    advance(len(chunk))
-                with _writing(archive, entry):
-                    file.flush()
+                        file.flush()
+            except (zipfile.BadZipFile, tarfile.TarError) as error:
+                entries.throw(error)  # where a program unpacks, it may have said why
+                raise
 
 
 def _new_file(archive: Path, folder: Path, path: PurePosixPath, similar: str) -> Path:

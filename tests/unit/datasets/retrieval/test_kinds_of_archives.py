@@ -174,6 +174,28 @@ def test_damage_is_told_from_what_a_program_cannot_read(tmp_path, monkeypatch):
     assert "cannot be unpacked by 7z" in message and "delete" not in message
 
 
+@needs_7z
+def test_missing_part_is_said_to_be_missing(tmp_path, monkeypatch):
+    only_programs(monkeypatch, "7z")
+    (tmp_path / "x.bin").write_bytes(random.Random(2).randbytes(9000))
+    subprocess.run([SEVEN_ZIP, "a", "-v3k", "m.7z", "x.bin"], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "m.7z.002").unlink()
+    message = refusal(tmp_path / "m.7z.001")
+    assert "a part is missing" in message and "delete" not in message
+
+
+@needs_7z
+@needs_bsdtar
+@pytest.mark.parametrize("program", ["7z", "bsdtar"])
+def test_names_of_piped_files_are_decoded_as_those_of_others(tmp_path, monkeypatch, program):
+    (tmp_path / "abcd1.png").write_bytes(b"1" * 500)
+    subprocess.run([SEVEN_ZIP, "a", "-mm=PPMd", "a.zip", "abcd1.png"], cwd=tmp_path, check=True, capture_output=True)
+    content = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(content.replace(b"abcd1", "图片1".encode("gbk")))
+    only_programs(monkeypatch, program)
+    assert unpacked(tmp_path / "a.zip", encoding="gbk") == {"图片1.png": b"1" * 500}
+
+
 def test_aes_and_strong_encryption_are_protected_by_a_password(tmp_path):
     names = {b"x": b"secret" * 9}
     assert "password" in refusal(with_method(raw_zip(tmp_path / "a.zip", names, flags=1), 99))
