@@ -9,7 +9,9 @@ from pathlib import Path
 from iqadistill.errors import InputError
 
 # packed archives, which users may delete once they are unpacked: x.zip, x.z01, x.part1.rar, x.r00, x.7z.001, x.tar.gz
-_PACKED = re.compile(r"\.(zip|7z|rar|tgz|tbz2|txz|tar|tar\.(gz|bz2|xz)|[zr]\d+|(zip|7z)\.\d+)$", re.IGNORECASE)
+_PACKED = re.compile(
+    r"\.(zip|7z|rar|tgz|tbz2?|txz|tzst|tar|tar\.(gz|bz2|xz|zst)|[zr]\d+|(zip|7z)\.\d+)$", re.IGNORECASE
+)
 
 
 def folder_fingerprint(folder: Path) -> str:

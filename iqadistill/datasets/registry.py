@@ -52,6 +52,19 @@ class ArchiveRecord(Settings):
     unpacked: PositiveInt | None = Field(
         None, description="Largest number of bytes it may unpack to; default: a multiple of its size."
     )
+    names: str | None = Field(
+        None, description="Encoding of names that a zip or tar does not state, e.g. gbk; default: UTF-8, or else cp437."
+    )
+
+    @field_validator("names")
+    @classmethod
+    def _encoding_exists(cls, names: str | None) -> str | None:
+        try:
+            if names is None or b"a".decode(names) == "a":
+                return names
+        except (LookupError, ValueError):
+            pass
+        raise ValueError(f"{names!r} is not an encoding of names; give utf-8, gbk, cp932 or another of Python's")
 
 
 class DatasetRecord(Settings):

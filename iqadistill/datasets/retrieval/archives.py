@@ -1,24 +1,41 @@
-"""Archives recognised by file name."""
+"""Archives recognised by file name, and by their first bytes."""
 
 import re
+import tarfile
+import zipfile
 from pathlib import Path
+from typing import Literal
 
-TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-PLAIN = (".zip", *TAR)  # formats that the standard library reads
+from iqadistill.errors import InputError
+
+TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 _FIRST_PART = re.compile(r"\.(part0*1\.rar|(zip|7z)\.0*1)$", re.IGNORECASE)
 _FURTHER_PART = re.compile(r"\.(z\d+|r\d+|part\d+\.rar|(zip|7z)\.\d+)$", re.IGNORECASE)
+
+Kind = Literal["zip", "tar", "tar.zst", "rar", "7z"]
+_MAGIC: dict[bytes, Kind] = {
+    b"PK\3\4": "zip",
+    b"PK\5\6": "zip",  # without entries
+    b"PK00PK\3\4": "zip",  # meant to have several parts, but one was enough
+    b"Rar!\x1a\7": "rar",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"\x28\xb5\x2f\xfd": "tar.zst",
+    b"\x1f\x8b": "tar",
+    b"BZh": "tar",
+    b"\xfd7zXZ\0": "tar",
+}
+_HEAD = 4096
+_LAST_PART = (
+    "{archive}: is the last of several parts; put the others ({stem}.z01 and so on) into {folder}, then run again."
+)
+_END, _END_SIZE, _LONGEST_COMMENT = b"PK\5\6", 22, 0xFFFF
 
 
 def is_archive(name: str) -> bool:
     """Whether a file is an archive to unpack: a complete one, or the first of several parts."""
     if _FIRST_PART.search(name):
         return True
-    return name.lower().endswith((*PLAIN, ".rar", ".7z")) and not _FURTHER_PART.search(name)
-
-
-def is_plain(archive: Path) -> bool:
-    """Whether the standard library reads an archive: zip or tar, in one part."""
-    return archive.name.lower().endswith(PLAIN) and not has_further_parts(archive)
+    return name.lower().endswith((".zip", *TAR, ".rar", ".7z")) and not _FURTHER_PART.search(name)
 
 
 def has_further_parts(archive: Path) -> bool:
@@ -26,3 +43,73 @@ def has_further_parts(archive: Path) -> bool:
     if _FIRST_PART.search(archive.name):
         return True
     return any(archive.with_suffix(suffix).exists() for suffix in (".z01", ".Z01", ".r00", ".R00"))
+
+
+def archive_kind(archive: Path) -> Kind:
+    """What an archive is by its content, whatever its name says.
+
+    Raises:
+        InputError: It is empty, a web page, a Git LFS pointer, the last of several parts, or no archive at all.
+    """
+    with open(archive, "rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise InputError(f"{archive}: is empty; delete it and get it again.")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
+        raise InputError(
+            f"{archive}: is a web page, not an archive, perhaps one that asks for a login or a confirmation; "
+            f"delete it and download the archive with a browser into {archive.parent}."
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise InputError(
+            f"{archive}: is a Git LFS pointer, not the archive itself; get the archive with `git lfs pull` "
+            "in its repository, then run again."
+        )
+    found = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    if found != "zip":
+        return found or _kind_without_magic(archive, head)
+    if _disk_number(archive):
+        raise InputError(_LAST_PART.format(archive=archive, stem=archive.stem, folder=archive.parent))
+    return "zip"
+
+
+def _kind_without_magic(archive: Path, head: bytes) -> Kind:
+    if head[257:262] == b"ustar":
+        return "tar"
+    if not head[:512].strip(b"\0"):  # a tar without members
+        return "tar"
+    try:
+        tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")  # an old tar, told by its check sum
+        return "tar"
+    except (tarfile.TarError, ValueError):
+        pass
+    if _disk_number(archive):
+        raise InputError(_LAST_PART.format(archive=archive, stem=archive.stem, folder=archive.parent))
+    if zipfile.is_zipfile(archive):  # behind a program that unpacks it
+        return "zip"
+    by_name = archive.suffix.lower()
+    if by_name == ".rar" or by_name == ".7z":  # behind such a program as well: let the unpacking program decide
+        return "rar" if by_name == ".rar" else "7z"
+    raise InputError(
+        f"{archive}: is not a zip, tar, rar or 7z archive, whatever its name says; "
+        f"put the dataset's own archive into {archive.parent}, then run again."
+    )
+
+
+def _disk_number(archive: Path) -> int:
+    """Number of the part that ends a zip; 0 for a complete zip."""
+    end = end_record(archive)
+    number = int.from_bytes(end[4:6], "little")
+    return 0 if number == 0xFFFF else number  # in zip64 the number stands elsewhere
+
+
+def end_record(archive: Path) -> bytes:
+    """The record of 22 bytes that ends a zip; empty where there is none."""
+    with open(archive, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _END_SIZE - _LONGEST_COMMENT))
+        tail = file.read()
+    start = tail.rfind(_END)
+    record = tail[start : start + _END_SIZE] if start >= 0 else b""
+    return record if len(record) == _END_SIZE else b""

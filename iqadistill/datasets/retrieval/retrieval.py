@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -15,7 +16,8 @@ from iqadistill.datasets.retrieval.downloading import PART, download
 from iqadistill.datasets.retrieval.unpacking import unpack
 from iqadistill.errors import InputError
 
-UNPACKING = ".unpacking"
+UNPACKING = ".unpacking"  # folder; removed where nothing of it was moved into place
+MOVING = ".moving"  # file; as long as it exists some files are in place and others are not
 # default limit of what an archive may unpack to: images hardly compress, so this is ample for data but not for bombs
 LIMIT_RATIO = 20  # to the archive's size
 LOWEST_LIMIT = 256 << 20  # bytes
@@ -65,7 +67,7 @@ def dataset_status(record: DatasetRecord, root: Path) -> str:
 
 def is_unpacked(record: DatasetRecord, root: Path) -> bool:
     """Whether a folder has all that a dataset's record lists, or an images.csv, and no unpacking is unfinished."""
-    if (root / UNPACKING).exists():
+    if (root / UNPACKING).exists() or (root / MOVING).exists():
         return False
     return (root / "images.csv").is_file() or not _missing(record, root)
 
@@ -116,6 +118,21 @@ def _unpack(source: str, record: DatasetRecord, root: Path) -> None:
     if not archives:
         return
     shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        _unpack_all(source, archives, known, temporary)
+    except InputError:
+        shutil.rmtree(temporary, ignore_errors=True)  # what the user unpacks instead will count
+        raise
+    (root / MOVING).touch()
+    for file in archives:
+        _move(temporary / file.name, root)
+    os.sync()  # flush the files before they are declared complete
+    shutil.rmtree(temporary)
+    (root / MOVING).unlink()
+
+
+def _unpack_all(source: str, archives: list[Path], known: Mapping[str, ArchiveRecord], temporary: Path) -> None:
+    """Unpack each archive into a folder of its name in the temporary one."""
     for file in archives:
         archive = known.get(file.name, ArchiveRecord(name=file.name))
         if file.name not in known:
@@ -123,15 +140,23 @@ def _unpack(source: str, record: DatasetRecord, root: Path) -> None:
         limit = archive.unpacked or max(LIMIT_RATIO * file.stat().st_size, LOWEST_LIMIT)
         folder = temporary / file.name
         folder.mkdir(parents=True)
-        unpack(file, folder, limit)
+        unpack(file, folder, limit, archive.names)
+        _warn_of_nested(file, folder)
         if archive.folder and not (folder / archive.folder).is_dir():
             (folder / archive.folder).mkdir()
             for path in [path for path in folder.iterdir() if path.name != archive.folder]:
                 path.rename(folder / archive.folder / path.name)
-    for file in archives:
-        _move(temporary / file.name, root)
-    os.sync()  # flush the files before the temporary folder is removed, which declares them complete
-    shutil.rmtree(temporary)
+
+
+def _warn_of_nested(archive: Path, folder: Path) -> None:
+    nested = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_archive(path.name))
+    if nested:
+        more = f" and {len(nested) - 3} more" if len(nested) > 3 else ""
+        warnings.warn(
+            f"{archive}: holds archives itself ({', '.join(nested[:3])}{more}), which are not unpacked; "
+            f"where images are missing, unpack them yourself in {archive.parent}.",
+            stacklevel=2,
+        )
 
 
 def _move(folder: Path, root: Path) -> None:

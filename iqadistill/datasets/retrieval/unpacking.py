@@ -1,145 +1,191 @@
 """Unpacking of official archives as if they were hostile: every entry is checked and all bytes written are counted.
 
-zip and tar are read here. rar and 7z are converted to a tar stream by bsdtar if it is installed, which then writes no
-file itself, or else unpacked by 7z or unrar.
+zip and tar are read here. rar, 7z and zstd are converted to a tar stream by bsdtar if it is installed, which then
+writes no file itself, or else unpacked by 7z or unrar.
 """
 
 import contextlib
-import gzip
+import errno
 import lzma
-import re
-import stat
+import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple, cast
 
 from iqadistill.console import byte_progress
 from iqadistill.datasets.retrieval import unpackers
-from iqadistill.datasets.retrieval.archives import is_plain
+from iqadistill.datasets.retrieval.archives import archive_kind, has_further_parts
+from iqadistill.datasets.retrieval.entries import BLOCK, Entry, check_limit
+from iqadistill.datasets.retrieval.names import is_left_out, safe_path
+from iqadistill.datasets.retrieval.tar_entries import open_tar, tar_entries
+from iqadistill.datasets.retrieval.zip_entries import zip_entries
 from iqadistill.errors import InputError
 
+# what the standard library raises for bytes that make no sense; OSError without a number is that of gzip and bz2
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
-    gzip.BadGzipFile,
+    struct.error,
     EOFError,
-    NotImplementedError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
 )
-_CHUNK = 1 << 20
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class Entry(NamedTuple):
-    """A file in an archive: its name, the size that the archive states, and a function that opens it."""
-
-    name: str
-    size: int
-    open: Callable[[], IO[bytes]]
-
-
-def unpack(archive: Path, folder: Path, limit: int) -> None:
+def unpack(archive: Path, folder: Path, limit: int, encoding: str | None = None) -> None:
     """Unpack an archive into a folder.
 
     Args:
-        archive: zip, tar (plain, gz, bz2, xz), rar or 7z; the first of several parts.
+        archive: zip, tar (plain, gz, bz2, xz, zst), rar or 7z; the first of several parts. Its content tells what it
+            is, not its name.
         folder: An empty folder.
-        limit: Largest number of bytes that it may unpack to.
+        limit: Largest number of bytes that it may unpack to; the smallest file counts as 4096.
+        encoding: Encoding of names where a zip or tar does not state it; None for UTF-8, or else cp437.
 
     Raises:
         InputError: An entry leads out of the folder, is a link or a device, or occurs twice; the archive unpacks to
-            more than `limit` bytes, is damaged or protected by a password; a program to read it is missing.
+            more than `limit` bytes, is damaged, not an archive or protected by a password; a program to read it is
+            missing; the disk is full.
     """
-    if not is_plain(archive):
-        bsdtar = unpackers.find_bsdtar(archive)
-        if bsdtar is None:
-            unpackers.unpack_by_program(archive, folder, limit, check=lambda name: safe_path(archive, name))
-            return
-        entries = _tar_entries(archive, partial(unpackers.tar_stream, bsdtar, archive))
-    elif archive.name.lower().endswith(".zip"):
-        entries = _zip_entries(archive)
-    else:
-        entries = _tar_entries(archive, partial(tarfile.open, archive, "r:*"))
     try:
-        _write(archive, entries, folder, limit)
+        entries = _entries(archive, folder, limit, encoding)
+        if entries is None:
+            unpackers.unpack_by_program(archive, folder, limit, check=partial(safe_path, archive))
+            _remove_left_out(folder)
+        else:
+            _write(archive, entries, folder, limit)
+    except InputError:  # a ValueError
+        raise
     except _DAMAGE as error:
+        raise _damaged(archive, error) from None
+    except NotImplementedError as error:
         raise InputError(
-            f"{archive}: is damaged or truncated ({error or type(error).__name__}); delete it and get it again."
+            f"{archive}: cannot be read here ({error}); unpack it yourself into {archive.parent}."
         ) from None
+    except OSError as error:
+        if error.errno is None or error.errno == errno.EINVAL:
+            raise _damaged(archive, error) from None
+        raise InputError(f"{archive}: cannot be read ({error.strerror}); make it readable and run again.") from None
 
 
-def safe_path(archive: Path, name: str) -> PurePosixPath:
-    """An entry's path inside the folder.
-
-    Raises:
-        InputError: The path is absolute or leads out of the folder.
-    """
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
+def _entries(archive: Path, folder: Path, limit: int, encoding: str | None) -> Generator[Entry, None, None] | None:
+    """Files in an archive; None where a program has to unpack it into the folder."""
+    kind = None if has_further_parts(archive) else archive_kind(archive)
+    if kind == "zip":
+        return zip_entries(archive, limit, encoding)
+    if kind == "tar":
+        return tar_entries(archive, folder, encoding, partial(open_tar, archive, limit))
+    if bsdtar := unpackers.find_bsdtar(archive):
+        return tar_entries(archive, folder, encoding, partial(unpackers.tar_stream, bsdtar, archive))
+    if kind == "tar.zst":
         raise InputError(
-            f"{archive}: entry {name!r} leads out of the folder; this is not an official archive, delete it."
+            f"{archive}: is compressed by zstd, which needs bsdtar; "
+            f"install it, or unpack it yourself into {archive.parent}."
         )
-    return path
+    return None
+
+
+def _damaged(archive: Path, error: BaseException) -> InputError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(f"{archive}: is damaged or truncated ({reason}); delete it and get it again.")
 
 
 def _write(archive: Path, entries: Generator[Entry, None, None], folder: Path, limit: int) -> None:
     stated = written = 0
+    known: dict[str, str] = {}
     with contextlib.closing(entries), byte_progress(f"{archive.name} unpacked") as advance:
         for entry in entries:
             path = safe_path(archive, entry.name)
-            stated += entry.size
-            unpackers.check_limit(archive, stated, limit)
-            if path.parts[0] == "__MACOSX":  # metadata that macOS adds
+            stated += max(entry.size, BLOCK)
+            check_limit(archive, stated, limit)
+            if is_left_out(path):
                 continue
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
+            if not path.parts:
                 raise InputError(
-                    f"{archive}: entry {entry.name!r} occurs twice; this is not an official archive, delete it."
+                    f"{archive}: entry {entry.name!r} has no name; unpack it yourself into {archive.parent}."
                 )
-            with entry.open() as source, open(target, "xb") as file:
-                while chunk := source.read(_CHUNK):
-                    written += len(chunk)
-                    unpackers.check_limit(archive, written, limit)
-                    file.write(chunk)
-                    advance(len(chunk))
+            spelling = unicodedata.normalize("NFC", str(path)).casefold()
+            with _writing(archive, entry):
+                target = _new_file(archive, folder, path, known.get(spelling, ""))
+                file = open(target, "xb")  # noqa: SIM115 - closed below
+            known[spelling] = str(path)
+            try:
+                with entry.open() as source, file:
+                    while chunk := source.read(entry.chunk):
+                        written += len(chunk)
+                        check_limit(archive, written, limit)
+                        with _writing(archive, entry):
+                            file.write(chunk)
+                        advance(len(chunk))
+                    with _writing(archive, entry):
+                        file.flush()
+            except (zipfile.BadZipFile, tarfile.TarError) as error:
+                entries.throw(error)  # where a program unpacks, it may have said why
+                raise
 
 
-def _zip_entries(archive: Path) -> Generator[Entry, None, None]:
-    with zipfile.ZipFile(archive) as opened:
-        for info in opened.infolist():
-            if info.is_dir():
-                continue
-            file_type = stat.S_IFMT(info.external_attr >> 16)
-            if file_type not in (0, stat.S_IFREG):
-                raise _special(archive, info.filename)
-            if info.flag_bits & 1:
-                raise InputError(unpackers.PASSWORD.format(archive=archive, folder=archive.parent))
-            yield Entry(info.filename, info.file_size, partial(opened.open, info))
+def _new_file(archive: Path, folder: Path, path: PurePosixPath, similar: str) -> Path:
+    """Path of a file to write, whose folders exist.
+
+    Args:
+        archive: The archive.
+        folder: The folder that it is unpacked into.
+        path: Path of the file in the folder.
+        similar: Path of a file written before that differs in letter case or accents at most; empty for none.
+
+    Raises:
+        InputError: There is a file or folder of this name.
+    """
+    target = folder / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _twice(archive, path, "is in a folder that is a file as well") from None
+    if target.is_dir():
+        raise _twice(archive, path, "is both a file and a folder")
+    if target.exists():
+        if similar and similar != str(path):
+            raise _twice(
+                archive, path, f"and {similar!r} are one file on this disk, which ignores letter case or accents"
+            )
+        raise _twice(archive, path, "occurs twice")
+    return target
 
 
-def _tar_entries(
-    archive: Path, opener: Callable[[], contextlib.AbstractContextManager[tarfile.TarFile]]
-) -> Generator[Entry, None, None]:
-    with opener() as opened:
-        for member in opened:
-            if member.isdir():
-                safe_path(archive, member.name)
-            elif not member.isreg():
-                raise _special(archive, member.name)
-            else:
-                yield Entry(member.name, member.size, partial(_open_member, opened, member))
+def _twice(archive: Path, path: PurePosixPath, what: str) -> InputError:
+    return InputError(f"{archive}: entry {str(path)!r} {what}; unpack it yourself into {archive.parent}.")
 
 
-def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    return cast(IO[bytes], archive.extractfile(member))  # None for what is no regular file
+@contextlib.contextmanager
+def _writing(archive: Path, entry: Entry) -> Iterator[None]:
+    """Say in one sentence what a disk refuses.
+
+    Raises:
+        InputError: It is full, or cannot hold such a name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise InputError(
+                f"{archive}: the disk of {archive.parent} is full or your quota used up; free some space and run again."
+            ) from None
+        raise InputError(
+            f"{archive}: entry {entry.name[:100]!r} cannot be written into {archive.parent} ({error.strerror}); "
+            f"unpack it yourself into {archive.parent}, or keep the dataset on another disk."
+        ) from None
 
 
-def _special(archive: Path, name: str) -> InputError:
-    return InputError(
-        f"{archive}: entry {name!r} is a link or device, not a file; this is not an official archive, delete it."
-    )
+def _remove_left_out(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):  # files before their folders
+        if path.is_file() and is_left_out(PurePosixPath(path.relative_to(folder).as_posix())):
+            path.unlink()

@@ -75,7 +75,7 @@ def test_entry_outside_the_folder_is_refused(tmp_path, pack, name):
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE], ids=str
 )
 def test_link_or_device_in_a_tar_is_refused(tmp_path, kind):
-    refused(write_tar(tmp_path / "a.tar.gz", {"x": (kind, "../../secret")}), tmp_path, "'x'")
+    refused(write_tar(tmp_path / "a.tar.gz", {"x": (kind, "../secret")}), tmp_path, "entry")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
@@ -95,17 +95,17 @@ def test_archive_bomb_is_refused_by_its_declared_size(tmp_path, pack):
 def test_archive_bomb_of_many_files_is_refused(tmp_path):
     entries = {f"{number}": bytes(LIMIT // 4) for number in range(8)}
     refused(write_zip(tmp_path / "a.zip", entries), tmp_path, str(LIMIT))
-    assert len(files(tmp_path / "out")) == 4
+    assert files(tmp_path / "out") == set()
 
 
 def test_wrong_declared_size_is_detected_while_writing(tmp_path, monkeypatch):
-    monkeypatch.setattr("iqadistill.datasets.retrieval.unpacking._zip_entries", _entry_with_a_wrong_size)
+    monkeypatch.setattr("iqadistill.datasets.retrieval.unpacking.zip_entries", _entry_with_a_wrong_size)
     refused(write_zip(tmp_path / "a.zip", {"x": b""}), tmp_path, str(LIMIT))
     assert (tmp_path / "out/x").stat().st_size <= LIMIT
 
 
-def _entry_with_a_wrong_size(archive):
-    from iqadistill.datasets.retrieval.unpacking import Entry
+def _entry_with_a_wrong_size(archive, *_):
+    from iqadistill.datasets.retrieval.entries import Entry
 
     yield Entry("x", 1, lambda: io.BytesIO(bytes(3 * LIMIT)))
 
@@ -159,7 +159,7 @@ def programs(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a.rar", "a.7z", "a.part1.rar", "a.7z.001"])
 def test_missing_unpacking_program_is_named(tmp_path, programs, name):
-    (tmp_path / name).write_bytes(b"")
+    (tmp_path / name).write_bytes(b"any")
     refused(tmp_path / name, tmp_path, "7z", str(tmp_path))
 
 
