@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +20,8 @@ T = TypeVar("T")
 def job_log(path: str | Path) -> Iterator[None]:
     """Redirect everything that the job writes, native libraries included, to its log file.
 
-    An `InputError` ends the job with exit status 1 and its sentence as the last line of the log; any other exception
-    keeps its traceback.
+    A warning is one line. An `InputError` ends the job with exit status 1 and its sentence as the last line of the log;
+    any other exception keeps its traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1) as log:
@@ -28,10 +29,22 @@ def job_log(path: str | Path) -> Iterator[None]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield
+            with plain_warnings():
+                yield
         except InputError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print warnings as one sentence, without the line of code that they come from."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

@@ -4,6 +4,7 @@ Every stage reads tables of earlier stages and writes its own. A table on disk i
 final name, flushed to the device and renamed.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from iqadistill import __version__
 from iqadistill.errors import InputError
 
 SCHEMA_VERSION = "1"
+LONGEST_NAME = 200  # bytes of a file's name, to which the name of its unfinished copy adds some; file systems allow 255
 
 VARIANT = [
     ("train_dataset", pa.string()),
@@ -447,7 +449,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, flush it to the device, and rename it into place."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    fits = len(os.fsencode(path.name)) < LONGEST_NAME
+    name = path.name if fits else hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    temporary = path.with_name(f".{name}.{os.getpid()}.partial")
     try:
         write(temporary)
         with open(temporary, "rb+") as file:

@@ -59,6 +59,7 @@ rule index_dataset:
         log_of("index_dataset"),
     benchmark:
         benchmark_of("index_dataset")
+    priority: 1  # an image that does not fit stops the run before long work begins
     conda:
         "../envs/torch.yaml"
     threads: 2
@@ -74,6 +75,7 @@ rule index_dataset:
         on_error=given("index_dataset", "on_error"),
         record=given("index_dataset", "record"),
         files=given("index_dataset", "files"),
+        patches=given("index_dataset", "patches"),
         code=code("index_dataset"),
     message:
         "Checking every image and score of {params.name}."

@@ -8,6 +8,7 @@ rule sample_patches:
         log_of("sample_patches"),
     benchmark:
         benchmark_of("sample_patches")
+    priority: 1  # an image that does not fit stops the run before long work begins
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -1,10 +1,12 @@
 """The command `iqadistill`: score images, choose images to rate, list datasets, check this machine, prune results."""
 
 import argparse
+import io
 import sys
 
 from iqadistill import __version__
 from iqadistill.cli import choose, cost, datasets, doctor, prune, score
+from iqadistill.console import plain_warnings
 from iqadistill.errors import InputError
 
 COMMANDS = (score, choose, datasets, cost, doctor, prune)
@@ -18,8 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     for command in COMMANDS:
         command.add_parser(commands)
     given = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack signs that names of images have
     try:
-        return given.run(given)
+        with plain_warnings():
+            return given.run(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("error: interrupted; what was printed holds.", file=sys.stderr)
+        return 130

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iqadistill.errors import InputError
+from iqadistill.images.listing import readable
 
 if TYPE_CHECKING:
     from iqadistill.scoring.results import TrainedResult
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 MAP = ".png"
 AUTO = "auto"
+TITLE = 60  # characters of a name in the title of its map
 
 
 def add_parser(commands: Any) -> None:
@@ -61,7 +63,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print a row for each image; returns 1 if one of them could not be scored."""
+    """Print a row for each image as soon as it is scored; returns 1 if one of them could not be scored or drawn."""
     # imported here since torch and timm take seconds, which no other command should wait for
     from iqadistill.console import progress
     from iqadistill.devices import lease_device
@@ -69,34 +71,41 @@ def run(given: argparse.Namespace) -> int:
     from iqadistill.scoring.images import list_images
     from iqadistill.scoring.results import load_result
     from iqadistill.scoring.score import score_images
-    from iqadistill.scoring.table import describe, result_facts, score_rows, score_text, write_scores
+    from iqadistill.scoring.table import describe, result_facts, score_heading, score_line, score_rows, write_scores
 
     paths = list_images(given.images)
     maps = _map_files(given.map, paths)
     if given.parquet and given.parquet.is_dir():
         raise InputError(f"--parquet {given.parquet}: is a folder; give a file.")
-    scores, failures = [], []
+    rows: list[dict[str, Any]] = []
+    failures = []
+    width = max(len("image"), *(len(readable(path)) for path in paths))
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
         decided = decided_patches(given.model, result) if given.patches == AUTO else None
         count = decided.number if decided else given.patches
         images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=count)
-        for score in progress(images, "score (images)", total=len(paths)) if len(paths) > 1 else images:
+        shown = not given.json and sys.stdout.isatty()  # rows that appear are progress enough
+        for score in images if shown or len(paths) == 1 else progress(images, "score (images)", total=len(paths)):
             if isinstance(score, InputError):
                 failures.append(str(score))
                 continue
-            scores.append(score)
+            if not rows and not given.json:
+                lines = [describe(result), *([decided.sentence] if decided else [])]
+                print("\n".join([*lines, "", score_heading(width)]))
+            rows += score_rows(result, [score])
+            if not given.json:
+                print(score_line(rows[-1], width), flush=True)
             if maps:
-                _write_map(maps[score.path], score, result)
-    rows = score_rows(result, scores)
-    if given.parquet:
-        write_scores(rows, result, given.parquet)
+                failures += _failure_of_map(maps[score.path], score, result)
     if given.json:
         facts = {**result_facts(result), **({"decided_patches": vars(decided)} if decided else {})}
         print(json.dumps({"result": facts, "scores": rows, "failures": failures}, indent=2))
-    elif rows:
-        lines = [describe(result), *([decided.sentence] if decided else [])]
-        print("\n".join([*lines, "", score_text(rows)]))
+    if given.parquet:
+        try:
+            write_scores(rows, result, given.parquet)
+        except OSError as error:
+            failures.append(f"--parquet {given.parquet}: cannot be written ({error.strerror}); give another file.")
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return int(bool(failures))
@@ -136,11 +145,28 @@ def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
     return {path: out / file.relative_to(top).with_name(file.name + MAP) for path, file in files.items()}
 
 
+def _failure_of_map(file: Path, score: "ImageScore", result: "TrainedResult") -> list[str]:
+    """Draw a map; what went wrong, which no other image and no score has to suffer for."""
+    try:
+        _write_map(file, score, result)
+    except InputError as error:
+        return [str(error)]
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        return [f"{readable(file)}: the map cannot be drawn ({reason}); the image is scored all the same."]
+    return []
+
+
 def _write_map(file: Path, score: "ImageScore", result: "TrainedResult") -> None:
     from iqadistill.figures.drawing.patch_map import write_patch_map
     from iqadistill.images.decoding import read_image
 
     spread = "" if score.spread is None else f" ± {score.spread:.3f} over {len(score.by_split)} splits"
-    title = f"{score.path.name}: quality {score.quality:.3f}{spread}"
+    title = f"{_short(readable(score.path.name))}: quality {score.quality:.3f}{spread}"
     label = "quality of patches" + (" (learned from simulated scores)" if result.simulated else "")
     write_patch_map(file, read_image(score.path), score.patches, title, label)
+
+
+def _short(name: str) -> str:
+    """A name that fits into a title."""
+    return name if len(name) <= TITLE else f"...{name[3 - TITLE :]}"

@@ -46,6 +46,7 @@ from iqadistill.errors import InputError
 from iqadistill.figures.captions import render_text
 from iqadistill.figures.experiment import EmbeddingTable, Experiment
 from iqadistill.figures.registry import FIGURES
+from iqadistill.images.listing import find_images
 from iqadistill.models.registry import STUDENTS, TARGET, TEACHERS
 from iqadistill.models.settings import ImageStudentSettings
 from iqadistill.models.students.external import ExternalSettings
@@ -699,7 +700,12 @@ class Plan:
                 "labels": self._label_file(dataset),
                 "manifest": [self._file("retrieve_dataset", **files)] if origin == "archive" else [],
             }
-            params = {**self._index_params(dataset), "name": dataset, "files": self._changed_files(dataset)}
+            params = {
+                "patches": [],
+                **self._index_params(dataset),
+                "name": dataset,
+                "files": self._changed_files(dataset),
+            }
             labels = source_of(self.study, dataset).labels
             modules = (format_module(labels),) if labels else ()
             yield Job("index_dataset", ids, names, inputs, params, modules)
@@ -722,7 +728,9 @@ class Plan:
     def _index_params(self, dataset: str) -> dict[str, Any]:
         settings = self.study.datasets[dataset]
         record = source_of(self.study, dataset).model_dump(mode="json", exclude=_NOT_INDEXED)
+        rules = {"patches": self._patch_rules(dataset)} if settings.on_error == "quarantine" else {}
         return {
+            **rules,
             "source": settings.source,
             "root": self._images_folder(dataset),
             "kind": kind_of(self.study, dataset),
@@ -730,6 +738,15 @@ class Plan:
             "on_error": settings.on_error,
             "record": text(record),
         }
+
+    def _patch_rules(self, dataset: str) -> list[str]:
+        """What images must be for each sampler that takes patches of a dataset, as JSON text.
+
+        It decides which images are quarantined. Where they stop the run, sample_patches does, so that studies of other
+        samplers share the index.
+        """
+        samplers = {sampler for name, sampler in self.sampled if name == dataset}
+        return sorted({text(self.study.samplers[sampler].rule._asdict()) for sampler in samplers})
 
     def _split_params(self, dataset: str) -> dict[str, Any]:
         evaluation = self.study.evaluation
@@ -758,7 +775,7 @@ class Plan:
         """The user's panoramas that a study distorts."""
         root = self.folder / self.root_of(dataset)
         given = self.study.datasets[dataset].source == "panoramas" and root.is_dir()
-        return sorted(f"{self.root_of(dataset)}/{p.name}" for p in root.iterdir() if p.is_file()) if given else []
+        return [f"{self.root_of(dataset)}/{p.name}" for p in find_images(root, below=False).files] if given else []
 
     def _changed_files(self, dataset: str) -> str:
         """What tells that a listed image was replaced, deleted or added: a fingerprint of the user's folder.

@@ -68,7 +68,8 @@ class DatasetSettings(Settings):
     )
     on_error: Literal["stop", "quarantine"] = Field(
         "stop",
-        description="What a missing, unreadable or unscored image does: stop the run, or be left out with its reason.",
+        description="What an image does that is missing, unreadable, without a score, too small for a crop or not a"
+        " panorama where one is expected: stop the run, or be left out with its reason.",
     )
 
 

@@ -11,6 +11,9 @@ from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.errors import InputError
 
 SCORE_COLUMNS = ("score", "mos", "dmos")
+_MISSING = frozenset(
+    {"", "-", "na", "n/a", "#n/a", "nan", "null", "none", "inf", "+inf", "-inf", "infinity", "-infinity"}
+)
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -126,13 +129,13 @@ def _short(other: str, where: str) -> str:
 
 
 def _numbers(file: Path, cells: pd.DataFrame, column: str | None) -> list[float | None]:
-    """Numbers of a column, None where a cell is empty or the column is missing."""
+    """Numbers of a column, None where a cell holds none, such as NA, or the column is missing."""
     if column is None or column not in cells:
         return [None] * len(cells)
     numbers = []
     for row, cell in enumerate(cells[column], start=2):
         try:
-            number = float(cell) if cell else None
+            number = None if cell.lower() in _MISSING else float(cell)
         except ValueError:
             raise InputError(f"{file} row {row}: {column} {cell!r} is not a number; correct it.") from None
         if number is not None and not math.isfinite(number):

@@ -1,7 +1,8 @@
 """Index of a dataset: every image decoded once, every score checked and put on one scale."""
 
 import hashlib
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,10 @@ from iqadistill.datasets.labels.official import official_roles, read_official_la
 from iqadistill.datasets.registry import DatasetRecord, ScoreRecord, dataset_record, dataset_records
 from iqadistill.datasets.simulated_scores import LOCAL_PROVENANCE, PROVENANCE, noise_ceiling
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import image_size
+from iqadistill.images.decoding import check_image
+from iqadistill.images.listing import readable
 from iqadistill.parallel import map_ahead
+from iqadistill.sampling.image_checks import PatchRule
 from iqadistill.tables import as_table
 
 
@@ -28,6 +31,7 @@ class CheckedImage(NamedTuple):
         status: "ok" or "quarantined".
         reason: Why it is quarantined.
         sha256: SHA-256 of the file, in hexadecimal; None if the image is quarantined.
+        dark: Whether its samples look like those of 12 bits that were stored as 16, see `check_image`.
     """
 
     width: int | None
@@ -35,6 +39,7 @@ class CheckedImage(NamedTuple):
     status: str
     reason: str | None
     sha256: str | None
+    dark: bool
 
 
 def load_dataset(name: str, root: str | Path, **settings: Any) -> pa.Table:
@@ -63,6 +68,7 @@ def index_dataset(
     kind: str | None = None,
     score_range: tuple[float, float] | None = None,
     on_error: str = "stop",
+    rules: Sequence[PatchRule] = (),
     workers: int = 1,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Check every image and score of a dataset.
@@ -76,8 +82,9 @@ def index_dataset(
         source: Name in `list_datasets()`.
         kind: "flat" or "sphere"; default: the source's.
         score_range: Lowest and highest possible score; default: the source's.
-        on_error: What to do about an image that is missing, cannot be decoded or has no score: "stop", or "quarantine"
-            it with the reason.
+        on_error: What to do about an image that is missing, cannot be decoded, has no finite score, is no panorama
+            although the dataset is of kind sphere, or against the rules: "stop", or "quarantine" it with the reason.
+        rules: What samplers ask of images.
         workers: Number of threads that decode.
 
     Returns:
@@ -86,8 +93,8 @@ def index_dataset(
 
     Raises:
         InputError: The source is unknown; labels are missing or wrong (see `read_images_csv`, `read_official_labels`),
-            or list another number of images than the dataset has; an image is missing, undecodable or without score
-            (unless quarantined), or of kind sphere and not twice as wide as high; all scores are equal.
+            or list another number of images than the dataset has; all scores are equal; an image is not usable and
+            not to be quarantined.
     """
     record = dataset_record(source)
     root, file = Path(root), Path(root) / "images.csv"
@@ -104,10 +111,10 @@ def index_dataset(
     if column is not None and score is not None:
         check_scores(listing, column, score)
     listing["path"] = [(root / image).as_posix() for image in listing["image"]]
-    checked = _check_images(listing, column, kind or record.kind, on_error, workers)
+    checked = _check_images(listing, column, kind or record.kind, on_error, rules, workers)
     pairs = zip(listing["image_id"], checked, strict=True)
     content = content_digest({image_id: image.sha256 for image_id, image in pairs if image.sha256 is not None})
-    decoded = pd.DataFrame(checked, columns=CheckedImage._fields).drop(columns="sha256")
+    decoded = pd.DataFrame(checked, columns=CheckedImage._fields).drop(columns=["sha256", "dark"])
     images = pd.concat([listing, decoded], axis=1)
     if labels is not None:
         images["official_role"] = official_roles(labels, images)
@@ -170,45 +177,70 @@ def _check_counts(root: Path, record: DatasetRecord, listing: pd.DataFrame) -> N
 
 
 def _check_images(
-    listing: pd.DataFrame, column: str | None, kind: str, on_error: str, workers: int
+    listing: pd.DataFrame, column: str | None, kind: str, on_error: str, rules: Sequence[PatchRule], workers: int
 ) -> list[CheckedImage]:
     """Decode every image of a listing, in its order."""
     unscored = listing["score"].isna() & ~listing["is_reference"] & (column is not None)
     if on_error == "stop":
         for image in listing[unscored].itertuples():
             raise InputError(
-                f"{image.where}: {image.image} has no {column}; give one, remove the row or set on_error to quarantine."
+                f"{image.where}: {readable(image.image)} has no finite {column}; give one, remove the row or set"
+                " on_error to quarantine."
             )
         for image in listing.itertuples():
             if not Path(image.path).is_file():
-                raise InputError(f"{image.where}: image {image.path} does not exist; correct the row or add the file.")
+                raise InputError(
+                    f"{image.where}: image {readable(image.path)} does not exist; correct the row or add the file."
+                )
 
     def check(image: Any) -> CheckedImage:
-        if image.unscored:
-            return CheckedImage(None, None, "quarantined", f"{image.where}: {image.image} has no {column}", None)
         try:
-            height, width = image_size(image.path)
+            if image.unscored:
+                raise InputError(f"{image.where}: {readable(image.image)} has no finite {column}")
+            height, width, dark = check_image(image.path)
+            if kind == "sphere":
+                _check_aspect(image, width, height)
+            for rule in rules:
+                rule.check(width, height, f"{image.where}: image {readable(image.path)}")
         except InputError as error:
-            if on_error == "quarantine":
-                return CheckedImage(None, None, "quarantined", str(error), None)
-            raise
-        if kind == "sphere" and width != 2 * height:
-            raise InputError(
-                f"{image.where}: image {image.path} is {width}x{height} pixels, but a panorama is twice as wide as "
-                "high; correct it, or set the dataset's kind to flat."
-            )
+            if on_error == "stop":
+                raise
+            return CheckedImage(None, None, "quarantined", str(error), None, False)
         with open(image.path, "rb") as file:  # from the page cache: it was just decoded
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return CheckedImage(width, height, "ok", None, sha256)
+        return CheckedImage(width, height, "ok", None, sha256, dark)
 
     images = list(listing.assign(unscored=unscored).itertuples())
-    return list(progress(map_ahead(check, images, workers), "images checked", total=len(images)))
+    checked = list(progress(map_ahead(check, images, workers), "images checked", total=len(images)))
+    _warn_of_dark([image.path for image, result in zip(images, checked, strict=True) if result.dark], len(images))
+    return checked
+
+
+def _check_aspect(image: Any, width: int, height: int) -> None:
+    if width != 2 * height:
+        raise InputError(
+            f"{image.where}: image {readable(image.path)} is {width}x{height} pixels, but a panorama is twice as wide "
+            "as high; correct it, or set the dataset's kind to flat."
+        )
+
+
+def _warn_of_dark(paths: Sequence[str], total: int) -> None:
+    if paths:
+        warnings.warn(
+            f"{readable(paths[0])}: {len(paths)} of {total} images, this one first, store 16 bits a sample but use the"
+            " lowest 12 at most, so that they are almost black; if a camera of 10 or 12 bits took them, multiply their"
+            " samples so that white is 65535.",
+            stacklevel=2,
+        )
 
 
 def _quality(labels: Path, images: pd.DataFrame, column: str | None, score: ScoreRecord | None) -> pd.Series:
     if column is None or score is None:
         return pd.Series(float("nan"), index=images.index)
-    observed = images["score"][images["status"] == "ok"]
+    usable = images["status"] == "ok"
+    if not usable.any():
+        raise InputError(f"{labels}: every image is quarantined; the first: {images['reason'].iloc[0]}")
+    observed = images["score"][usable]
     low, high = score.range or (observed.min(), observed.max())
     if not low < high:
         raise InputError(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from matplotlib.typing import LineStyleType
 
-from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
+from iqadistill.figures.drawing.style import label_powers, new_figure, shared_legend, styled
 from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.registry import FigureSpec
 
@@ -148,5 +148,6 @@ def _draw(
     axes.set_xscale("symlog", linthresh=1)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_yscale("log")
+    label_powers(axes.yaxis)
     axes.set_xlim(left=min(float(iteration.min()), 1.0))
     axes.grid(axis="y")

@@ -13,6 +13,7 @@ from iqadistill.figures.drawing.style import (
     BAND,
     GREY,
     INK,
+    PowerFormatter,
     SelectorStyle,
     new_figure,
     panel_title,
@@ -127,6 +128,7 @@ def _draw_seconds(axes: Axes, rows: pd.DataFrame, styles: Mapping[str, SelectorS
     positive = [value for value in [*spent.values(), saved.max()] if value > 0]
     if positive and max(positive) > 20 * min(positive):
         axes.set_yscale("symlog", linthresh=min(positive) / 2)
+        axes.yaxis.set_major_formatter(PowerFormatter())
     axes.set(ylabel="seconds", title="solid: training time saved per split\ndotted: time to rank all images once")
 
 

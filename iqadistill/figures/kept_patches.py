@@ -14,6 +14,7 @@ from iqadistill.figures.drawing.style import new_figure, selector_styles, styled
 from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.images.decoding import read_image
+from iqadistill.images.listing import readable
 from iqadistill.panorama.viewports import viewport_outline
 from iqadistill.selection.base import keep_count
 
@@ -82,7 +83,8 @@ def plot_kept_patches(
             _draw(axes, small, image.shape, rows)
             axes.set_title(f"{style.label}: {rows.kept.sum()} of {len(rows)} kept", fontsize=8.5)
             drawn.append(rows.assign(selector=selector))
-        axes_row[0].set_ylabel(image_id if len(image_id) <= 28 else f"...{image_id[-25:]}", fontsize=8)
+        name = readable(image_id)
+        axes_row[0].set_ylabel(name if len(name) <= 28 else f"...{name[-25:]}", fontsize=8)
     columns = ["image_id", "selector", "patch_id", "x", "y", "yaw", "pitch", "size", "rank", "residual", "kept"]
     return figure, pd.concat(drawn, ignore_index=True)[columns]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import LineStyleType
 
-from iqadistill.figures.drawing.style import new_figure, shared_legend, styled
+from iqadistill.figures.drawing.style import label_powers, new_figure, shared_legend, styled
 from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.selection.similarity import spectrum
@@ -108,6 +108,8 @@ def plot_noise_failure(
     decay.set(
         yscale="log", xscale="log", xlabel="eigenvalue index", ylabel="fraction of the trace", title="Eigenvalues of S"
     )
+    label_powers(decay.xaxis)
+    label_powers(decay.yaxis)
     decay.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     smallest = min(row[4] for row in rows if row[1] == "eigenvalue")
     decay.set_ylim(bottom=max(1e-6, smallest / 2))

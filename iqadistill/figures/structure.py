@@ -33,7 +33,7 @@ FIGURE = FigureSpec(
 )
 
 IMAGES = 24
-LABELS = {"target": "$Z Z^T$ against $S$", "fit": "$E W W^T E^T$ against $S$", "regression": "$E W$ against $Z$"}
+LABELS = {"target": "Z Zᵀ against S", "fit": "E W Wᵀ Eᵀ against S", "regression": "E W against Z"}
 
 
 def draw(inputs: SelectionInputs) -> tuple[Figure, pd.DataFrame]:

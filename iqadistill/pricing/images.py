@@ -1,5 +1,6 @@
 """How many images a dataset of a study holds, and of what size, before any of them is there."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from iqadistill.config.jobs import Plan
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
 from iqadistill.datasets.galleries.rendering import WIDTHS
 from iqadistill.datasets.registry import DatasetRecord
-from iqadistill.images.decoding import GAP, IMAGE_SUFFIXES, image_size, scaled
+from iqadistill.errors import InputError
+from iqadistill.images.decoding import GAP, image_size, scaled
+from iqadistill.images.listing import find_images
 
 ASSUMED = {"flat": (1024, 768), "sphere": (4096, 2048)}  # where no size is known
 # Bytes of a pixel where the size of an archive is not known: distorted images come without loss (KADID-10k: 1.5),
@@ -109,7 +112,11 @@ def _users_own(plan: Plan, dataset: str, record: DatasetRecord) -> ImageCount:
     files = _image_files(plan.folder / plan.root_of(dataset))
     if not files:
         return _missing(plan, dataset)
-    sizes = [image_size(file) for file in files[:: max(1, len(files) // _LOOKED_AT)]]
+    sizes = []
+    for file in files[:: max(1, len(files) // _LOOKED_AT)]:
+        with contextlib.suppress(InputError):  # the index names it
+            sizes.append(image_size(file))
+    sizes = sizes or [ASSUMED[kind_of(plan.study, dataset)][::-1]]
     height, width = (round(sum(lengths) / len(sizes)) for lengths in zip(*sizes, strict=True))
     stored = float(sum(file.stat().st_size for file in files))
     jpegs = sum(file.suffix.lower() in (".jpg", ".jpeg") for file in files) / len(files)
@@ -125,4 +132,4 @@ def _missing(plan: Plan, dataset: str) -> ImageCount:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    return find_images(folder).files if folder.is_dir() else []

@@ -186,7 +186,7 @@ class StudyWork:
         images, settings = self.images(dataset), self.study.samplers[sampler]
         if not isinstance(settings, FlatSamplerSettings):
             return 1.0
-        return reduction(settings.crop_side(images.width, images.height), size)
+        return reduction(settings.rule.crop_side(images.width, images.height), size)
 
     def _training(
         self,

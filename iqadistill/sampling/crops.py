@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.sampling.image_checks import check_patch_fits
+from iqadistill.sampling.image_checks import check_patch_fits, scaled_side
 from iqadistill.sampling.patch_table import Columns, Image, sample_images
-from iqadistill.sampling.settings import scaled_side
 
 
 def sample_crops(

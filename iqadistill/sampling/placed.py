@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from iqadistill.panorama.sphere import FieldOfView, angles_to_vectors, field_of_view
-from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
+from iqadistill.sampling.image_checks import check_panorama, check_patch_fits, scaled_side
 from iqadistill.sampling.patch_table import Columns, Image, sample_images
 from iqadistill.sampling.placement import choose_places, shares
-from iqadistill.sampling.settings import scaled_side
 
 LEAST_STEPS = 17  # of the grid along a flat image's side; odd, so that the middle is on it
 LEAST_COLUMNS = 36  # of the grid of directions

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
+from iqadistill.sampling.image_checks import PatchRule
 from iqadistill.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,18 +42,10 @@ class SamplerSettings(Settings):
         """Paths of the files that the sampler reads besides the images."""
         return ()
 
+    @property
     @abstractmethod
-    def check_image(self, width: int, height: int, name: str) -> None:
-        """Refuse an image that patches cannot be placed on.
-
-        Args:
-            width: Width of the image in pixels.
-            height: Height of the image in pixels.
-            name: Name of the image in the message.
-
-        Raises:
-            InputError: The image is too small, or its width is odd where the sampler needs an even one.
-        """
+    def rule(self) -> PatchRule:
+        """What an image must be for patches to be placed on it."""
 
     @abstractmethod
     def sample(self, images: "pa.Table", *, seed: int) -> "pa.Table":
@@ -93,13 +85,10 @@ class FlatSamplerSettings(SamplerSettings):
         """Whether crops of different images can differ in size."""
         return self.longer_side is not None or self.small_images == "enlarge"
 
-    def crop_side(self, width: int, height: int) -> int:
-        """Side of a crop in pixels of an image of `width` x `height` pixels."""
-        return scaled_side(self.size, width, height, self.longer_side, self.small_images)
-
-    def check_image(self, width: int, height: int, name: str) -> None:
-        """Refuse an image smaller than a crop."""
-        check_patch_fits(width, height, name, self.crop_side(width, height))
+    @property
+    def rule(self) -> PatchRule:
+        """Images are at least as large as a crop."""
+        return PatchRule(self.size, self.longer_side, self.small_images)
 
 
 class SphereSamplerSettings(SamplerSettings):
@@ -125,9 +114,10 @@ class SphereSamplerSettings(SamplerSettings):
         """Full horizontal angle of a viewport in radians, or "native"."""
         return "native" if isinstance(self.fov, str) else math.radians(self.fov)
 
-    def check_image(self, width: int, height: int, name: str) -> None:
-        """Refuse a panorama of odd width."""
-        check_panorama(width, name)
+    @property
+    def rule(self) -> PatchRule:
+        """Panoramas have an even width."""
+        return PatchRule(even_width=True)
 
 
 class ProjectedSamplerSettings(SphereSamplerSettings):
@@ -137,18 +127,7 @@ class ProjectedSamplerSettings(SphereSamplerSettings):
         "viewport", description="viewport: rectilinear view; crop: pixels of the equirectangular plane."
     )
 
-    def check_image(self, width: int, height: int, name: str) -> None:
-        """Refuse a panorama of odd width (viewports) or one smaller than a crop."""
-        if self.projection == "crop":
-            check_patch_fits(width, height, name, self.size)
-        else:
-            super().check_image(width, height, name)
-
-
-def scaled_side(size: int, width: int, height: int, longer_side: int | None, small_images: str = "refuse") -> int:
-    """Side in pixels of a crop that is `size` pixels wide once the image's longer side is resized to `longer_side`.
-
-    With `small_images` "enlarge" it is no longer than the image's shorter side.
-    """
-    side = size if longer_side is None else round(size * max(width, height) / longer_side)
-    return min(side, width, height) if small_images == "enlarge" else side
+    @property
+    def rule(self) -> PatchRule:
+        """Panoramas have an even width (viewports), or are at least as large as a crop."""
+        return PatchRule(self.size) if self.projection == "crop" else super().rule

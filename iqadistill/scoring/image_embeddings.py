@@ -9,10 +9,11 @@ from torch import Tensor
 from iqadistill.console import progress
 from iqadistill.encoders.encoder import Encoder
 from iqadistill.errors import InputError
+from iqadistill.images.listing import readable
 from iqadistill.parallel import map_ahead, one_thread_per_operation
 from iqadistill.patches.reading import read_patches
 from iqadistill.sampling.settings import SamplerSettings
-from iqadistill.scoring.images import place_patches
+from iqadistill.scoring.images import FAULTS, fault, place_patches
 from iqadistill.scoring.kept_embeddings import KeptEmbeddings
 
 
@@ -49,14 +50,19 @@ def embed_images(
             return path, weights / weights.sum(), next(read_patches(images, patches, size=encoder.size, workers=1))
         except InputError as error:
             return error
+        except FAULTS as error:
+            return fault(path, error)
 
     def embed(image: tuple[Path, np.ndarray, Tensor] | InputError) -> np.ndarray | InputError:
         if isinstance(image, InputError):
             return image
         path, weights, pixels = image
-        vector = weights @ encoder.embed(pixels).cpu().numpy()
+        try:
+            vector = weights @ encoder.embed(pixels).cpu().numpy()
+        except FAULTS as error:
+            return fault(path, error)
         if not np.isfinite(vector).all():
-            return InputError(f"{path}: its embedding holds NaN or infinite numbers; use other weights.")
+            return InputError(f"{readable(path)}: its embedding holds NaN or infinite numbers; use other weights.")
         return vector
 
     vectors: dict[int, np.ndarray] = {}

@@ -1,5 +1,6 @@
 """The images that a user wants scored, and where their patches lie."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import IMAGE_SUFFIXES, image_size
+from iqadistill.images.decoding import image_size
+from iqadistill.images.listing import IMAGE_SUFFIXES, find_images, is_unicode, readable
 from iqadistill.sampling.placement import best_placed
 from iqadistill.sampling.settings import SamplerSettings
 from iqadistill.tables import as_table
@@ -16,9 +18,20 @@ from iqadistill.tables import as_table
 # The image_id that samplers see. The random stream of an image depends on it, so another value would move the patches.
 _STREAM_NAME = "picture"
 
+FAULTS = (MemoryError, RuntimeError)
+"""Errors of PyTorch and NumPy about one image, such as that it does not fit into memory."""
+
+
+def fault(path: Path, error: Exception) -> InputError:
+    """What a library raised about one image, as an error that names it."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return InputError(f"{readable(path)}: cannot be scored ({reason}).")
+
 
 def list_images(given: Iterable[str | Path]) -> list[Path]:
     """All images among files and folders, each once; folders are searched recursively, in the order of names.
+
+    A warning says what is left out of a folder although it looks like an image.
 
     Args:
         given: Files, of any name, and folders.
@@ -29,15 +42,19 @@ def list_images(given: Iterable[str | Path]) -> list[Path]:
     images: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            inside = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-            inside = sorted(file for file in inside if not file.name.startswith("."))
+            inside, sentences = find_images(path)
             if not inside:
-                raise InputError(f"{path}: holds no image ({', '.join(IMAGE_SUFFIXES)}); give another folder.")
+                raise InputError(
+                    f"{readable(path)}: holds no image ({', '.join(IMAGE_SUFFIXES)}); give another folder."
+                    + "".join(f" {sentence}" for sentence in sentences)
+                )
+            for sentence in sentences:
+                warnings.warn(sentence, stacklevel=2)
             images += inside
         elif path.is_file():
             images.append(path)
         else:
-            raise InputError(f"{path}: no such image or folder; correct the path.")
+            raise InputError(f"{readable(path)}: no such image or folder; correct the path.")
     return list(dict.fromkeys(images))
 
 
@@ -64,13 +81,15 @@ def place_patches(
             f"{path}: the model was trained on patches recorded in {sampler.files()[0]}, which no new image has; use a"
             " model of another sampler."
         )
+    if not is_unicode(path):
+        raise InputError(f"{readable(path)}: the name is not valid UTF-8, which no table can hold; rename it.")
     height, width = image_size(path, checked=False)  # a damaged file is found where its patches are cut
     if sampler.kind == "sphere" and width != 2 * height:
         raise InputError(
-            f"{path}: {width} x {height} pixels, but the model scores 360-degree panoramas, twice as wide as high;"
-            " use a model that was trained on flat images."
+            f"{readable(path)}: {width} x {height} pixels, but the model scores 360-degree panoramas, twice as wide as"
+            " high; use a model that was trained on flat images."
         )
-    sampler.check_image(width, height, str(path))
+    sampler.rule.check(width, height, readable(path))
     row = {"image_id": [_STREAM_NAME], "path": str(path), "width": width, "height": height, "status": "ok"}
     images = as_table(pd.DataFrame(row), "images")
     patches = sampler.sample(images, seed=seed)

@@ -38,7 +38,7 @@ class KeptEmbeddings:
 
     def find(self, path: Path) -> np.ndarray | None:
         """The embedding (d,) of an image, or None."""
-        return self._found.get(_key(path)) if self._found else None
+        return self._found.get(_key(path)) if self._found and path.exists() else None
 
     def add(self, path: Path, vector: np.ndarray) -> None:
         """Keep the embedding (d,) of an image; a file is written as soon as there are enough."""

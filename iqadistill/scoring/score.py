@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from iqadistill.errors import InputError
+from iqadistill.images.listing import readable
 from iqadistill.parallel import map_ahead
-from iqadistill.scoring.images import place_patches
+from iqadistill.scoring.images import FAULTS, fault, place_patches
 from iqadistill.scoring.results import TrainedResult
 
 _POOLINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -83,6 +84,8 @@ def score_images(
             return path, patches, result.scorer.read(images, patches)
         except InputError as error:
             return error
+        except FAULTS as error:
+            return fault(path, error)
 
     for image in map_ahead(read, map(Path, paths), workers):
         yield image if isinstance(image, InputError) else _scored(result, *image, pooling)
@@ -93,7 +96,11 @@ def _scored(result: TrainedResult, path: Path, patches: pa.Table, pixels: Any, p
         scores = result.scorer.scores(pixels)
     except InputError as error:
         return error
+    except FAULTS as error:
+        return fault(path, error)
     if not np.isfinite(scores).all():
-        return InputError(f"{path}: its score is NaN or infinite; train again with a lower lr or in full precision.")
+        return InputError(
+            f"{readable(path)}: its score is NaN or infinite; train again with a lower lr or in full precision."
+        )
     by_split = _POOLINGS[pooling](scores, patches["weight"].to_numpy().astype(np.float64))
     return ImageScore(path, by_split, patches.to_pandas().assign(quality=scores.mean(axis=0)))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iqadistill import __version__
+from iqadistill.images.listing import readable
 from iqadistill.scoring.results import TrainedResult
 from iqadistill.scoring.score import ImageScore
 from iqadistill.tables import write_atomically
@@ -22,6 +23,8 @@ SCHEMA = pa.schema(
         ("num_patches", pa.int32()),
     ]
 )
+
+_NUMBERS, _WIDTHS = ("quality", "score", "spread", "patches"), (7, 7, 6, 7)
 
 
 def score_rows(result: TrainedResult, scores: Sequence[ImageScore]) -> list[dict[str, Any]]:
@@ -58,15 +61,16 @@ def describe(result: TrainedResult) -> str:
     )
 
 
-def score_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Aligned columns."""
-    cells = [("image", "quality", "score", "spread", "patches")]
-    for row in rows:
-        spread = "-" if row["spread"] is None else f"{row['spread']:.3f}"
-        cells.append((row["path"], f"{row['quality']:.3f}", f"{row['score']:.2f}", spread, str(row["num_patches"])))
-    first, *widths = (max(map(len, column)) for column in zip(*cells, strict=True))
-    lines = ((name.ljust(first), *map(str.rjust, numbers, widths)) for name, *numbers in cells)
-    return "\n".join("  ".join(line) for line in lines)
+def score_heading(width: int) -> str:
+    """Heading of the lines of `score_line`, the names of images `width` characters wide."""
+    return "  ".join(("image".ljust(width), *map(str.rjust, _NUMBERS, _WIDTHS)))
+
+
+def score_line(row: Mapping[str, Any], width: int) -> str:
+    """A row in aligned columns, so that it can be printed before the others are known."""
+    spread = "-" if row["spread"] is None else f"{row['spread']:.3f}"
+    numbers = (f"{row['quality']:.3f}", f"{row['score']:.2f}", spread, str(row["num_patches"]))
+    return "  ".join((readable(row["path"]).ljust(width), *map(str.rjust, numbers, _WIDTHS)))
 
 
 def write_scores(rows: Sequence[Mapping[str, Any]], result: TrainedResult, path: Path) -> None:

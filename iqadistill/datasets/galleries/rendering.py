@@ -3,6 +3,7 @@
 Images are written first and images.csv last, each atomically: a folder with images.csv is complete.
 """
 
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,8 @@ from iqadistill.datasets.galleries.scenes import Scene, gallery_scenes
 from iqadistill.datasets.regions import Region
 from iqadistill.datasets.simulated_scores import opinion_std
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import IMAGE_SUFFIXES, read_image
+from iqadistill.images.decoding import read_image
+from iqadistill.images.listing import IMAGE_SUFFIXES, find_images
 from iqadistill.parallel import map_ahead
 from iqadistill.tables import write_atomically, write_csv
 
@@ -114,7 +116,9 @@ def _panorama(file: Path, width: int) -> np.ndarray:
 def _panorama_files(root: Path | None) -> list[Path]:
     if root is None or not Path(root).is_dir():
         raise InputError(f"panoramas: root {root} is not a folder; set it to the folder of your pristine panoramas.")
-    files = sorted(file for file in Path(root).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    files, left_out = find_images(root, below=False)
+    for sentence in left_out:
+        warnings.warn(sentence, stacklevel=2)
     if not files:
         raise InputError(f"panoramas: {root} holds no image ({', '.join(IMAGE_SUFFIXES)}); put your panoramas there.")
     seen: dict[str, Path] = {}

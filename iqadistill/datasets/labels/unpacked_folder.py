@@ -5,9 +5,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from iqadistill.errors import InputError
-
-ARCHIVED_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
-"""Suffixes of images in official archives and their copies."""
+from iqadistill.images.listing import IMAGE_SUFFIXES, is_kept_by_system
 
 DEPTH = 5  # official layouts have at most four levels of folders, and archives often one more around them
 
@@ -40,11 +38,10 @@ class UnpackedFolder:
 
     def _walk(self) -> list[PurePosixPath]:
         files_below = []
-        for folder, folders, files in os.walk(self.root, followlinks=True):
+        for folder, folders, files in os.walk(self.root, onerror=_refuse, followlinks=True):
             here = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
-            # macOS archives hold a shadow of every file in __MACOSX and ._ files
             deep = len(here.parts) >= DEPTH
-            folders[:] = [] if deep else sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+            folders[:] = [] if deep else sorted(name for name in folders if not is_kept_by_system(name))
             files_below += [here / name for name in sorted(files) if not name.startswith(".")]
         return files_below
 
@@ -62,8 +59,7 @@ class UnpackedFolder:
         fitting = [
             file
             for file in self._files.get(wanted.with_suffix("").as_posix().lower(), ())
-            if file.suffix.lower() == suffix
-            or (suffix in ARCHIVED_SUFFIXES and file.suffix.lower() in ARCHIVED_SUFFIXES)
+            if file.suffix.lower() == suffix or (suffix in IMAGE_SUFFIXES and file.suffix.lower() in IMAGE_SUFFIXES)
         ]
         # the file with the fewest folders around it, and the official format before copies in other formats
         ranks = [(len(file.parts), file.suffix.lower() != suffix) for file in fitting]
@@ -90,7 +86,11 @@ class UnpackedFolder:
     def images(self, folder: str) -> list[str]:
         """Names of the images in a folder given by its official path, sorted."""
         files = self._folders.get(folder.lower(), ())
-        return sorted(file.name for file in files if file.suffix.lower() in ARCHIVED_SUFFIXES)
+        return sorted(file.name for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be listed ({error.strerror}); make the folder readable.")
 
 
 def _endings(path: PurePosixPath) -> list[str]:

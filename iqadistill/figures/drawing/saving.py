@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from iqadistill import __version__
-from iqadistill.figures.drawing.style import STYLE
+from iqadistill.figures.drawing.style import STYLE, any_script
 from iqadistill.tables import write_atomically, write_csv
 
 
@@ -24,7 +24,7 @@ def save_figure(figure: Figure, table: pd.DataFrame, figure_stem: Path, table_st
         figure_stem: Path of the images without suffix; `.svg` and `.png` are appended, so a name may contain dots.
         table_stem: Path of the tables without suffix; `.csv` and `.parquet` are appended.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), any_script():
         write_atomically(
             with_suffix(figure_stem, "svg"), lambda path: figure.savefig(path, format="svg", metadata={"Date": None})
         )

@@ -1,15 +1,20 @@
 """Style of all figures: fonts, colours, and the labels of selectors and metrics."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogFormatterSciNotation
 from matplotlib.typing import RcKeyType
 
 from iqadistill.selection.registry import SELECTORS
@@ -36,6 +41,7 @@ STYLE: dict[RcKeyType, Any] = {
     "ytick.color": "#333333",
     "legend.fontsize": 8.5,
     "legend.frameon": False,
+    "text.parse_math": False,  # names of images and distortions hold any sign, and $ would begin a formula
     "lines.linewidth": 1.5,
     "lines.markersize": 4.5,
     "savefig.dpi": 200,
@@ -43,6 +49,8 @@ STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "iqadistill",  # makes the element ids, and so the file, the same from run to run
 }
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 METRIC_LABELS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_raw": "PLCC (raw)", "krcc": "KRCC", "rmse": "RMSE"}
 
@@ -71,15 +79,38 @@ _SPARE_COLORS = ["#e69f00", "#b2df8a", "#6a3d9a", "#b15928", "#1b9e9e", "#999933
 _SPARE_MARKERS = ["P", "X", ">", "p", "8", "d", "*", "H"]
 
 
+@contextlib.contextmanager
+def any_script() -> Iterator[None]:
+    """Let names hold characters that the font lacks, which are drawn as boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
+
+
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
     """Make a plot function use the shared style; matplotlib's global settings stay unchanged."""
 
     @functools.wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE), any_script():
             return plot(*args, **kwargs)
 
     return wrapper
+
+
+class PowerFormatter(LogFormatterSciNotation):
+    """Labels of a logarithmic axis, such as 10⁻³, as plain text: figures read no formulas."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Label of the tick at `x`."""
+        formula = super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", "×")
+        return re.sub(r"\^\{([-\d]+)\}", lambda power: power[1].translate(_SUPERSCRIPTS), formula)
+
+
+def label_powers(axis: Axis) -> None:
+    """Label a logarithmic axis as plain text."""
+    axis.set_major_formatter(PowerFormatter())
+    axis.set_minor_formatter(PowerFormatter(labelOnlyBase=False))
 
 
 def new_figure(width: float, height: float) -> Figure:

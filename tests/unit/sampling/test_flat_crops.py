@@ -55,7 +55,7 @@ def test_small_image_is_cropped_as_wide_as_its_shorter_side():
     assert set(crops(100, 32, count=4, size=32, small_images="enlarge")["size"]) == {32}
     assert set(crops(1024, 100, count=4, size=64, longer_side=512, small_images="enlarge")["size"]) == {100}
     settings = SAMPLERS.create({"method": "random_crops", "size": 32, "small_images": "enlarge"})
-    settings.check_image(100, 31, "photo")
+    settings.rule.check(100, 31, "photo")
     assert settings.varies_in_size
 
 

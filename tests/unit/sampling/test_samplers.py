@@ -127,8 +127,8 @@ def test_panorama_of_odd_width_is_refused(images, method):
     with pytest.raises(InputError, match=r"a/room: .*127"):
         sampler(method).sample(odd, seed=1)
     with pytest.raises(InputError, match=r"room: .*127"):
-        sampler(method).check_image(127, 64, "room")
-    sampler(method, size=200).check_image(128, 64, "room")
+        sampler(method).rule.check(127, 64, "room")
+    sampler(method, size=200).rule.check(128, 64, "room")
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def test_panorama_of_odd_width_is_refused(images, method):
 def test_image_smaller_than_its_patches_is_refused(images, method, settings):
     for refuse in (
         lambda: sampler(method, size=65, **settings).sample(images, seed=1),
-        lambda: sampler(method, size=65, **settings).check_image(128, 64, "a/room"),
+        lambda: sampler(method, size=65, **settings).rule.check(128, 64, "a/room"),
     ):
         with pytest.raises(InputError, match=r"a/room: 128 x 64 .* 65 x 65"):
             refuse()
-    sampler(method, size=64, **settings).check_image(128, 64, "a/room")
+    sampler(method, size=64, **settings).rule.check(128, 64, "a/room")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,15 +1,19 @@
 """A folder of pristine images without labels."""
 
+import warnings
+
 from iqadistill.datasets.labels.label import Label
-from iqadistill.datasets.labels.unpacked_folder import ARCHIVED_SUFFIXES, UnpackedFolder
+from iqadistill.datasets.labels.unpacked_folder import UnpackedFolder
 from iqadistill.errors import InputError
+from iqadistill.images.listing import find_images
 
 
 def read_labels(folder: UnpackedFolder) -> list[Label]:
-    """All images of a folder and the folders below it, each a reference without score; hidden ones are left out."""
-    paths = (file.relative_to(folder.root) for file in folder.root.rglob("*"))
-    shown = (path for path in paths if not any(part.startswith(".") for part in path.parts))
-    images = sorted(path.as_posix() for path in shown if path.suffix.lower() in ARCHIVED_SUFFIXES)
+    """All images of a folder and the folders below it, each a reference without score."""
+    images, left_out = find_images(folder.root)
+    for sentence in left_out:
+        warnings.warn(sentence, stacklevel=2)
     if not images:
         raise InputError(f"{folder.root}: has no images; put some there, or name another folder as root.")
-    return [Label(str(folder.root / image), image, None, is_reference=True) for image in images]
+    names = (image.relative_to(folder.root).as_posix() for image in images)
+    return [Label(str(folder.root / image), image, None, is_reference=True) for image in names]
