@@ -130,18 +130,15 @@ def _check_count(count: int, unrated: int, folder: Path) -> None:
 
 def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """The images that a CSV names, relative to the folder, and their cells of a column; None where one is empty."""
-    from iqadistill.datasets.images_csv import read_cells
+    from iqadistill.csv_files import read_cells, require_columns
 
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; correct the path.")
-    cells = read_cells(file)
-    for needed in dict.fromkeys(("image", column)):
-        if needed not in cells:
-            raise InputError(f"{file}: has no column {needed!r} but {list(cells.columns)}; add it.")
+    needed = list(dict.fromkeys(("image", column)))
+    cells = read_cells(file, needed)
+    require_columns(file, cells.columns, needed, "add it")
     images = [PurePosixPath(cell.replace("\\", "/")).as_posix() for cell in cells["image"]]
     known = set(names)
     listed: dict[str, str] = {}
-    for row, (image, value) in enumerate(zip(images, cells[column], strict=True), start=2):
+    for row, image, value in zip(cells.index, images, cells[column], strict=True):
         if image not in known:
             raise InputError(
                 f"{file} row {row}: image {image!r} is not in the folder; give its path relative to the folder, or "

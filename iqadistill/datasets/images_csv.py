@@ -1,19 +1,21 @@
 """images.csv: one row per image, read as text and checked cell by cell; every message names file, row and column."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from iqadistill.csv_files import number, read_cells, require_columns, warn_of_misspelt
 from iqadistill.datasets.regions import Region
 from iqadistill.datasets.registry import ScoreRecord
+from iqadistill.datasets.spelling import folded, posix_path, reference_ids, without_suffix
 from iqadistill.errors import InputError
 
+_COLUMNS = ("image", "score_std", "reference", "is_reference", "distortion", "level", "region")
 SCORE_COLUMNS = ("score", "mos", "dmos")
-_MISSING = frozenset(
-    {"", "-", "na", "n/a", "#n/a", "nan", "null", "none", "inf", "+inf", "-inf", "infinity", "-infinity"}
-)
+_MISSING = frozenset({"", "-", "na", "n/a", "#n/a", "nan", "null", "none"})
+_INFINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
+_HIGHEST_LEVEL = 2**31 - 1
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -35,50 +37,26 @@ def read_images_csv(file: Path, score: ScoreRecord | None) -> tuple[pd.DataFrame
         InputError: The file is not a CSV file, lacks the column image or its score, or has several scores; an image is
             listed twice; a cell holds no number, flag or region where one is expected; references form a cycle.
     """
-    cells = read_cells(file)
-    if "image" not in cells:
-        raise InputError(f"{file}: has no column 'image' but {list(cells.columns)}; give each image's path there.")
+    own = () if score is None or score.column is None else (score.column,)
+    known = (*_COLUMNS, *SCORE_COLUMNS, *own)
+    cells = read_cells(file, known)
+    warn_of_misspelt(file, cells.columns, known)
+    require_columns(file, cells.columns, ["image"], "give each image's path there")
     column = None if score is None else _score_column(file, cells, score)
     if column is not None and not cells[column].any():
         column = None  # an empty score column: images without scores
-    listing = pd.DataFrame({"image": cells["image"].map(_posix)})
-    listing["where"] = [f"{file} row {row + 2}" for row in cells.index]
+    listing = pd.DataFrame({"image": cells["image"].map(posix_path).tolist()})
+    listing["where"] = [f"{file} row {line}" for line in cells.index]
     listing["image_id"] = image_ids(listing["where"], listing["image"])
     listing["score_std"] = _numbers(file, cells, "score_std")
-    listing["score"] = _numbers(file, cells, column)
+    listing["score"] = _numbers(file, cells, column, is_score=True)
     listing["level"] = _levels(file, cells)
-    listing["distortion"] = cells["distortion"].replace("", None) if "distortion" in cells else None
+    listing["distortion"] = [cell or None for cell in cells["distortion"]] if "distortion" in cells else None
     listing["region"] = _regions(cells, listing)
     references = _named_references(cells, listing)
     listing["is_reference"] = _reference_flags(cells, listing, references)
     listing["reference_id"] = _contents(listing, references)
     return listing, column
-
-
-def read_cells(file: Path) -> pd.DataFrame:
-    """Cells of a CSV file as text, without blanks around cells and column names.
-
-    Raises:
-        InputError: The file is not a CSV file, or has no row.
-    """
-    try:
-        cells = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{file}: not a readable CSV file ({str(error).strip()}); write a header and one row per image."
-        ) from None
-    if cells.empty:
-        raise InputError(f"{file}: lists no image; write one row per image.")
-    return cells.apply(lambda column: column.fillna("").str.strip()).rename(columns=str.strip)
-
-
-def _posix(image: str) -> str:
-    return PurePosixPath(image.replace("\\", "/")).as_posix()
-
-
-def without_suffix(path: str) -> str:
-    """The id of an image, from its path."""
-    return PurePosixPath(path).with_suffix("").as_posix()
 
 
 def _score_column(file: Path, cells: pd.DataFrame, score: ScoreRecord) -> str:
@@ -105,21 +83,28 @@ def image_ids(wheres: Iterable[str], images: Iterable[str]) -> list[str]:
         images: Paths of the images.
 
     Raises:
-        InputError: A path is not relative, or two images have the same id.
+        InputError: A path is not relative, or two images have the same id, or ids that differ in spelling only.
     """
+    ids = []
     seen: dict[str, tuple[str, str]] = {}
     for where, image in zip(wheres, images, strict=True):
-        if image == "." or PurePosixPath(image).is_absolute():
+        path = PurePosixPath(image)
+        if not path.name or path.is_absolute() or ".." in path.parts:
             raise InputError(
-                f"{where}: image {image!r} is not a path relative to the dataset's folder; give a relative path."
+                f"{where}: image {image!r} is not a path relative to the dataset's folder, or leads out of it; give a "
+                "relative path without '..'."
             )
-        first = seen.setdefault(without_suffix(image), (where, image))
+        image_id = without_suffix(image)
+        first = seen.setdefault(folded(image_id), (where, image))
         if first != (where, image):
+            how = "differs in letter case or the coding of its name only from"
+            how = "has the same id as" if without_suffix(first[1]) == image_id else how
             raise InputError(
-                f"{where}: image {image!r} has the same id as {first[1]!r} in {_short(first[0], where)} (path without "
-                "suffix); remove or rename one of them."
+                f"{where}: image {image!r} {how} {first[1]!r} in {_short(first[0], where)} (path without suffix); "
+                "remove or rename one of them."
             )
-    return list(seen)
+        ids.append(image_id)
+    return ids
 
 
 def _short(other: str, where: str) -> str:
@@ -128,26 +113,31 @@ def _short(other: str, where: str) -> str:
     return f"row {row}" if file and where.startswith(f"{file} row ") else other
 
 
-def _numbers(file: Path, cells: pd.DataFrame, column: str | None) -> list[float | None]:
-    """Numbers of a column, None where a cell holds none, such as NA, or the column is missing."""
+def _numbers(file: Path, cells: pd.DataFrame, column: str | None, is_score: bool = False) -> list[float | None]:
+    """Numbers of a column, None where a cell holds none, such as NA, or the column is missing.
+
+    An infinite score is as good as none; elsewhere it is a mistake.
+    """
     if column is None or column not in cells:
         return [None] * len(cells)
+    missing = _MISSING | _INFINITE if is_score else _MISSING
     numbers = []
-    for row, cell in enumerate(cells[column], start=2):
-        try:
-            number = None if cell.lower() in _MISSING else float(cell)
-        except ValueError:
-            raise InputError(f"{file} row {row}: {column} {cell!r} is not a number; correct it.") from None
-        if number is not None and not math.isfinite(number):
-            raise InputError(f"{file} row {row}: {column} is {cell}; give a finite number or remove the row.")
-        numbers.append(number)
+    for row, cell in cells[column].items():
+        value = None if cell.lower() in missing else number(cell)
+        if value is None and cell.lower() not in missing:
+            raise InputError(f"{file} row {row}: {column} {cell!r} is not a number; correct it{_advice(cell)}.")
+        numbers.append(value)
     return numbers
+
+
+def _advice(cell: str) -> str:
+    return ", with digits and a decimal point as in 1234.5" if any(one.isdigit() for one in cell) else ""
 
 
 def _levels(file: Path, cells: pd.DataFrame) -> list[int | None]:
     levels = _numbers(file, cells, "level")
-    for row, level in enumerate(levels, start=2):
-        if level is not None and level != int(level):
+    for row, level in zip(cells.index, levels, strict=True):
+        if level is not None and (level != int(level) or abs(level) > _HIGHEST_LEVEL):
             raise InputError(f"{file} row {row}: level {level:g} is not an integer; correct it.")
     return [None if level is None else int(level) for level in levels]
 
@@ -163,33 +153,9 @@ def _regions(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str | None]:
 
 
 def _named_references(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:
-    """Id of the reference that each image names, by path, id or file name; the name itself where no image of the
-    listing has it.
-
-    An image that names no reference is its own.
-    """
     if "reference" not in cells:
         return list(listing["image_id"])
-    ids = dict(zip(listing["image"], listing["image_id"], strict=True)) | {name: name for name in listing["image_id"]}
-    by_name: dict[str, list[str]] = {}
-    for image, image_id in zip(listing["image"], listing["image_id"], strict=True):
-        for name in {PurePosixPath(image).name, PurePosixPath(image_id).name}:
-            by_name.setdefault(name, []).append(image_id)
-    references = []
-    for where, image_id, cell in zip(listing["where"], listing["image_id"], cells["reference"], strict=True):
-        reference = _posix(cell)
-        candidates = by_name.get(reference, [])
-        if not cell:
-            references.append(image_id)
-        elif reference in ids:
-            references.append(ids[reference])
-        elif len(candidates) > 1:
-            raise InputError(
-                f"{where}: reference {cell!r} fits {candidates[0]!r} and {candidates[1]!r}; give its complete path."
-            )
-        else:
-            references.append(candidates[0] if candidates else reference)
-    return references
+    return reference_ids(listing["where"], list(listing["image"]), list(listing["image_id"]), cells["reference"])
 
 
 def _reference_flags(cells: pd.DataFrame, listing: pd.DataFrame, references: list[str]) -> list[bool]:

@@ -14,6 +14,7 @@ from iqadistill.datasets.images_csv import check_scores, read_images_csv
 from iqadistill.datasets.labels.official import official_roles, read_official_labels
 from iqadistill.datasets.registry import DatasetRecord, ScoreRecord, dataset_record, dataset_records
 from iqadistill.datasets.simulated_scores import LOCAL_PROVENANCE, PROVENANCE, noise_ceiling
+from iqadistill.datasets.spelling import nearest_file
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import check_image
 from iqadistill.images.listing import readable
@@ -190,7 +191,8 @@ def _check_images(
         for image in listing.itertuples():
             if not Path(image.path).is_file():
                 raise InputError(
-                    f"{image.where}: image {readable(image.path)} does not exist; correct the row or add the file."
+                    f"{image.where}: image {readable(image.path)} does not exist{nearest_file(image.path)}; correct "
+                    "the row or add the file."
                 )
 
     def check(image: Any) -> CheckedImage:

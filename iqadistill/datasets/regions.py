@@ -9,6 +9,7 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
+from iqadistill.csv_files import number
 from iqadistill.errors import InputError
 
 RegionKind = Literal["half", "tile", "band"]
@@ -50,10 +51,10 @@ class Region:
         Raises:
             InputError: The text describes no region of an image.
         """
-        kind, *numbers = text.split() or [""]
+        kind, *shares = text.split() or [""]
         try:
-            left, top, width, height = (round(float(number), _DECIMALS) for number in numbers)
-        except ValueError:
+            left, top, width, height = (round(number(share), _DECIMALS) for share in shares)
+        except (ValueError, TypeError):
             left = top = width = height = np.nan
         inside = 0 <= left < 1 and 0 <= top < 1 and 0 < width <= 1 and 0 < height <= 1 and top + height <= 1.001
         if kind not in REGION_KINDS or not inside:

@@ -4,10 +4,11 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from iqadistill.errors import InputError
+from iqadistill.csv_files import number, read_cells, require_columns
+from iqadistill.datasets.spelling import without_suffix
+from iqadistill.errors import InputError, nearest
 from iqadistill.panorama.sphere import FieldOfView, angles_to_vectors, field_of_view, wrap_yaw
 from iqadistill.sampling.equirectangular import check_projection, place_crops
 from iqadistill.sampling.image_checks import check_panorama, check_patch_fits
@@ -90,31 +91,24 @@ def read_scanpaths(path: Path, images: pa.Table) -> dict[str, tuple[np.ndarray, 
     Raises:
         InputError: As `sample_scanpath`.
     """
-    try:
-        rows = pd.read_csv(path, dtype={"image": str, "viewer": str})
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a valid CSV file ({error}); expected the columns {_COLUMNS}.") from None
-    for column in _COLUMNS:
-        if column not in rows:
-            raise InputError(f"{path}: column {column!r} is missing; expected the columns {_COLUMNS}.")
-    for column, limit in (("yaw", np.pi), ("pitch", np.pi / 2)):
-        angles = pd.to_numeric(rows[column], errors="coerce")
-        wrong = ~(angles.abs() <= limit + 1e-9)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise InputError(
-                f"{path}: row {row + 1} has {column} {rows[column][row]}, expected radians within [-{limit:.4f}, "
-                f"{limit:.4f}]; convert the angles."
-            )
+    rows = read_cells(path, _COLUMNS)
+    require_columns(path, rows.columns, _COLUMNS, f"expected the columns {_COLUMNS}")
+    for column, limit in (("order", math.inf), ("yaw", np.pi), ("pitch", np.pi / 2)):
+        values = [number(cell) for cell in rows[column]]
+        for row, cell, value in zip(rows.index, rows[column], values, strict=True):
+            if value is None or abs(value) > limit + 1e-9:
+                within = "" if column == "order" else f" in radians within [-{limit:.4f}, {limit:.4f}]"
+                raise InputError(f"{path} row {row}: {column} is {cell!r}, expected a number{within}; convert it.")
+        rows[column] = np.array(values, dtype=float)
     names = set(images["image_id"].to_pylist())
-    given = rows["image"].astype(str)
-    rows["image"] = given.where(given.isin(names), given.map(lambda name: Path(name).with_suffix("").as_posix()))
-    unknown = ~rows["image"].isin(names)
-    if unknown.any():
-        row = int(np.argmax(unknown))
-        raise InputError(
-            f"{path}: row {row + 1} names image {given[row]!r}, which is not in the dataset; correct the name."
-        )
+    found = {name: name if name in names else without_suffix(name) for name in rows["image"].unique()}
+    for row, name in rows["image"].items():
+        if found[name] not in names:
+            raise InputError(
+                f"{path} row {row}: names image {name!r}, which is not in the dataset; correct the name "
+                f"({nearest(name, names)})."
+            )
+    rows["image"] = rows["image"].map(found)
     groups = dict(iter(rows.sort_values(["order", "viewer"], kind="stable").groupby("image")))
     for image in usable_images(images):
         if image["image_id"] not in groups:

@@ -1,15 +1,21 @@
 """Readers of label files: text, CSV, Excel and MATLAB, with file and row in every message."""
 
 import math
+import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from iqadistill.datasets.images_csv import read_cells
+from iqadistill.csv_files import MOST_ROWS, number, read_cells, require_columns
 from iqadistill.errors import InputError
+
+LARGEST = 2**28
+"""Largest size of a label file in bytes, unpacked; the largest official one has 4 MB."""
+_COMPRESSED = 15  # type of a part of a MATLAB file
+_REMEDY = "put the dataset's official label file there"
 
 
 def read_lines(file: Path, columns: str, separator: str | None = None) -> Iterator[tuple[str, list[str]]]:
@@ -28,8 +34,9 @@ def read_lines(file: Path, columns: str, separator: str | None = None) -> Iterat
         InputError: The file is not text, or a row has another number of cells.
     """
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
+        _check_size(file)
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except (UnicodeDecodeError, OSError):
         raise InputError(f"{file}: not a text file; put the dataset's official label file there.") from None
     names = columns.split()
     for row, line in enumerate(lines, start=1):
@@ -48,10 +55,10 @@ def read_csv(file: Path, columns: list[str]) -> Iterator[tuple[str, list[str]]]:
     Raises:
         InputError: The file is not a CSV file or lacks a column.
     """
-    cells = read_cells(file)
-    _require(file, list(cells.columns), columns)
+    cells = read_cells(file, columns)
+    require_columns(file, cells.columns, columns, _REMEDY)
     for row, values in zip(cells.index, cells[columns].itertuples(index=False, name=None), strict=True):
-        yield f"{file} row {row + 2}", list(values)
+        yield f"{file} row {row}", list(values)
 
 
 def read_sheet(
@@ -68,15 +75,65 @@ def read_sheet(
     Raises:
         InputError: The file is not a workbook, or lacks the sheet or a column.
     """
+    rows = _sheet_rows(file, sheet, header, values=True)
+    names = [_text(value) for value in next(rows, (0, []))[1]]
+    require_columns(file, names, columns, _REMEDY)
+    for column in columns:
+        if names.count(column) > 1:
+            raise InputError(f"{file}: has the column {column!r} twice; {_REMEDY}.")
+    places = [names.index(column) for column in columns]
+    wanted = {row: [cells[place] if place < len(cells) else None for place in places] for row, cells in rows}
+    incomplete = {row for row, cells in wanted.items() if None in cells}
+    if incomplete:
+        _refuse_formulas(file, sheet, header, places, incomplete)
+    for row, cells in wanted.items():
+        if any(cell is not None for cell in cells):
+            yield f"{file} row {row}", [_text(cell) for cell in cells]
+
+
+def _sheet_rows(file: Path, sheet: str | int, header: int, values: bool) -> Iterator[tuple[int, Sequence[object]]]:
+    """Number and cells of each row of a sheet from the header on: values, or the formulas behind them."""
+    from openpyxl import load_workbook  # only some datasets have workbooks
+
     try:
-        cells = pd.read_excel(file, sheet_name=sheet, header=header - 1, dtype=object, engine="openpyxl")
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file}: not an Excel workbook with sheet {sheet!r} ({error}); get it again.") from None
-    cells = cells.rename(columns=lambda name: str(name).strip())
-    _require(file, list(cells.columns), columns)
-    cells = cells[columns].dropna(how="all")
-    for row, values in zip(cells.index, cells.itertuples(index=False, name=None), strict=True):
-        yield f"{file} row {row + header + 1}", ["" if pd.isna(value) else str(value).strip() for value in values]
+        with zipfile.ZipFile(file) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+        if size > LARGEST:
+            raise ValueError(f"it unpacks to {size} bytes")
+        book = load_workbook(file, read_only=True, data_only=values)
+        worksheet = book.worksheets[sheet] if isinstance(sheet, int) else book[sheet]
+        worksheet.reset_dimensions()  # what a sheet says of its size may be wrong
+        for row, cells in enumerate(worksheet.iter_rows(values_only=True), start=1):
+            if row > MOST_ROWS:
+                raise ValueError(f"it has more than {MOST_ROWS} rows")
+            if row >= header:
+                yield row, cells
+    except Exception as error:  # openpyxl raises whatever a damaged workbook leads it to
+        name = sheet if isinstance(sheet, str) else "of labels"
+        raise InputError(
+            f"{file}: not an Excel workbook with a sheet {name} ({_one_line(error)}); get it again."
+        ) from None
+
+
+def _refuse_formulas(
+    file: Path, sheet: str | int, header: int, places: Sequence[int], incomplete: Container[int]
+) -> None:
+    """Check that cells without a value hold no formula, which a program has not computed yet."""
+    for row, cells in _sheet_rows(file, sheet, header, values=False):
+        for place in places if row in incomplete else ():
+            cell = cells[place] if place < len(cells) else None
+            if isinstance(cell, str) and cell.startswith("="):
+                raise InputError(
+                    f"{file} row {row}: holds the formula {cell!r} without its value; open the workbook in a "
+                    "spreadsheet program and save it."
+                )
+
+
+def _text(value: object) -> str:
+    """A cell as text; a whole number without decimals, since Excel holds every number alike."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return "" if value is None else str(value).strip()
 
 
 def read_variable(file: Path, name: str) -> np.ndarray:
@@ -85,17 +142,55 @@ def read_variable(file: Path, name: str) -> np.ndarray:
     Raises:
         InputError: The file is not a MATLAB file or lacks the variable.
     """
-    from scipy.io import loadmat  # only some datasets have MATLAB files
-    from scipy.io.matlab import MatReadError
+    from scipy.io import loadmat, whosmat  # only some datasets have MATLAB files
 
     try:
-        variables = loadmat(file, squeeze_me=True)
-    except (MatReadError, NotImplementedError, ValueError, TypeError, OSError) as error:
-        raise InputError(f"{file}: not a readable MATLAB file ({error}); get it again.") from None
+        _check_matlab_size(file)
+        shapes = {key: shape for key, shape, _ in whosmat(file)}
+        for shape in shapes.values():
+            if math.prod(shape) > MOST_ROWS * 10:
+                raise ValueError(f"a variable has the shape {shape}")
+        variables = loadmat(file, squeeze_me=True, variable_names=[name])
+    except Exception as error:  # SciPy raises whatever a damaged file leads it to
+        raise InputError(f"{file}: not a readable MATLAB file ({_one_line(error)}); get it again.") from None
     if name not in variables:
-        others = [key for key in variables if not key.startswith("__")]
-        raise InputError(f"{file}: has no variable {name} but {others}; put the dataset's official file there.")
+        raise InputError(f"{file}: has no variable {name} but {list(shapes)}; {_REMEDY}.")
     return np.atleast_1d(variables[name])
+
+
+def _check_matlab_size(file: Path) -> None:
+    """Check that the compressed parts of a MATLAB file unpack to a bounded size, before SciPy unpacks them.
+
+    After a header of 128 bytes, a file of version 5 is a chain of parts: type, length, content.
+
+    Raises:
+        ValueError: They do not.
+    """
+    _check_size(file)
+    data = memoryview(file.read_bytes())
+    order = "<" if bytes(data[126:128]) == b"IM" else ">"
+    place, left = 128, LARGEST
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, place)
+        if kind == _COMPRESSED:
+            unpacker = zlib.decompressobj()
+            rest: bytes | memoryview = data[place + 8 : place + 8 + length]
+            while rest and not unpacker.eof:
+                left -= len(unpacker.decompress(rest, 2**20))
+                rest = unpacker.unconsumed_tail
+                if left < 0:
+                    raise ValueError(f"it unpacks to more than {LARGEST} bytes")
+        place += 8 + length
+
+
+def _check_size(file: Path) -> None:
+    size = file.stat().st_size
+    if size > LARGEST:
+        raise InputError(f"{file}: has {size} bytes, too many for a label file; get it again.")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def as_number(where: str, column: str, cell: str | float) -> float:
@@ -105,17 +200,9 @@ def as_number(where: str, column: str, cell: str | float) -> float:
         InputError: The cell holds anything else.
     """
     try:
-        value = float(cell)
-    except (ValueError, TypeError):
-        value = math.nan
-    if not math.isfinite(value):
+        value = number(cell) if isinstance(cell, str) else None if np.iscomplexobj(cell) else float(cell)
+    except (ValueError, TypeError, OverflowError):
+        value = None
+    if value is None or not math.isfinite(value):
         raise InputError(f"{where}: {column} {cell!r} is not a number; get the label file again.")
     return value
-
-
-def _require(file: Path, present: list[str], columns: list[str]) -> None:
-    for column in columns:
-        if column not in present:
-            raise InputError(
-                f"{file}: has no column {column!r} but {present}; put the dataset's official label file there."
-            )

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from iqadistill.datasets.images_csv import image_ids, without_suffix
+from iqadistill.datasets.images_csv import image_ids
 from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.registry import format_module
 from iqadistill.datasets.labels.unpacked_folder import UnpackedFolder
+from iqadistill.datasets.spelling import one_spelling, without_suffix
 
 
 def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
@@ -32,6 +33,8 @@ def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
     reader = importlib.import_module(format_module(format))
     folder = UnpackedFolder(root)
     labels = reader.read_labels(folder)
+    references = one_spelling((label.reference for label in labels), [label.image for label in labels])
+    labels = [label._replace(reference=name) for label, name in zip(labels, references, strict=True)]
     listed = {label.image for label in labels}
     for label in list(labels):
         if label.reference is not None and label.reference not in listed:
@@ -41,8 +44,8 @@ def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
     listing = listing.rename(columns={"image": "official"})
     listing["image"] = [folder.find(image) or image for image in listing["official"]]
     listing["image_id"] = image_ids(listing["where"], listing["official"])
-    references = listing["reference"].where(listing["reference"].notna(), listing["official"])
-    listing["reference_id"] = references.map(without_suffix)
+    named = listing["reference"].where(listing["reference"].notna(), listing["official"])
+    listing["reference_id"] = named.map(without_suffix)
     return listing.drop(columns=["official", "reference"])
 
 

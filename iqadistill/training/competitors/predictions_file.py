@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from iqadistill.csv_files import number, read_cells
+from iqadistill.datasets.spelling import folded, posix_path, without_suffix
 from iqadistill.errors import InputError
 from iqadistill.training.competitors.may_have_seen import as_metadata
 from iqadistill.training.competitors.prediction import as_predictions
@@ -58,12 +59,7 @@ def read_predictions(
 
 def _read_csv(path: str | Path) -> pd.DataFrame:
     """The columns of a CSV as text; the index is the number of the line."""
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a valid CSV ({error}); write the columns {', '.join(COLUMNS)}.") from None
-    if not isinstance(rows.index, pd.RangeIndex):  # what pandas makes of it
-        raise InputError(f"{path}: lines have more values than the header has columns; give each column a name.")
+    rows = read_cells(path, COLUMNS)
     missing = [name for name in COLUMNS[:2] if name not in rows.columns]
     unknown = [name for name in rows.columns if name not in COLUMNS]
     if missing or unknown:
@@ -71,28 +67,32 @@ def _read_csv(path: str | Path) -> pd.DataFrame:
             f"{path}: {f'no column {missing[0]!r}' if missing else f'unknown column {unknown[0]!r}'}; expected image,"
             " prediction and, for a model of each split, split."
         )
-    if rows.empty:
-        raise InputError(f"{path}: holds no predictions; write one line for each image.")
-    return rows.set_index(pd.RangeIndex(2, len(rows) + 2))
+    return rows
 
 
 def _image_ids(path: str | Path, rows: pd.DataFrame, images: pa.Table) -> pd.Series:
     frame = images.select(["image_id", "path"]).to_pandas()
     names = dict(zip(frame.image_id + frame.path.map(lambda file: Path(file).suffix), frame.image_id, strict=True))
     names |= dict(zip(frame.image_id, frame.image_id, strict=True))
-    found = rows.image.map(names)
+    found = rows.image.map(posix_path).map(names)
     if found.isna().any():
         line = found.index[found.isna()][0]
         raise InputError(
             f"{path}: line {line}: image {rows.image[line]!r} is not in the dataset ({found.isna().sum()} such lines);"
-            f" write names like {frame.image_id.iloc[0]!r}."
+            f" write names like {_like(rows.image[line], frame.image_id)!r}."
         )
     return found
 
 
+def _like(name: str, known: pd.Series) -> str:
+    """The image that a misspelt name may mean, or any."""
+    same = known[known.map(folded).isin({folded(name), folded(without_suffix(name))})]
+    return same.iloc[0] if len(same) else known.iloc[0]
+
+
 def _numbers(path: str | Path, rows: pd.DataFrame, column: str) -> pd.Series:
-    numbers = pd.to_numeric(rows[column], errors="coerce")
-    wrong = ~np.isfinite(numbers)
+    numbers = pd.Series([number(cell) for cell in rows[column]], index=rows.index, dtype=float)
+    wrong = numbers.isna()
     if wrong.any():
         line = numbers.index[wrong][0]
         raise InputError(f"{path}: line {line}: {column} {rows[column][line]!r} is not a number; correct it.")

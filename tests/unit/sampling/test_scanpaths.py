@@ -131,10 +131,11 @@ def test_fixations_within_a_tenth_of_the_view_are_merged(images, tmp_path, fov):
 @pytest.mark.parametrize(
     "row, match",
     [
-        (("cellar", 1, 1, 0.0, 0.0), "row 2 .* 'cellar'"),
-        (("room", 1, 1, 190.0, 0.0), "row 2 .*yaw 190.0"),
-        (("room", 1, 1, 0.0, 1.6), "row 2 .*pitch 1.6"),
-        (("room", 1, 1, 0.0, None), "row 2 .*pitch nan"),
+        (("cellar", 1, 1, 0.0, 0.0), "row 3: .* 'cellar'"),
+        (("room", 1, 1, 190.0, 0.0), "row 3: yaw is '190.0'"),
+        (("room", 1, 1, 0.0, 1.6), "row 3: pitch is '1.6'"),
+        (("room", 1, 1, 0.0, None), "row 3: pitch is ''"),
+        (("room", 1, "last", 0.0, 0.0), "row 3: order is 'last'"),
         (("room", 1, 1, 0.0, 0.0), "'night'"),
     ],
 )

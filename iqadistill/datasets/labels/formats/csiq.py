@@ -52,7 +52,7 @@ def _from_workbook(file: Path) -> Iterator[tuple[str, str, str, int, float | Non
     for where, (image, kind, level, deviation, score) in read_sheet(file, columns, sheet="all_by_image", header=4):
         yield (
             where,
-            image.removesuffix(".0"),
+            image,
             kind,
             int(as_number(where, "dst_lev", level)),
             as_number(where, "dmos_std", deviation) if deviation else None,
