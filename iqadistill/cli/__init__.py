@@ -5,13 +5,14 @@ import sys
 
 from iqadistill import __version__
 from iqadistill.cli import choose, cost, datasets, doctor, prune, score
-from iqadistill.errors import InputError
+from iqadistill.errors import InputError, machine_fault
 
 COMMANDS = (score, choose, datasets, cost, doctor, prune)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns its exit status (0: no problem, 1: problems found, 2: invalid input)."""
+    """Run the command line; returns its exit status (0: no problem, 1: problems found, 2: invalid input,
+    130: interrupted)."""
     parser = argparse.ArgumentParser(prog="iqadistill", description=__doc__.partition(":")[2].strip())
     parser.add_argument("--version", action="version", version=f"iqadistill {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -23,3 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if not (fault := machine_fault(error)):
+            raise
+        print(f"error: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; files that were written are whole.", file=sys.stderr)
+        return 130
