@@ -9,7 +9,7 @@ _MACHINE = {
     errno.ENOSPC: "no space is left on the disk; make room and run again",
     errno.EDQUOT: "the disk quota is used up; delete files or ask for more, and run again",
     errno.EROFS: "the file system is read-only; choose another folder, or mount it with write access",
-    errno.EFBIG: "the file is larger than this file system or the limit of ulimit -f allows; raise it or use another disk",
+    errno.EFBIG: "the file is larger than this disk or ulimit -f allows; raise it or use another disk",
     errno.EMFILE: "too many files are open; raise the limit with ulimit -n and run again",
     errno.ENFILE: "this machine has too many open files; close other programs and run again",
     errno.EIO: "the disk reported an error; check it (dmesg shows the cause) and run again",

@@ -11,8 +11,7 @@ COMMANDS = (score, choose, datasets, cost, doctor, prune)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns its exit status (0: no problem, 1: problems found, 2: invalid input,
-    130: interrupted)."""
+    """Run the command line; returns its exit status (0: fine, 1: problems, 2: invalid input, 130: interrupted)."""
     parser = argparse.ArgumentParser(prog="iqadistill", description=__doc__.partition(":")[2].strip())
     parser.add_argument("--version", action="version", version=f"iqadistill {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

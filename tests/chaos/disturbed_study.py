@@ -1,5 +1,6 @@
 """A small study of all stages, run by Snakemake, whose jobs a test can kill; and what its results are compared by."""
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -103,18 +104,23 @@ class Running:
         self._output.close()
         return status
 
-    def kill(self, job: int, whole: bool) -> None:
-        """Kill a job, or Snakemake and all of its processes, without any warning."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL) if whole else os.kill(job, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    def kill(self, rule: str, job: int, seconds: float, whole: bool) -> bool:
+        """Kill a job after so many seconds, or Snakemake and all of its processes, without any warning.
 
-
-def durations(folder: Path) -> dict[str, float]:
-    """Seconds of the longest job of each rule, from the benchmarks of a finished run."""
-    costs = pq.read_table(next((folder / "results").rglob("costs.parquet"))).to_pandas()
-    return costs.groupby("rule").seconds.max().to_dict()
+        Returns:
+            Whether the job was still at work. At the end of a job that was quicker all processes are killed, so that
+            none of a later stage has run yet.
+        """
+        announced, end = self.jobs / f"{rule}.{job}", time.monotonic() + seconds
+        while announced.exists() and time.monotonic() < end:
+            time.sleep(0.002)
+        at_work = announced.exists()
+        with contextlib.suppress(ProcessLookupError):
+            if whole or not at_work:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                os.kill(job, signal.SIGKILL)
+        return at_work
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """Jobs of every stage killed at a random moment: the study ends with the bytes of an undisturbed run."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -40,21 +39,19 @@ def differing(first: dict[str, str], second: dict[str, str]) -> list[str]:
 def test_study_survives_a_kill_in_every_stage(tmp_path, undisturbed, whole, capsys):
     workflow, arguments = fresh(tmp_path)
     arguments = ["--cores", "1", *arguments]
-    lines, resumed = [], 0
+    lines = []
     for place, stage in enumerate(STAGES):
         running = Running(tmp_path, *arguments)
         job = running.wait_for(stage)
         assert job is not None, f"{stage} did not run again:\n{running.log.read_text()[-4000:]}"
         seconds = moment(place + 100 * whole, stage, LONGEST.get(stage, 0.6))
-        time.sleep(seconds)
-        running.kill(job, whole)
+        at_work = running.kill(stage, job, seconds, whole)
         running.end()
-        if whole:  # as its message says: no other run is active
+        if whole or not at_work:  # as its message says: no other run is active
             workflow.run("--unlock", *arguments)
-        resumed += "train: resumed from" in running.log.read_text()
         left = leftovers(tmp_path)
         shown = ", ".join(Path(name).name for name in left) or "nothing"
-        lines.append(f"{stage:<18} {seconds:5.2f} s  left: {shown}")
+        lines.append(f"{stage:<18} {seconds:5.2f} s  {'in the job' if at_work else 'at its end'}  left: {shown}")
     running = Running(tmp_path, *arguments)
     assert running.end() == 0, running.log.read_text()[-4000:]
     different = differing(undisturbed, contents(tmp_path))

@@ -39,7 +39,7 @@ def test_write_beyond_a_limit_is_one_sentence_and_leaves_the_old_file(tmp_path, 
         "weights": lambda: write_atomically(path, lambda file: save_file({"a": torch.ones(20_000)}, file)),
         "text": lambda: write_atomically(path, lambda file: file.write_text("x" * 50_000)),
     }
-    with pytest.raises(InputError, match="file: the file is larger than .* raise it"):
+    with pytest.raises(InputError, match=r"file: the file is larger than .* raise it"):
         writes[kind]()
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
