@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from iqadistill.errors import InputError
+from iqadistill.errors import InputError, machine_fault
 
 T = TypeVar("T")
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 def job_log(path: str | Path) -> Iterator[None]:
     """Redirect everything that the job writes, native libraries included, to its log file.
 
-    A warning is one line. An `InputError` ends the job with exit status 1 and its sentence as the last line of the log;
-    any other exception keeps its traceback.
+    A warning is one line. An `InputError`, and an `OSError` of a full or failing disk, end the job with exit status
+    1 and one sentence as the last line of the log; any other exception keeps its traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1) as log:
@@ -33,6 +33,11 @@ def job_log(path: str | Path) -> Iterator[None]:
                 yield
         except InputError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
+            sys.exit(1)
+        except OSError as error:
+            if not (fault := machine_fault(error)):
+                raise
+            print(f"error: {fault}", file=sys.stderr, flush=True)
             sys.exit(1)
 
 

@@ -4,8 +4,12 @@ Every stage reads tables of earlier stages and writes its own. A table on disk i
 final name, flushed to the device and renamed.
 """
 
+import contextlib
+import glob
 import hashlib
 import os
+import platform
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,10 +20,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from iqadistill import __version__
-from iqadistill.errors import InputError
+from iqadistill.errors import InputError, machine_fault
 
 SCHEMA_VERSION = "1"
 LONGEST_NAME = 200  # bytes of a file's name, to which the name of its unfinished copy adds some; file systems allow 255
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # nodes of a cluster share folders, and may share process ids
 
 VARIANT = [
     ("train_dataset", pa.string()),
@@ -410,7 +415,9 @@ def write_table(
     table = as_table(rows, kind)
     facts = {"table": kind, "schema_version": SCHEMA_VERSION, "iqadistill_version": __version__, **(metadata or {})}
     table = table.replace_schema_metadata({key: str(value) for key, value in facts.items()})
-    write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    write_atomically(
+        path, lambda temporary: pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    )
 
 
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None) -> pa.Table:
@@ -420,10 +427,12 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None) ->
         InputError: The file is missing, is no Parquet, or holds another table.
     """
     try:
-        table = pq.read_table(path, columns=columns)
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such table; run the stage that makes {kind}.") from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
+        if fault := machine_fault(error, path):
+            raise fault from None
         raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
     facts = read_metadata(table)
     if facts.get("table") != kind or facts.get("schema_version") != SCHEMA_VERSION:
@@ -446,16 +455,56 @@ def write_csv(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the device, and rename it into place."""
+    """Let `write` fill a file beside `path`, flush it to the device, and rename it into place.
+
+    Unfinished files of processes of this machine that were killed while they wrote `path` are removed.
+
+    Raises:
+        InputError: The disk is full, read-only or failing, or a limit of the machine is reached.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fits = len(os.fsencode(path.name)) < LONGEST_NAME
-    name = path.name if fits else hashlib.sha256(os.fsencode(path.name)).hexdigest()
-    temporary = path.with_name(f".{name}.{os.getpid()}.partial")
+    temporary = _unfinished(path, f"{_HOST}-{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        _flush_folder(path.parent)
+    except Exception as error:
+        if fault := machine_fault(error, path):
+            raise fault from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the error of the write itself is the one to read
+            temporary.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path, writer: str) -> Path:
+    """The file beside `path` that a process fills."""
+    fits = len(os.fsencode(path.name)) < LONGEST_NAME
+    name = path.name if fits else hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    return path.with_name(f".{name}.{writer}.partial")
+
+
+def _remove_leftovers(path: Path) -> None:
+    own = _unfinished(path, f"{_HOST}-").name.removesuffix(".partial")
+    for leftover in path.parent.glob(f"{glob.escape(own)}*.partial"):
+        process = leftover.name.removesuffix(".partial").rpartition("-")[2]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            leftover.unlink(missing_ok=True)
+        except (PermissionError, ValueError):  # a process of another user, or no file of ours
+            continue
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush a rename to the device; not every file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

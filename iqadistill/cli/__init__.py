@@ -7,13 +7,13 @@ import sys
 from iqadistill import __version__
 from iqadistill.cli import choose, cost, datasets, doctor, prune, score
 from iqadistill.console import plain_warnings
-from iqadistill.errors import InputError
+from iqadistill.errors import InputError, machine_fault
 
 COMMANDS = (score, choose, datasets, cost, doctor, prune)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns its exit status (0: no problem, 1: problems found, 2: invalid input)."""
+    """Run the command line; returns its exit status (0: fine, 1: problems, 2: invalid input, 130: interrupted)."""
     parser = argparse.ArgumentParser(prog="iqadistill", description=__doc__.partition(":")[2].strip())
     parser.add_argument("--version", action="version", version=f"iqadistill {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -29,6 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if not (fault := machine_fault(error)):
+            raise
+        print(f"error: {fault}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print("error: interrupted; what was printed holds.", file=sys.stderr)
+        print("error: interrupted; what was printed and the files that were written are whole.", file=sys.stderr)
         return 130
