@@ -53,8 +53,8 @@ class Region:
         """
         kind, *shares = text.split() or [""]
         try:
-            left, top, width, height = (round(number(share), _DECIMALS) for share in shares)
-        except (ValueError, TypeError):
+            left, top, width, height = (round(_share(share), _DECIMALS) for share in shares)
+        except ValueError:
             left = top = width = height = np.nan
         inside = 0 <= left < 1 and 0 <= top < 1 and 0 < width <= 1 and 0 < height <= 1 and top + height <= 1.001
         if kind not in REGION_KINDS or not inside:
@@ -89,3 +89,8 @@ class Region:
             return self.width * self.height
         pitches = np.pi * (0.5 - np.array([self.top, min(1.0, self.top + self.height)]))
         return float(self.width * (np.sin(pitches[0]) - np.sin(pitches[1])) / 2)
+
+
+def _share(text: str) -> float:
+    value = number(text)
+    return np.nan if value is None else value

@@ -134,7 +134,7 @@ def _unlisted_contents(unlisted: dict[str, tuple[str, str]], listed: dict[str, s
     content = {}
     for scene, (where, _) in unlisted.items():
         # a/b/c and b/c both end with c, and are one
-        longest = [one for one in longer[scene] if one not in longer]
+        longest = [one for one in longer.get(scene, ()) if one not in longer]
         if len(longest) > 1:
             first, second = (unlisted[one][1] for one in longest[:2])
             raise InputError(

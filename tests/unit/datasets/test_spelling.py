@@ -1,0 +1,127 @@
+"""One image under several spellings: one content, or refused; what is missing on disk is named by its nearest file."""
+
+import unicodedata
+import warnings
+
+import pytest
+from official_archives import write_archive
+from PIL import Image
+
+from iqadistill.datasets import index_dataset
+from iqadistill.datasets.images_csv import read_images_csv
+from iqadistill.datasets.labels.official import read_official_labels
+from iqadistill.datasets.registry import ScoreRecord
+from iqadistill.datasets.spelling import folded, nearest_file
+from iqadistill.errors import InputError
+
+NFC, NFD = (unicodedata.normalize(form, "é.bmp") for form in ("NFC", "NFD"))
+SPELLINGS = ["I02.bmp", "i02.bmp", "I02.BMP", "I02", '"I02 "', "./I02.bmp", "refs/I02.bmp", "refs\\I02.bmp", "I02.png"]
+SPELLINGS += ["REFS//i02", "\u200bI02.bmp", "I\uff102", "refs/./I02.bmp"]
+
+
+def contents(folder, *references, listed=()):
+    """Contents of images that name these references; `listed` are further images of the listing."""
+    rows = [f"{name},\n" for name in listed] + [f"d/{row}.png,{name}\n" for row, name in enumerate(references)]
+    text = "image,mos,reference\n" + "".join(row.replace(",", ",3,", 1) for row in rows)
+    (folder / "images.csv").write_text(text)
+    return read_images_csv(folder / "images.csv", ScoreRecord())[0].reference_id.tolist()[len(listed) :]
+
+
+@pytest.mark.parametrize("listed", [(), ("refs/I02.bmp",)])
+def test_spellings_of_a_reference_are_one_content(tmp_path, listed):
+    assert len(set(contents(tmp_path, *SPELLINGS, listed=listed))) == 1
+    assert len(set(contents(tmp_path, *reversed(SPELLINGS), listed=listed))) == 1
+    if listed:
+        assert set(contents(tmp_path, *SPELLINGS, listed=listed)) == {"refs/I02"}
+
+
+def test_accents_of_macos_are_those_of_other_systems(tmp_path):
+    assert NFC != NFD
+    assert len(set(contents(tmp_path, NFC, NFD, NFD.upper()))) == 1
+    assert contents(tmp_path, NFC, NFD, listed=[f"x/{NFD}"]) == ["x/" + NFD.removesuffix(".bmp")] * 2
+
+
+def test_other_scenes_stay_other_contents(tmp_path):
+    names = ["I1", "I01", "scene.v1", "scene.v2", "scene.v2.png", "a/x.png", "b/x.png", "I.02"]
+    assert len(set(contents(tmp_path, *names))) == 7  # scene.v2 is scene.v2.png
+
+
+def test_longer_paths_of_one_reference_are_one_content(tmp_path):
+    assert len(set(contents(tmp_path, "x.png", "b/x.png", "a/b/x.png"))) == 1
+    assert contents(tmp_path, "b/x", "x.png", listed=["a/b/X.png", "a/c/y.png"]) == ["a/b/X"] * 2
+
+
+@pytest.mark.parametrize(
+    ("references", "listed", "match"),
+    [
+        (("a/x.png", "b/x.png", "X"), (), "row 4: reference 'X' fits 'a/x.png' and 'b/x.png'"),
+        (("X",), ("a/x.png", "b/x.png"), "row 4: reference 'X' fits 'a/x' and 'b/x'"),
+        (("x.png", "refs/x.png"), ("x.png",), "row 4: reference 'refs/x.png' is not in the listing, .* 'x'"),
+    ],
+)
+def test_spelling_that_may_mean_several_is_refused(tmp_path, references, listed, match):
+    with pytest.raises(InputError, match=match):
+        contents(tmp_path, *references, listed=listed)
+
+
+@pytest.mark.parametrize("second", ["A/one.png", "a/ONE.jpg", "a/one\u200b.png", "a/\uff4fne.png"])
+def test_images_that_differ_in_spelling_only_are_refused(tmp_path, second):
+    with pytest.raises(InputError, match=r"row 3: .* differs in letter case .* 'a/one.png' in row 2"):
+        contents(tmp_path, listed=["a/one.png", second])
+
+
+@pytest.mark.parametrize("image", ["../a.png", "a/../b.png", "..", "/a.png", ".", "a/..", "C:/../x.png"])
+def test_path_out_of_the_folder_is_refused(tmp_path, image):
+    with pytest.raises(InputError, match=r"row 2: image .*relative"):
+        contents(tmp_path, listed=[image])
+
+
+def test_reference_column_in_other_letter_case_is_read_and_a_misspelt_one_named(tmp_path):
+    file = tmp_path / "images.csv"
+    file.write_text("Image,MOS,Reference\na.png,1,r\nb.png,2,r\n")
+    assert read_images_csv(file, ScoreRecord())[0].reference_id.tolist() == ["r", "r"]
+    file.write_text("image,mos,refrence\na.png,1,r\nb.png,2,r\n")
+    with pytest.warns(UserWarning, match="'refrence' is ignored; .*'reference'"):
+        read_images_csv(file, ScoreRecord())
+    file.write_text("image,mos,note,region_name\na.png,1,r,x\nb.png,2,r,y\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_images_csv(file, ScoreRecord())
+
+
+def test_official_references_in_several_spellings_are_one(tmp_path):
+    file = write_archive(tmp_path, "mvaqd") / "MVAQD_ref_dis_label.txt"
+    before = read_official_labels("mvaqd", tmp_path)
+    lines = file.read_text().splitlines()
+    lines[3::2] = [line.replace(".png", ".PNG", 1) for line in lines[3::2]]
+    file.write_text("\n".join(lines))
+    after = read_official_labels("mvaqd", tmp_path)
+    assert after.reference_id.tolist() == before.reference_id.tolist()
+    assert after.is_reference.sum() == before.is_reference.sum()
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "named", "match"),
+    [
+        ("x/Photo.PNG", "x/photo.png", r"the folder has 'Photo.PNG' \(the names differ in letter case"),
+        ("X/a.png", "x/a.png", r"the folder has 'X' \(the names differ"),
+        (f"x/{NFD}", f"x/{NFC}", "the names differ"),
+        ("x/a.jpg", "x/a.png", "the folder has 'a.jpg'; correct"),
+        ("x/photo_0001.png", "x/photo_001.png", "the folder has 'photo_0001.png'; correct"),
+        ("x/a.png", "x/zzzzzz.png", "does not exist; correct"),
+        ("x/a.png", "y/z/a.png", "does not exist; correct"),
+    ],
+)
+def test_missing_image_names_the_nearest_file(tmp_path, on_disk, named, match):
+    file = tmp_path / on_disk
+    file.parent.mkdir()
+    Image.new("RGB", (8, 8)).save(file, "png")
+    (tmp_path / "images.csv").write_text(f"image,mos\n{named},1\nother.png,2\n")
+    with pytest.raises(InputError, match=rf"images\.csv row 2: .*{match}"):
+        index_dataset("own", tmp_path, source="images")
+
+
+def test_folding_is_stable_and_nearest_file_needs_a_folder(tmp_path):
+    for name in ("I02 ", "ß", "İ", "ﬁ.png", "a\u00a0b/ c", "\u1e9e"):
+        assert folded(folded(name)) == folded(name)
+    assert nearest_file(tmp_path / "no/such/file.png") == ""
