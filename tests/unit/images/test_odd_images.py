@@ -111,6 +111,7 @@ def test_large_colour_profile_does_not_matter(tmp_path):
     np.testing.assert_array_equal(read_image(path), RGB)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_image_too_large_for_memory_is_refused_within_little_memory(tmp_path):
     unit = 1 if sys.platform == "darwin" else 1024
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
