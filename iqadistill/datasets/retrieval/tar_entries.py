@@ -52,7 +52,7 @@ def tar_entries(
                 linked = folder / safe_path(archive, _decoded(decoder, member.linkname))
                 if not linked.is_file():
                     raise special(archive, name)
-                yield Entry(name, linked.stat().st_size, partial(linked.open, "rb"))
+                yield Entry(name, linked.stat().st_size, partial(_open_file, linked))
             elif not member.isreg():
                 raise special(archive, name)
             else:
@@ -123,6 +123,10 @@ def _decompressing(archive: Path) -> Callable[[Path], IO[bytes]] | None:
         head = file.read(6)
     openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
     return next((opener for magic, opener in openers.items() if head.startswith(magic)), None)
+
+
+def _open_file(path: Path) -> IO[bytes]:
+    return open(path, "rb")
 
 
 def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

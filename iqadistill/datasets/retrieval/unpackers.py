@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from iqadistill.datasets.retrieval.archives import has_further_parts
-from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, Entry, check_limit, special
+from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, DISK_FULL, Entry, check_limit, special
 from iqadistill.errors import InputError
 
 # bsdtar cannot read archives of several parts, and unrar reads rar only
@@ -30,7 +30,7 @@ READ_HERE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZI
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "zstd", 95: "xz", 98: "PPMd"}
 _BY_UNZIP = READ_HERE - {zipfile.ZIP_LZMA} | {1, 6, 9}
 _BY_BSDTAR = READ_HERE | {93, 95, 98}
-_DAMAGE = "crc|data error|headers error|unexpected end|truncated|damaged|corrupt|bad zipfile offset"
+_DAMAGE = "crc|data error|headers error|unexpected end|truncated|damaged|corrupt|malformed|offset|check sum|ends early"
 _SEVEN_ZIP = ("7z", "7zz", "7za")
 _WATCH = 0.5  # seconds between two checks of what a program has written
 
@@ -239,6 +239,8 @@ def _failure(archive: Path, command: list[str], errors: IO[str], reason: str = "
     if re.search("passphrase|password|encrypt", message, re.IGNORECASE):
         return InputError(PASSWORD.format(archive=archive, folder=archive.parent))
     message = message[-300:] or reason
+    if re.search("no space left|disk full|quota", message, re.IGNORECASE):
+        return InputError(DISK_FULL.format(archive=archive, folder=archive.parent))
     if has_further_parts(archive):
         return InputError(
             f"{archive}: a part is missing or damaged ({message}); put all of its parts into {archive.parent}, "

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from iqadistill.console import byte_progress
 from iqadistill.datasets.retrieval import unpackers
 from iqadistill.datasets.retrieval.archives import archive_kind, has_further_parts
-from iqadistill.datasets.retrieval.entries import BLOCK, Entry, check_limit
+from iqadistill.datasets.retrieval.entries import BLOCK, DISK_FULL, Entry, check_limit
 from iqadistill.datasets.retrieval.names import is_left_out, safe_path
 from iqadistill.datasets.retrieval.tar_entries import open_tar, tar_entries
 from iqadistill.datasets.retrieval.zip_entries import zip_entries
@@ -176,9 +176,7 @@ def _writing(archive: Path, entry: Entry) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_SPACE:
-            raise InputError(
-                f"{archive}: the disk of {archive.parent} is full or your quota used up; free some space and run again."
-            ) from None
+            raise InputError(DISK_FULL.format(archive=archive, folder=archive.parent)) from None
         raise InputError(
             f"{archive}: entry {entry.name[:100]!r} cannot be written into {archive.parent} ({error.strerror}); "
             f"unpack it yourself into {archive.parent}, or keep the dataset on another disk."
