@@ -5,11 +5,15 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from iqadistill.csv_files import MOST_ROWS, number, read_cells, require_columns
+from iqadistill.datasets.labels.matlab_variable import load_variable
 from iqadistill.errors import InputError
 
 LARGEST = 2**28
@@ -142,20 +146,19 @@ def read_variable(file: Path, name: str) -> np.ndarray:
     Raises:
         InputError: The file is not a MATLAB file or lacks the variable.
     """
-    from scipy.io import loadmat, whosmat  # only some datasets have MATLAB files
-
     try:
         _check_matlab_size(file)
-        shapes = {key: shape for key, shape, _ in whosmat(file)}
-        for shape in shapes.values():
-            if math.prod(shape) > MOST_ROWS * 10:
-                raise ValueError(f"a variable has the shape {shape}")
-        variables = loadmat(file, squeeze_me=True, variable_names=[name])
+        # SciPy's compiled reader crashes on some damaged files, which then ends a process of its own only. That one is
+        # forked, for a spawned one would run the script of a Snakemake job once more.
+        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as reader:
+            names, variable = reader.submit(load_variable, file, name).result()
+    except BrokenProcessPool:
+        raise InputError(f"{file}: is damaged, reading it crashed; get it again.") from None
     except Exception as error:  # SciPy raises whatever a damaged file leads it to
         raise InputError(f"{file}: not a readable MATLAB file ({_one_line(error)}); get it again.") from None
-    if name not in variables:
-        raise InputError(f"{file}: has no variable {name} but {list(shapes)}; {_REMEDY}.")
-    return np.atleast_1d(variables[name])
+    if variable is None:
+        raise InputError(f"{file}: has no variable {name} but {names}; {_REMEDY}.")
+    return np.atleast_1d(variable)
 
 
 def _check_matlab_size(file: Path) -> None:
