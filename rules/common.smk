@@ -74,6 +74,17 @@ def reads(rule, name):
     return lambda wildcards: PLAN.job(rule, wildcards).inputs[name]
 
 
+def manifest_behind_index(wildcards):
+    """Input function: the manifest of an archive, which reruns no index that was made: it may hold the same bytes.
+
+    Without an index it is an ordinary input, for Snakemake plans nothing behind an ancient one whose job a kill left
+    incomplete.
+    """
+    job = PLAN.job("index_dataset", wildcards)
+    manifest = job.inputs["manifest"]
+    return ancient(manifest) if Path(job.output).exists() else manifest
+
+
 def given(rule, name):
     """Params function: what a job is given under a name."""
     return lambda wildcards: PLAN.job(rule, wildcards).params[name]

@@ -53,7 +53,7 @@ rule render_dataset:
 rule index_dataset:
     input:
         labels=reads("index_dataset", "labels"),
-        manifest=lambda w: ancient(PLAN.job("index_dataset", w).inputs["manifest"]),
+        manifest=manifest_behind_index,
     output:
         images=output("index_dataset"),
     log:
