@@ -92,4 +92,5 @@ def test_interrupted_command_says_so(monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr(score, "run", interrupt)
     assert main(["score", str(tmp_path), "--model", "m"]) == 130
-    assert capsys.readouterr().err == "error: interrupted; what was printed and the files that were written are whole.\n"
+    sentence = "error: interrupted; what was printed and the files that were written are whole.\n"
+    assert capsys.readouterr().err == sentence
