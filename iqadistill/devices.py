@@ -6,6 +6,7 @@ locks of this kind exist on Linux and macOS.
 """
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -31,25 +32,33 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
     Yields:
         "cpu" or "cuda:N"; "cuda" if several cards are held, which are then the only ones in CUDA_VISIBLE_DEVICES. If
         CUDA_VISIBLE_DEVICES is already set, by a scheduler or the user, the first visible cards are used without a
-        lease; otherwise cards that no other job of this machine leases, after waiting for them if necessary.
+        lease; otherwise cards that no other job of this machine leases, after waiting for them if necessary. An
+        empty CUDA_VISIBLE_DEVICES hides all cards, as CUDA reads it.
 
     Raises:
-        InputError: "cuda" is given and no card is usable, or more cards are granted than there are.
+        InputError: "cuda" is given and no card is usable, CUDA_VISIBLE_DEVICES names a card that is not there, more
+            cards are granted than there are, or cards cannot be leased in the folder of the lock files.
     """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     cards = _count_cards() if device != "cpu" else 0
     if device == "cuda" and not cards:
-        raise InputError("device: cuda is set but no CUDA device is usable; set it to auto or cpu.")
+        hidden = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
+        raise InputError(f"device: cuda is set but no CUDA device is usable{hidden}; set it to auto or cpu.")
+    # CUDA takes the names up to the first that it does not know; which cards were meant is then open.
+    if cards and visible and cards < len(named := _names(visible)):
+        raise InputError(
+            f"CUDA_VISIBLE_DEVICES={visible} names {len(named)} cards, {cards} can be used; correct or unset it."
+        )
     if not cards:
         yield "cpu"
         return
     if count > cards:
         raise InputError(f"gpu: {count} cards were granted to the job, {cards} can be used; request fewer.")
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     with contextlib.nullcontext(range(count)) if visible else lease_cards(count, cards) as held:
         if count == 1:
             yield f"cuda:{held[0]}"
             return
-        names = visible.split(",") if visible else range(cards)
+        names = _names(visible) if visible else range(cards)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(names[card]) for card in held)
         try:
             yield "cuda"
@@ -57,6 +66,12 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
             os.environ["CUDA_VISIBLE_DEVICES"] = visible or ""
             if not visible:
                 del os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def _names(visible: str) -> list[str]:
+    """Cards named in CUDA_VISIBLE_DEVICES: numbers, UUIDs of cards, or of parts of cards (MIG); -1 ends the list."""
+    names = (name.strip() for name in visible.split(","))
+    return list(itertools.takewhile(lambda name: name not in ("", "-1"), names))
 
 
 def _count_cards() -> int:
@@ -76,9 +91,15 @@ def lease_cards(count: int, cards: int, folder: Path | None = None) -> Iterator[
         count: Number of cards to hold.
         cards: Number of cards of this machine.
         folder: Folder of the lock files; default: one per user in the system's temporary folder.
+
+    Raises:
+        InputError: The folder cannot be made or written to, or its file system has no file locks.
     """
     folder = folder or Path(tempfile.gettempdir()) / f"iqadistill-leases-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_lease(folder, error) from None
     while True:
         with contextlib.ExitStack() as held:
             free = (card for card in range(cards) if _lock(folder / f"cuda{card}", held))
@@ -91,10 +112,21 @@ def lease_cards(count: int, cards: int, folder: Path | None = None) -> Iterator[
 
 def _lock(path: Path, held: contextlib.ExitStack) -> bool:
     with contextlib.ExitStack() as attempt:
-        file = attempt.enter_context(open(path, "w"))
         try:
+            file = attempt.enter_context(open(path, "w"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            raise _no_lease(path, error) from None
         held.enter_context(attempt.pop_all())
     return True
+
+
+def _no_lease(path: Path, error: OSError) -> InputError:
+    locks = error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+    reason = "its file system has no file locks" if locks else (error.strerror or str(error)).lower()
+    return InputError(
+        f"No card can be leased with {path}: {reason}; set TMPDIR to a folder of yours on a local disk, the same one "
+        "for all jobs, or CUDA_VISIBLE_DEVICES to the card to use."
+    )

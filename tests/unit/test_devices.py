@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import subprocess
@@ -47,6 +48,96 @@ def test_two_jobs_never_share_a_gpu(holders):
     start, leased = holders
     start(), start()
     assert {leased.get()[1], leased.get()[1]} == {0, 1}
+
+
+def hold_two_gpus(folder, leased):
+    """Lease both of two GPUs as a job does that was granted two, and say what it sees."""
+    devices._count_cards = lambda: 2
+    devices.tempfile.gettempdir = lambda: str(folder)
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    with lease_device("auto", 2) as device:
+        leased.put((device, os.environ["CUDA_VISIBLE_DEVICES"]))
+
+
+@pytest.mark.slow
+def test_job_of_two_gpus_waits_for_both_and_sees_both(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "POLL_SECONDS", 0.01)
+    context = multiprocessing.get_context("fork")
+    leased = context.SimpleQueue()
+    (tmp_path / f"iqadistill-leases-{os.getuid()}").mkdir()
+    with lease_cards(1, 2, tmp_path / f"iqadistill-leases-{os.getuid()}") as taken:
+        waiting = context.Process(target=hold_two_gpus, args=(tmp_path, leased))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive() and leased.empty() and taken == [0]
+    assert leased.get() == ("cuda", "0,1")
+    waiting.join()
+
+
+def test_lock_file_of_a_job_that_has_ended_holds_no_gpu(tmp_path):
+    (tmp_path / "cuda0").write_text("left behind")
+    with lease_cards(1, 1, tmp_path) as held:
+        assert held == [0]
+
+
+def test_folder_that_cannot_hold_lock_files_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"file/leases.*not a directory.*TMPDIR"),
+        lease_cards(1, 1, tmp_path / "file/leases"),
+    ):
+        pass
+    (tmp_path / "file2").touch()
+    with pytest.raises(InputError, match=r"file2.*TMPDIR"), lease_cards(1, 1, tmp_path / "file2"):
+        pass
+
+    def refuse(number):
+        def fail(*_):
+            raise OSError(number, os.strerror(number))
+
+        return fail
+
+    for number in (errno.ENOLCK, errno.EOPNOTSUPP):
+        monkeypatch.setattr(devices.fcntl, "flock", refuse(number))
+        with pytest.raises(InputError, match="has no file locks"), lease_cards(1, 1, tmp_path):
+            pass
+    monkeypatch.setattr("builtins.open", refuse(errno.EACCES))  # a folder of another user
+    with pytest.raises(InputError, match="permission denied"), lease_cards(1, 1, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("visible", "cards", "seen"),
+    [
+        ("GPU-8a1b,GPU-77c2", 2, "GPU-8a1b,GPU-77c2"),
+        ("MIG-11aa, MIG-22bb,MIG-33cc", 3, "MIG-11aa,MIG-22bb"),
+        ("3,1,-1,0", 2, "3,1"),
+    ],
+)
+def test_named_cards_are_handed_on_by_their_names(visible, cards, seen, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with lease_device("auto", 2) as device:
+        assert (device, os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", seen)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+
+
+def test_cards_that_are_gone_or_hidden_are_one_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
+    with (
+        pytest.raises(InputError, match=r"CUDA_VISIBLE_DEVICES=0,7 names 2 cards, 1 can be used"),
+        lease_device("auto"),
+    ):
+        pass
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    for hidden in ("", "-1", "9"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        with pytest.raises(InputError, match=f"CUDA_VISIBLE_DEVICES is '{hidden}'"), lease_device("cuda"):
+            pass
+        with lease_device("auto") as device:
+            assert device == "cpu"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "9"
 
 
 @pytest.mark.slow
