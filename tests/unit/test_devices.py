@@ -63,15 +63,23 @@ def hold_two_gpus(folder, leased):
 def test_job_of_two_gpus_waits_for_both_and_sees_both(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "POLL_SECONDS", 0.01)
     context = multiprocessing.get_context("fork")
-    leased = context.SimpleQueue()
-    (tmp_path / f"iqadistill-leases-{os.getuid()}").mkdir()
-    with lease_cards(1, 2, tmp_path / f"iqadistill-leases-{os.getuid()}") as taken:
-        waiting = context.Process(target=hold_two_gpus, args=(tmp_path, leased))
+    held, leased = context.SimpleQueue(), context.SimpleQueue()
+    # A process of its own holds the card: one forked from this would inherit the open lock file, and so the lease.
+    folder = tmp_path / f"iqadistill-leases-{os.getuid()}"
+    holder = context.Process(target=hold_gpu, args=(folder, held))
+    waiting = context.Process(target=hold_two_gpus, args=(tmp_path, leased))
+    try:
+        holder.start()
+        assert held.get() == (holder.pid, 0)
         waiting.start()
         waiting.join(0.2)
-        assert waiting.is_alive() and leased.empty() and taken == [0]
-    assert leased.get() == ("cuda", "0,1")
-    waiting.join()
+        assert waiting.is_alive() and leased.empty()
+        holder.kill()
+        assert leased.get() == ("cuda", "0,1")
+    finally:
+        for process in (holder, waiting):
+            process.kill()
+            process.join()
 
 
 def test_lock_file_of_a_job_that_has_ended_holds_no_gpu(tmp_path):
