@@ -110,6 +110,8 @@ def run(given: argparse.Namespace) -> int:
     if given.parquet:
         try:
             write_scores(rows, result, given.parquet)
+        except InputError as error:  # of a full or failing disk
+            failures.append(str(error))
         except OSError as error:
             failures.append(f"--parquet {given.parquet}: cannot be written ({error.strerror}); give another file.")
     for failure in failures:

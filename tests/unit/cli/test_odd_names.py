@@ -1,6 +1,7 @@
 """Commands on images with odd names and odd contents: no name breaks a message, and no image costs another's score."""
 
 import csv
+import errno
 import json
 import os
 import struct
@@ -195,3 +196,17 @@ def test_images_of_odd_names_are_chosen(folder, monkeypatch):
     assert main(["choose", "in", "--count", str(len(ODD)), "--embeddings", "kept", "--device", "cpu"]) == 0
     with open("chosen.csv", newline="") as file:
         assert {row["image"] for row in csv.DictReader(file)} == set(ODD)
+
+
+def test_full_disk_at_the_parquet_file_hides_no_other_failure(capsys, folder, results, monkeypatch):
+    write_image(folder / "a.png")
+    (folder / "bad.png").write_bytes(b"no image")
+
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("iqadistill.scoring.table.pq.write_table", refuse)
+    assert run("a.png", "bad.png", "--model", results[0], "--parquet", "s.parquet") == 1
+    printed = capsys.readouterr()
+    assert "a.png" in printed.out
+    assert "error: s.parquet: no space is left" in printed.err and "bad.png: cannot be decoded" in printed.err
