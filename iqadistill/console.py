@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from iqadistill.errors import InputError, machine_fault
+from iqadistill.errors import InputError, machine_faults_named
 
 T = TypeVar("T")
 
@@ -29,15 +29,10 @@ def job_log(path: str | Path) -> Iterator[None]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            with plain_warnings():
+            with plain_warnings(), machine_faults_named():
                 yield
         except InputError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
-            sys.exit(1)
-        except OSError as error:
-            if not (fault := machine_fault(error)):
-                raise
-            print(f"error: {fault}", file=sys.stderr, flush=True)
             sys.exit(1)
 
 

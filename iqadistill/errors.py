@@ -1,9 +1,10 @@
 """The exception that users are meant to read, and the hints in its messages."""
 
+import contextlib
 import difflib
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _MACHINE = {
     errno.ENOSPC: "no space is left on the disk; make room and run again",
@@ -44,3 +45,18 @@ def machine_fault(error: BaseException, file: object = None) -> InputError | Non
         return None
     named_file = file or getattr(error, "filename", None)
     return InputError(f"{named_file}: {_MACHINE[number]}." if named_file else f"{_MACHINE[number].capitalize()}.")
+
+
+@contextlib.contextmanager
+def machine_faults_named() -> Iterator[None]:
+    """Turn an `OSError` that is a fault of the machine into an `InputError`, see `machine_fault`.
+
+    Raises:
+        InputError: A disk or a limit of the machine refused something.
+    """
+    try:
+        yield
+    except OSError as error:
+        if fault := machine_fault(error):
+            raise fault from None
+        raise

@@ -7,7 +7,7 @@ import sys
 from iqadistill import __version__
 from iqadistill.cli import choose, cost, datasets, doctor, prune, score
 from iqadistill.console import plain_warnings
-from iqadistill.errors import InputError, machine_fault
+from iqadistill.errors import InputError, machine_faults_named
 
 COMMANDS = (score, choose, datasets, cost, doctor, prune)
 
@@ -24,15 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack signs that names of images have
     try:
-        with plain_warnings():
+        with plain_warnings(), machine_faults_named():
             return given.run(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if not (fault := machine_fault(error)):
-            raise
-        print(f"error: {fault}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("error: interrupted; what was printed and the files that were written are whole.", file=sys.stderr)

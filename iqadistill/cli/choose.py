@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from iqadistill.choosing.registry import CHOOSERS
@@ -131,11 +131,12 @@ def _check_count(count: int, unrated: int, folder: Path) -> None:
 def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """The images that a CSV names, relative to the folder, and their cells of a column; None where one is empty."""
     from iqadistill.csv_files import read_cells, require_columns
+    from iqadistill.datasets.spelling import posix_path
 
     needed = list(dict.fromkeys(("image", column)))
     cells = read_cells(file, needed)
     require_columns(file, cells.columns, needed, "add it")
-    images = [PurePosixPath(cell.replace("\\", "/")).as_posix() for cell in cells["image"]]
+    images = [posix_path(cell) for cell in cells["image"]]
     known = set(names)
     listed: dict[str, str] = {}
     for row, image, value in zip(cells.index, images, cells[column], strict=True):

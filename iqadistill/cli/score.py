@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iqadistill.errors import InputError
-from iqadistill.images.listing import readable
+from iqadistill.images.listing import readable, shortened
 from iqadistill.paths import path_argument
 
 if TYPE_CHECKING:
@@ -170,11 +170,6 @@ def _write_map(file: Path, score: "ImageScore", result: "TrainedResult") -> None
     from iqadistill.images.decoding import read_image
 
     spread = "" if score.spread is None else f" ± {score.spread:.3f} over {len(score.by_split)} splits"
-    title = f"{_short(readable(score.path.name))}: quality {score.quality:.3f}{spread}"
+    title = f"{shortened(score.path.name, TITLE)}: quality {score.quality:.3f}{spread}"
     label = "quality of patches" + (" (learned from simulated scores)" if result.simulated else "")
     write_patch_map(file, read_image(score.path), score.patches, title, label)
-
-
-def _short(name: str) -> str:
-    """A name that fits into a title."""
-    return name if len(name) <= TITLE else f"...{name[3 - TITLE :]}"

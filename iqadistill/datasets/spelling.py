@@ -43,7 +43,7 @@ def _scene(name: str) -> str:
     return stem.rstrip() if dot and stem and f".{suffix}" in _SUFFIXES else text
 
 
-def _endings(path: str) -> list[str]:
+def endings(path: str) -> list[str]:
     """All endings of a path, the longest first: a/b/c, b/c, c."""
     parts = path.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))]
@@ -64,7 +64,7 @@ class NamedImages:
         self._of_file: dict[str, list[str]] = defaultdict(list)
         for image, name in zip(images, ids, strict=True):
             self._of_scene[folded(name)] = name
-            for ending in _endings(folded(name))[1:]:
+            for ending in endings(folded(name))[1:]:
                 self._of_ending[ending].append(name)
             for file in {PurePosixPath(image).name, PurePosixPath(name).name}:
                 self._of_file[file].append(name)
@@ -124,7 +124,7 @@ def _unlisted_contents(unlisted: dict[str, tuple[str, str]], listed: dict[str, s
     """Name of each content that is not in the listing: a file name alone means the path that ends with it."""
     longer = defaultdict(list)
     for scene, (where, cell) in unlisted.items():
-        for ending in _endings(scene)[1:]:
+        for ending in endings(scene)[1:]:
             longer[ending].append(scene)
             if ending in listed:
                 raise InputError(

@@ -14,7 +14,7 @@ from iqadistill.figures.drawing.style import new_figure, selector_styles, styled
 from iqadistill.figures.inputs import SelectionInputs
 from iqadistill.figures.registry import FigureSpec
 from iqadistill.images.decoding import read_image
-from iqadistill.images.listing import readable
+from iqadistill.images.listing import shortened
 from iqadistill.panorama.viewports import viewport_outline
 from iqadistill.selection.base import keep_count
 
@@ -83,8 +83,7 @@ def plot_kept_patches(
             _draw(axes, small, image.shape, rows)
             axes.set_title(f"{style.label}: {rows.kept.sum()} of {len(rows)} kept", fontsize=8.5)
             drawn.append(rows.assign(selector=selector))
-        name = readable(image_id)
-        axes_row[0].set_ylabel(name if len(name) <= 28 else f"...{name[-25:]}", fontsize=8)
+        axes_row[0].set_ylabel(shortened(image_id, 28), fontsize=8)
     columns = ["image_id", "selector", "patch_id", "x", "y", "yaw", "pitch", "size", "rank", "residual", "kept"]
     return figure, pd.concat(drawn, ignore_index=True)[columns]
 

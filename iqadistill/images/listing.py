@@ -58,6 +58,12 @@ def readable(path: str | Path) -> str:
     return "".join(one if _shown(one) else one.encode("unicode_escape").decode() for one in str(path))
 
 
+def shortened(path: str | Path, length: int) -> str:
+    """The end of a `readable` path, of at most `length` characters."""
+    name = readable(path)
+    return name if len(name) <= length else f"...{name[3 - length :]}"
+
+
 def is_unicode(path: str | Path) -> bool:
     """Whether a path can be written to a table: on Linux a name can be any bytes."""
     return not any("\ud800" <= one <= "\udfff" for one in str(path))

@@ -146,6 +146,7 @@ def read_variable(file: Path, name: str) -> np.ndarray:
     Raises:
         InputError: The file is not a MATLAB file or lacks the variable.
     """
+    _check_size(file)
     try:
         _check_matlab_size(file)
         # SciPy's compiled reader crashes on some damaged files, which then ends a process of its own only. That one is
@@ -169,7 +170,6 @@ def _check_matlab_size(file: Path) -> None:
     Raises:
         ValueError: They do not.
     """
-    _check_size(file)
     data = memoryview(file.read_bytes())
     order = "<" if bytes(data[126:128]) == b"IM" else ">"
     place, left = 128, LARGEST

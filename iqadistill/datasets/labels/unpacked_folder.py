@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
+from iqadistill.datasets.spelling import endings
 from iqadistill.errors import InputError
 from iqadistill.images.listing import IMAGE_SUFFIXES, is_kept_by_system
 
@@ -31,9 +32,9 @@ class UnpackedFolder:
         self._folders: dict[str, list[PurePosixPath]] = defaultdict(list)
         for file in self._walk():
             # a file is named by the end of its path, without suffix so that any image format will do
-            for ending in _endings(file.with_suffix("")):
+            for ending in endings(file.with_suffix("").as_posix().lower()):
                 self._files[ending].append(file)
-            for ending in _endings(file.parent):
+            for ending in endings(file.parent.as_posix().lower()):
                 self._folders[ending].append(file)
 
     def _walk(self) -> list[PurePosixPath]:
@@ -91,9 +92,3 @@ class UnpackedFolder:
 
 def _refuse(error: OSError) -> None:
     raise InputError(f"{error.filename}: cannot be listed ({error.strerror}); make the folder readable.")
-
-
-def _endings(path: PurePosixPath) -> list[str]:
-    """All endings of a path in lower case: a/b/c, b/c, c."""
-    parts = path.as_posix().lower().split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts))]

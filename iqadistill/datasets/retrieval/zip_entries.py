@@ -28,8 +28,10 @@ def zip_entries(archive: Path, limit: int, encoding: str | None) -> Generator[En
 
     Raises:
         InputError: An entry leads out of the folder, is a link or a device, or is protected by a password; the zip
-            states more than `limit` bytes; a program that reads its compression is missing.
+            states more than `limit` bytes, or names that are not UTF-8 as such; a program that reads its compression
+            is missing.
         zipfile.BadZipFile: The zip is damaged.
+        NotImplementedError: `zipfile` cannot read it.
     """
     size = int.from_bytes(end_record(archive)[12:16], "little")
     if _LONGEST_DIRECTORY < size < 0xFFFFFFFF:
@@ -39,9 +41,10 @@ def zip_entries(archive: Path, limit: int, encoding: str | None) -> Generator[En
     try:
         opened = zipfile.ZipFile(archive)
     except UnicodeDecodeError:
-        raise _other_way(archive, "its names are stated as UTF-8 but are not") from None
-    except NotImplementedError as error:
-        raise _other_way(archive, str(error)) from None
+        raise InputError(
+            f"{archive}: cannot be read here (its names are stated as UTF-8 but are not); "
+            f"unpack it yourself into {archive.parent}."
+        ) from None
     with opened:
         files = {info: name for info, name in _names(archive, opened, encoding) if not name.endswith(("/", "\\"))}
         _check(archive, files, limit)
@@ -74,7 +77,3 @@ def _check(archive: Path, files: dict[zipfile.ZipInfo, str], limit: int) -> None
             raise special(archive, name)
         if info.flag_bits & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
             raise InputError(unpackers.PASSWORD.format(archive=archive, folder=archive.parent))
-
-
-def _other_way(archive: Path, reason: str) -> InputError:
-    return InputError(f"{archive}: cannot be read here ({reason}); unpack it yourself into {archive.parent}.")

@@ -36,3 +36,11 @@ def test_variable_too_large_for_labels_is_refused(tmp_path, monkeypatch):
     savemat(tmp_path / "labels.mat", {"mos": np.arange(6.0)})
     with pytest.raises(InputError, match="a variable has the shape"):
         label_files.read_variable(tmp_path / "labels.mat", "mos")
+
+
+def test_file_too_large_for_labels_is_named_once(tmp_path, monkeypatch):
+    savemat(tmp_path / "labels.mat", {"mos": np.arange(6.0)})
+    monkeypatch.setattr(label_files, "LARGEST", 10)
+    with pytest.raises(InputError) as caught:
+        label_files.read_variable(tmp_path / "labels.mat", "mos")
+    assert str(caught.value).count("labels.mat") == 1 and "too many for a label file" in str(caught.value)
