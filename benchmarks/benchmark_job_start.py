@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from iqadistill.config.jobs import PATHS
+from iqadistill.config.jobs.layout import PATHS
 
 REPOSITORY = Path(__file__).parents[1]
 SCRIPTS = REPOSITORY / "workflow_scripts"

@@ -9,7 +9,8 @@ from snakemake.logging import logger
 
 from iqadistill import provenance
 from iqadistill.clusters.jobs import check_requests
-from iqadistill.config.jobs import HEADLINE, Plan, beside, check_layout, path_of
+from iqadistill.config.jobs.layout import HEADLINE, beside, check_layout, path_of
+from iqadistill.config.jobs.plan import Plan
 from iqadistill.config.load import check_study
 from iqadistill.errors import InputError
 from iqadistill.yaml_file import read_yaml

@@ -11,7 +11,7 @@ from iqadistill.errors import InputError
 from iqadistill.paths import path_argument
 
 if TYPE_CHECKING:
-    from iqadistill.config.jobs import Plan
+    from iqadistill.config.jobs.plan import Plan
     from iqadistill.pricing.rates import Rates
 
 BEGIN, END = "<!-- prices -->", "<!-- end of prices -->"
@@ -105,7 +105,7 @@ def _write_between_marks(file: Path, table: str) -> None:
 
 
 def _plan(file: Path) -> "Plan":
-    from iqadistill.config.jobs import Plan
+    from iqadistill.config.jobs.plan import Plan
     from iqadistill.config.load import check_study
 
     return Plan(check_study(read_study(file)))

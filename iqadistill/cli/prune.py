@@ -66,7 +66,7 @@ def unused_results(studies: Iterable[Path], results: Path = RESULTS) -> list[Pat
     Raises:
         InputError: A study file is missing or not valid.
     """
-    from iqadistill.config.jobs import Plan
+    from iqadistill.config.jobs.plan import Plan
     from iqadistill.config.load import check_study
 
     stems: set[Path] = set()

@@ -1,4 +1,4 @@
-from .jobs import Plan
+from .jobs.plan import Plan
 from .load import check_study
 from .study import Study
 

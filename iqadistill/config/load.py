@@ -6,7 +6,7 @@ from typing import Any, get_origin
 
 from pydantic import ValidationError
 
-from iqadistill.config.checks import check_study_entries
+from iqadistill.config.checks.study_checks import check_study_entries
 from iqadistill.config.study import Study
 from iqadistill.encoders.registry import ENCODERS
 from iqadistill.errors import InputError

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from iqadistill.config.jobs import Plan
+from iqadistill.config.jobs.plan import Plan
 from iqadistill.encoders.settings import EncoderSettings
 from iqadistill.images.decoding import read_image
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
@@ -31,7 +31,7 @@ from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
 SECONDS = 20.0  # of a calibration, which end it but for the repetition that is under way
 _BATCH_FLOPS = {"cpu": 10e9, "cuda": 3e12}  # operations of a batch where its network allows, a fraction of a second
-_LAUNCH = "import snakemake.cli, iqadistill.config.jobs"
+_LAUNCH = "import snakemake.cli, iqadistill.config.jobs.plan"
 _IMPORTS = "import pandas, pyarrow.parquet, iqadistill.tables"
 _TORCH_IMPORTS = "import torch, timm, pandas, pyarrow.parquet"
 _LAUNCHES = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iqadistill.config.experiments import kind_of, source_of
-from iqadistill.config.jobs import Plan
+from iqadistill.config.jobs.plan import Plan
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
 from iqadistill.datasets.galleries.rendering import WIDTHS
 from iqadistill.datasets.registry import DatasetRecord

@@ -4,7 +4,9 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
-from iqadistill.config.jobs import PATHS, Job, Plan
+from iqadistill.config.jobs.job import Job
+from iqadistill.config.jobs.layout import PATHS
+from iqadistill.config.jobs.plan import Plan
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iqadistill.config.experiments import Variant, sampler_for
-from iqadistill.config.jobs import EVERY_IMAGE, ImageJob, Job, MlpJob, Plan, StudentJob, TeacherJob
+from iqadistill.config.jobs.job import Job
+from iqadistill.config.jobs.plan import Plan
+from iqadistill.config.jobs.trainings import EVERY_IMAGE, ImageJob, MlpJob, StudentJob, TeacherJob
 from iqadistill.config.primaries import DRAWS
 from iqadistill.evaluation.budget_times import MEASURED
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings

@@ -47,7 +47,7 @@ EDITS = {
     "report/tables.py": {"render_report"},
     "cli/score.py": set(),
     "scoring/score.py": set(),
-    "config/checks.py": set(),
+    "config/checks/study_checks.py": set(),
 }
 
 PROGRAM = """

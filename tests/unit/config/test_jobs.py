@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from iqadistill.config import Plan, check_study
-from iqadistill.config.jobs import SHARED, check_layout
+from iqadistill.config.jobs.layout import SHARED, check_layout
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.errors import InputError
 from iqadistill.models.students.adtrs import AdtrsSettings

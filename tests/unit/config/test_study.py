@@ -6,9 +6,10 @@ import torch
 import yaml
 
 from iqadistill.config import check_study
-from iqadistill.config.checks import same_images
+from iqadistill.config.checks.image_checks import same_images
 from iqadistill.config.experiments import kind_of, selectors_of, students_of, tables_of
-from iqadistill.config.jobs import MlpJob, Plan
+from iqadistill.config.jobs.plan import Plan
+from iqadistill.config.jobs.trainings import MlpJob
 from iqadistill.config.study import study_schema
 from iqadistill.errors import InputError
 from iqadistill.models.settings import TrainingSettings

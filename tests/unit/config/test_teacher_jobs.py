@@ -1,7 +1,8 @@
 import pytest
 
 from iqadistill.config import check_study
-from iqadistill.config.jobs import Plan, TeacherJob
+from iqadistill.config.jobs.plan import Plan
+from iqadistill.config.jobs.trainings import TeacherJob
 from iqadistill.errors import InputError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iqadistill.config.jobs import Plan
+from iqadistill.config.jobs.plan import Plan
 from iqadistill.config.load import check_study
 from iqadistill.datasets import index_dataset
 from iqadistill.errors import InputError

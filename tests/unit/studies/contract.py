@@ -17,7 +17,7 @@ from synthetic_tables import SyntheticTables
 
 from iqadistill.config import Plan, check_study
 from iqadistill.config.experiments import RANDOM, resolve, selectors_of, variants_of
-from iqadistill.config.jobs import Job
+from iqadistill.config.jobs.job import Job
 from iqadistill.config.study import ExperimentSettings, Study
 from iqadistill.figures.drawing.saving import with_suffix
 from iqadistill.figures.registry import FIGURES

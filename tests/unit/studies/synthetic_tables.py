@@ -10,7 +10,8 @@ from PIL import Image
 
 from iqadistill.config import Plan
 from iqadistill.config.experiments import resolve, source_of
-from iqadistill.config.jobs import TIMED, Job
+from iqadistill.config.jobs.job import Job
+from iqadistill.config.jobs.layout import TIMED
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.random_splits import over_random_splits

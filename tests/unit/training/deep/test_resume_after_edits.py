@@ -69,7 +69,7 @@ def test_path_of_the_checkpoints_changes_with_the_code_of_the_training_alone(tmp
 
     first = folder()
     for name in (
-        "config/jobs.py",
+        "config/jobs/training_jobs.py",
         "datasets/splits.py",
         "evaluation/bootstrap.py",
         "models/rkiqt/student.py",

@@ -1,0 +1,67 @@
+"""The plan of a study: every job by its first output."""
+
+import functools
+from collections.abc import Mapping
+
+from iqadistill.config.jobs.dataset_jobs import dataset_jobs, sample_job
+from iqadistill.config.jobs.embedding_jobs import embedding_jobs
+from iqadistill.config.jobs.files import Files
+from iqadistill.config.jobs.job import Job
+from iqadistill.config.jobs.layout import HEADLINE, PATHS
+from iqadistill.config.jobs.study_jobs import study_jobs
+from iqadistill.config.jobs.training_jobs import cross_job, image_job, jobs_of_mlp, jobs_of_student, teacher_job
+from iqadistill.errors import InputError
+
+
+class Plan(Files):
+    """All jobs of a study, see `Files` for its arguments."""
+
+    @functools.cached_property
+    def jobs(self) -> dict[str, Job]:
+        """Every job by its first output."""
+        work = [
+            *dataset_jobs(self),
+            *(sample_job(self, dataset, sampler) for dataset, sampler in sorted(self.sampled)),
+            *embedding_jobs(self),
+            *(teacher_job(self, one) for one in self.teacher_jobs),
+            *(job for mlp, variants in self.mlp_jobs.items() for job in jobs_of_mlp(self, mlp, variants)),
+            *(job for student in (*self.student_jobs, *self.draw_jobs) for job in jobs_of_student(self, student)),
+            *(cross_job(self, one) for one in self.cross_tests),
+            *(image_job(self, one) for one in self.image_jobs),
+        ]
+        return {job.output: job for job in [*work, *study_jobs(self, work)]}
+
+    def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
+        """The job of a rule with these wildcards, of the whole study or of its main tables.
+
+        Raises:
+            KeyError: The study has no such job.
+        """
+        output = PATHS[rule].format(**wildcards)
+        return self.headline.jobs[output] if output not in self.jobs and self.has_headline else self.jobs[output]
+
+    @functools.cached_property
+    def headline(self) -> "Plan":
+        """The jobs of the main tables alone: experiments with `headline: true`, and what they need.
+
+        Datasets, patches, embeddings, selections, teachers and deep students are the study's own, at the same paths;
+        MLPs, of which a job trains fewer variants here, and what is drawn lie in the folder "headline".
+
+        Raises:
+            InputError: The study marks no experiment.
+        """
+        experiments = tuple(experiment for experiment in self.study.experiments if experiment.headline)
+        if not experiments:
+            raise InputError(
+                f"{self.study.name}: no experiment is a main table; give one or several of them `headline: true`."
+            )
+        return Plan(self.study.model_copy(update={"experiments": experiments}), self.folder, HEADLINE)
+
+    @property
+    def has_headline(self) -> bool:
+        """Whether some experiment is a main table of a whole study."""
+        return self.results_name == self.study.name and any(e.headline for e in self.study.experiments)
+
+    def outputs(self, *rules: str) -> list[str]:
+        """First outputs of all jobs of some rules."""
+        return [output for output, job in self.jobs.items() if job.rule in rules]
