@@ -17,8 +17,9 @@ that raises J is undone: the image goes back to a re-weighting of the last good 
 scaled into the feasible set is dual feasible, which certifies every iterate at no further product with E.
 
 Every iterate is solved and certified in the precision of E. Single precision, twice as fast, serves where an error
-costs no more than a step: for the first weights, and for the Newton steps until the gap is small. Inside, the h columns
-of Z, Y and G are rows, (b, h, n): their products with E then take a quarter of the time.
+costs no more than a step: for the first weights, and for the Newton steps until the gap is small. Where it stalls,
+double precision takes over. Inside, the h columns of Z, Y and G are rows, (b, h, n): their products with E then take a
+quarter of the time.
 """
 
 import torch
@@ -43,6 +44,7 @@ DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
 SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
 SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it
 PATIENCE = 30  # iterations that may pass while the gap shrinks by less than a thousandth
+ROUNDING = 1e-11  # relative difference of Phi and of what the system says about it that is put down to rounding
 START_FLOOR = 1e-8  # a zero row of a given start keeps a weight it can grow from
 
 
@@ -86,6 +88,13 @@ def solve_irls(
                 break
             active.keep(~finished)
         active.step()
+    stalled = [i for i, one in enumerate(solutions) if not one.converged and len(one.gaps) < max_iter]
+    if stalled and columns.dtype == torch.float32:
+        double = (columns[stalled].double(), Z[stalled].double(), alpha, beta, max_iter, tol)
+        again = solve_irls(*double, None if start is None else start[stalled].double())
+        for i, one in zip(stalled, again, strict=True):
+            one.coef, one.residual, one.misfit = one.coef.float(), one.residual.float(), one.misfit.float()
+            solutions[i] = one
     return solutions
 
 
@@ -151,8 +160,9 @@ class _ActiveImages:
         solution.misfit = (W @ rows - self.targets[i]).mT
         solution.residual = soft_threshold(solution.misfit, self.beta)
         phi = primal(solution.misfit, W.mT, self.alpha, self.beta)
-        solution.gaps[-1] = float(relative_gap(phi, self.dual[i, 0]))
-        solution.objective[:] = [max(value, float(phi)) for value in solution.objective]
+        if phi > self.best[i, 0] * (1 + ROUNDING):
+            solution.gaps[-1] = float(relative_gap(phi, self.dual[i, 0]))
+            solution.objective[:] = [max(value, float(phi)) for value in solution.objective]
 
     def evaluate(self) -> None:
         """Solve for the current weights; update the best W, the dual bound and whether the weights are accepted."""
@@ -209,8 +219,8 @@ class _ActiveImages:
         """Weights after a Newton step; rows left out get weight zero."""
         alpha, beta = self.alpha, self.beta
         t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
-        wanted = 2 * self.g > torch.where(t_w > 0, KEEP_RATIO * alpha, alpha)
-        patches = (2 * self.y > beta) | (t_r > 0)  # their re-weighting is exact already: only the model drops them
+        wanted = 2 / alpha * self.g > torch.where(t_w > 0, KEEP_RATIO, 1.0)
+        patches = (2 / beta * self.y > 1) | (t_r > 0)  # their re-weighting is exact already: only the model drops them
         G = self.G
         if patches.any():
             wanted, G = torch.cat([wanted, patches], 1), torch.cat([G, self.Y], 2)

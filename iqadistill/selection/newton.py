@@ -17,7 +17,7 @@ import torch
 
 ROUNDS = 2  # minimisations to find which weights of a step are zero
 FORCING = 0.2  # largest factor to which the preconditioned gradient is reduced
-CG_STEPS = {torch.float32: 12, torch.float64: 36}  # largest number of conjugate gradients in one minimisation
+CG_STEPS = {torch.float32: 12, torch.float64: 100}  # largest number of conjugate gradients in one minimisation
 
 
 def newton_weights(

@@ -127,3 +127,11 @@ def test_one_iteration_is_certified_too():
     assert len(solution.objective) == len(solution.gaps) == 1
     best = solve(E, Z).objective[-1]
     assert (1 - solution.gaps[0]) * solution.objective[0] <= best <= solution.objective[0]
+
+
+def test_single_precision_that_does_not_suffice_is_solved_in_double_precision():
+    E, Z = problem("relu", 30, 100, 5)
+    there = solve(E.float(), Z.float(), tol=1e-9)
+    assert there.converged
+    assert there.coef.dtype == there.misfit.dtype == torch.float32
+    assert there.objective[-1] == pytest.approx(solve(E, Z).objective[-1], rel=1e-5)
