@@ -55,7 +55,7 @@ class ResidualSelector(Selector):
         objective_: Phi after each iteration.
         gaps_: Relative duality gap after each iteration (irls; empty for published).
         duality_gap_: Relative duality gap at the end: Phi, R eliminated, is at most this fraction above its minimum.
-        n_iter_: Iterations done.
+        n_iter_: Iterations done; irls does not count the re-weightings that give its first weights.
     """
 
     coef_: np.ndarray
