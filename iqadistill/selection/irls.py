@@ -39,7 +39,7 @@ from iqadistill.selection.objective import (
 from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
 
 KEEP_RATIO = 0.8  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
-DAMPING_START, DAMPING_FLOOR = 0.1, 1e-4  # relative to the Hessian's diagonal
+DAMPING_START, DAMPING_FLOOR = 0.3, 1e-4  # relative to the Hessian's diagonal
 DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
 SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
 SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it

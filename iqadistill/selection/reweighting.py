@@ -16,7 +16,7 @@ import torch
 
 from iqadistill.selection.objective import column_norms, rows_of, weighted_gram
 
-STEPS = 3
+STEPS = 4
 POWER = 2.0
 ROWS_PER_PATCH, MORE_ROWS = 4, 100  # rows of W that are kept after the first step
 
