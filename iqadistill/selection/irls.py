@@ -39,7 +39,7 @@ from iqadistill.selection.objective import (
 from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
 
 KEEP_RATIO = 0.8  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
-DAMPING_START, DAMPING_FLOOR = 0.3, 1e-4  # relative to the Hessian's diagonal
+DAMPING_START, DAMPING_FLOOR = 0.3, 1e-6  # relative to the Hessian's diagonal
 DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
 SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
 SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it
@@ -207,7 +207,9 @@ class _ActiveImages:
         retreat = self.fallback
         self.fallback = torch.where(self.accepted, reweighted, retreat)
         if self.accepted.any():
-            found = self._newton()
+            found = self._newton(torch.float32 if self._single() else self.t.dtype)
+            if not found.isfinite().all():
+                found = self._newton(self.t.dtype)
             found = torch.where(found.isfinite().all(1, keepdim=True), found, reweighted)
             self.t = torch.where(self.accepted, found, retreat)
         else:
@@ -215,8 +217,13 @@ class _ActiveImages:
         softer, harder = (self.damping * DAMPING_DECAY).clamp(min=DAMPING_FLOOR), self.damping * DAMPING_GROWTH
         self.damping = torch.where(self.accepted, softer, harder)
 
-    def _newton(self) -> torch.Tensor:
-        """Weights after a Newton step; rows left out get weight zero."""
+    def _single(self) -> bool:
+        """Whether single precision suffices for the next Newton step."""
+        steady = self.idle.amax() < SINGLE_PATIENCE and self.damping.amax() <= DAMPING_GROWTH * DAMPING_START
+        return bool(steady and self.gap.amin() > SINGLE_GAP)
+
+    def _newton(self, dtype: torch.dtype) -> torch.Tensor:
+        """Weights after a Newton step, which is found in `dtype`; rows left out get weight zero."""
         alpha, beta = self.alpha, self.beta
         t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
         wanted = 2 / alpha * self.g > torch.where(t_w > 0, KEEP_RATIO, 1.0)
@@ -226,9 +233,6 @@ class _ActiveImages:
             wanted, G = torch.cat([wanted, patches], 1), torch.cat([G, self.Y], 2)
         index, live = _padded(wanted)
         rows = self._design_rows(index) if wanted.shape[1] > self.d else rows_of(self.columns, index)
-        dtype = self.t.dtype
-        if self.gap.amin() > SINGLE_GAP and self.idle.amax() < SINGLE_PATIENCE:
-            dtype = torch.float32
         rows, half, mask = rows.to(dtype), self.factor.mT.to(dtype), live.to(dtype)
         t = self.t.gather(1, index).to(dtype) * mask
         G = G.to(dtype).gather(2, index[:, None].expand(-1, G.shape[1], -1)) * mask[:, None]
