@@ -39,7 +39,7 @@ from iqadistill.selection.objective import (
 from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
 
 KEEP_RATIO = 0.8  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
-DAMPING_START, DAMPING_FLOOR = 0.3, 1e-6  # relative to the Hessian's diagonal
+DAMPING_START, DAMPING_FLOOR, SINGLE_FLOOR = 0.3, 1e-6, 1e-4  # relative to the Hessian's diagonal
 DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
 SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
 SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it
@@ -241,7 +241,8 @@ class _ActiveImages:
         V, leftover = (torch.linalg.solve_triangular(half, x, upper=True, left=False) for x in (rows, leftover))
         penalties = self.t.new_tensor([alpha**2 / 4, beta**2 / 4])
         gradient = penalties[(index >= self.d).long()].to(dtype) + (G * (2 * (leftover @ V.mT) - G)).sum(1)
-        t = newton_weights(V, G, t, gradient, mask, self.damping.to(dtype), self.gap.to(dtype))
+        damping = self.damping.to(dtype).clamp(min=SINGLE_FLOOR if dtype == torch.float32 else DAMPING_FLOOR)
+        t = newton_weights(V, G, t, gradient, mask, damping, self.gap.to(dtype))
         return torch.zeros_like(self.t).scatter_(1, index, t.to(self.t.dtype))
 
     def _design_rows(self, index: torch.Tensor) -> torch.Tensor:
