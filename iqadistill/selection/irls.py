@@ -196,7 +196,7 @@ class _ActiveImages:
         self.idle = torch.where(shrank, 0, self.idle + 1)
 
         bound = fit + (alpha**2 * _sum(t_w) + beta**2 * _sum(t_r)) / 4
-        self.accepted = bound <= self.lowest
+        self.accepted = bound <= self.lowest * (1 + 1e-12)
         # after a refusal the re-weighted point is accepted whatever its rounding
         self.lowest = torch.where(self.accepted, bound, torch.inf)
 
