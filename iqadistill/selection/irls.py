@@ -44,6 +44,7 @@ DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
 SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
 SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it
 PATIENCE = 30  # iterations that may pass while the gap shrinks by less than a thousandth
+LEAP = 3.0  # ratio from which a re-weighting grows a weight faster than a Newton step
 ROUNDING = 1e-11  # relative difference of Phi and of what the system says about it that is put down to rounding
 START_FLOOR = 1e-8  # a zero row of a given start keeps a weight it can grow from
 
@@ -211,6 +212,8 @@ class _ActiveImages:
             if not found.isfinite().all():
                 found = self._newton(self.t.dtype)
             found = torch.where(found.isfinite().all(1, keepdim=True), found, reweighted)
+            # from a weight far too small a Newton step grows by half only, a re-weighting by the ratio
+            found = torch.where(reweighted > LEAP * self.t, torch.maximum(found, reweighted), found)
             self.t = torch.where(self.accepted, found, retreat)
         else:
             self.t = retreat
