@@ -1,0 +1,113 @@
+"""Commands of clusters, and what a profile of Snakemake needs."""
+
+import importlib.util
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from iqadistill.clusters.slurm import read_nodes
+from iqadistill.doctor.finding import Finding, State, listed
+from iqadistill.errors import InputError
+from iqadistill.yaml_file import read_yaml
+
+COMMANDS = {"sbatch": "SLURM", "qsub": "PBS or Grid Engine", "bsub": "LSF", "condor_submit": "HTCondor"}
+BUILT_IN = ("local", "dryrun", "touch")
+EXTRAS = ("slurm", "cluster-generic", "kubernetes")
+PLACEHOLDERS = ("REGISTRY/", "BUCKET/")
+
+
+def check_commands() -> Iterator[Finding]:
+    """Say which schedulers' commands are here; without a profile, none of them is needed."""
+    found = [f"{name} ({command})" for command, name in COMMANDS.items() if shutil.which(command)]
+    if not found:
+        yield Finding("ok", "scheduler", "no commands of a cluster; jobs run on this machine")
+        return
+    yield Finding("ok", "scheduler", f"{listed(found)}; --workflow-profile PROFILE here checks what one needs")
+    yield from _nodes("warning")
+
+
+def read_profile(folder: Path) -> dict[str, Any]:
+    """Contents of a profile of Snakemake.
+
+    Raises:
+        InputError: It is not a folder with a file config.yaml, or that file is not valid.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise InputError(f"{folder}: expected a folder with a file config.yaml, such as profiles/slurm.")
+    content = read_yaml(folder / "config.yaml")
+    return content if isinstance(content, dict) else {}
+
+
+def is_remote(profile: Mapping[str, Any]) -> bool:
+    """Whether a profile hands jobs to other machines."""
+    return profile.get("executor", "local") not in BUILT_IN
+
+
+def check_profile(profile: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check what a profile needs on the machine where Snakemake runs."""
+    executor = str(profile.get("executor", "local"))
+    if not is_remote(profile):
+        yield Finding("ok", "executor", f"{executor}: jobs run on this machine")
+        return
+    yield from _plugin("executor", executor)
+    if storage := profile.get("default-storage-provider"):
+        yield from _plugin("storage", str(storage))
+    commands = ["sbatch", "squeue", "scancel"] if executor == "slurm" else []
+    commands += [
+        shlex.split(str(value))[0]
+        for key, value in profile.items()
+        if key.startswith("cluster-generic-") and key.endswith("-cmd") and value
+    ]
+    absent = [command for command in commands if not shutil.which(command)]
+    if absent:
+        yield Finding(
+            "problem", "commands", f"{listed(absent)} cannot be run here; run on a login node, or correct the profile"
+        )
+    unset = [f"{key}: {value}" for key, value in profile.items() if any(name in str(value) for name in PLACEHOLDERS)]
+    if unset:
+        yield Finding("problem", "names", f"{listed(unset)}: replace the name in capitals by yours")
+    if executor == "slurm" and shutil.which("sinfo"):
+        yield from _nodes("problem")
+    if executor == "kubernetes":
+        yield from _kubernetes()
+
+
+def _plugin(kind: str, name: str) -> Iterator[Finding]:
+    module = f"snakemake_{kind}_plugin_{name.replace('-', '_')}"
+    if importlib.util.find_spec(module):
+        yield Finding("ok", kind, f"{name}, whose plugin is installed; run iqadistill doctor on a node as well")
+        return
+    extra = "kubernetes" if kind == "storage" and name == "s3" else name
+    package = f"'iqadistill[{extra}]'" if extra in EXTRAS else f"snakemake-{kind}-plugin-{name}"
+    yield Finding("problem", kind, f"{name}: its plugin is missing; run pip install {package}")
+
+
+def _nodes(state: State) -> Iterator[Finding]:
+    """Ask SLURM for its nodes; a finding of this state if it does not answer."""
+    try:
+        nodes = read_nodes()
+    except InputError as error:
+        yield Finding(state, "SLURM", str(error).rstrip("."))
+        return
+    kinds = [
+        f"{kind.partition}{' (default)' if kind.default else ''}: {kind.cores} cores,"
+        f" {kind.megabytes / 1000:.0f} GB, {sum(kind.cards.values())} cards"
+        for kind in nodes or []
+    ]
+    if kinds:
+        yield Finding("ok", "SLURM", f"nodes of {'; '.join(kinds)}")
+    elif nodes is not None:
+        yield Finding(state, "SLURM", "has no partition; ask whoever runs the cluster")
+
+
+def _kubernetes() -> Iterator[Finding]:
+    """The plugin speaks to the cluster as kubectl does."""
+    files = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
+    inside = "KUBERNETES_SERVICE_HOST" in os.environ
+    if not inside and not any(Path(file).expanduser().is_file() for file in files if file):
+        yield Finding(
+            "problem", "kubernetes", f"no configuration at {listed(files)}; set KUBECONFIG, as kubectl reads it"
+        )

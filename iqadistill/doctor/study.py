@@ -1,0 +1,249 @@
+"""What one study needs: its files, room on the disk, memory, and servers that answer."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from itertools import accumulate
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+from huggingface_hub import constants as hub
+
+from iqadistill.config.experiments import source_of
+from iqadistill.config.jobs import Job, Plan, check_layout
+from iqadistill.datasets.labels.label_files import read_variable
+from iqadistill.datasets.labels.registry import format_module
+from iqadistill.datasets.retrieval.retrieval import dataset_status
+from iqadistill.doctor import limits
+from iqadistill.doctor.finding import Finding, State, gigabytes, listed
+from iqadistill.doctor.folders import check_writable, existing
+from iqadistill.doctor.machine import shares_locks
+from iqadistill.doctor.programs import can_unpack
+from iqadistill.errors import InputError
+from iqadistill.pricing.price import weights_bytes
+from iqadistill.pricing.work import StudyWork, Work
+
+FACTOR = 1.5  # within which an estimate is meant to lie, see docs/price.md
+PATIENCE = 3.0  # seconds until a server has answered
+
+
+class Needs:
+    """What is left to do of a study.
+
+    Args:
+        plan: The study's jobs.
+
+    Attributes:
+        work: The jobs whose results are not there, with their work.
+        states: State of the files of each dataset among them that comes as an archive, see `dataset_status`.
+        missing: A sentence for each dataset that could not be counted.
+    """
+
+    def __init__(self, plan: Plan):
+        counted = StudyWork(plan)
+        self.plan, self.missing = plan, counted.missing
+        self.work = [(job, counted.of(job)) for job in plan.jobs.values() if not Path(job.output).exists()]
+        self.states = {
+            name: dataset_status(source_of(plan.study, name), self.root_of(name))
+            for job, _ in self.work
+            if job.rule == "retrieve_dataset" and (name := job.names["dataset"])
+        }
+
+    def root_of(self, dataset: str) -> Path:
+        """Folder of a dataset's files."""
+        return Path(self.plan.root_of(dataset))
+
+    def room(self, job: Job, work: Work) -> tuple[Path, float]:
+        """Folder that a job writes to, and the bytes that come into it."""
+        if job.rule != "retrieve_dataset":
+            return Path("results"), work.disk
+        name = job.names["dataset"]
+        there = {"ready": work.disk, "archive present": work.download}
+        return self.root_of(name), work.disk - there.get(self.states[name], 0.0)
+
+
+def check_study_needs(plan: Plan, *, card: float = 0.0, here: bool = True) -> Iterator[Finding]:
+    """Compare what is left to do of a study with what this machine has.
+
+    Args:
+        plan: The study's jobs.
+        card: Bytes of memory of a card; 0 if networks run on the CPU.
+        here: Whether jobs run on this machine, and not on the nodes of a cluster.
+    """
+    needs = Needs(plan)
+    done = len(plan.jobs) - len(needs.work)
+    yield Finding("ok", "jobs", f"{len(plan.jobs):,}" + f", of which {done:,} are done" * (done > 0))
+    yield from _layout()
+    yield from _files(needs)
+    yield from _datasets(needs)
+    yield from _weights(plan)
+    yield from _space(needs)
+    if here:
+        yield from _memory(needs, card)
+
+
+def _layout() -> Iterator[Finding]:
+    try:
+        check_layout(Path("results"))
+    except InputError as error:
+        yield Finding("problem", "results", str(error).rstrip("."))
+
+
+def _files(needs: Needs) -> Iterator[Finding]:
+    """Files that the study names, and folders of the user's own images."""
+    yield from (Finding("problem", "images", _without_key(note)) for note in needs.missing)
+    plan, jobs = needs.plan, [job for job, _ in needs.work]
+    for name in sorted({job.names["dataset"] for job in jobs if job.rule == "index_dataset"}):
+        record, root = source_of(plan.study, name), Path(plan.root_of(name))
+        unlabelled = record.origin == "folder" and record.score is not None and record.labels is None
+        if unlabelled and root.is_dir() and not (root / "images.csv").is_file():
+            yield Finding("problem", "images", f"{root}/images.csv is absent; write it, see docs/datasets.md")
+    given = {
+        file for job in jobs for files in job.inputs.values() for file in ([files] if isinstance(files, str) else files)
+    }
+    absent = sorted(file for file in given if not file.startswith("results/") and not Path(file).exists())
+    if absent:
+        yield Finding(
+            "problem", "files", f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} absent; see the study"
+        )
+
+
+def _without_key(note: str) -> str:
+    return (
+        note.partition(": ")[2].replace(", so that its work is left out", "").replace(", and ask again", "").rstrip(".")
+    )
+
+
+def _datasets(needs: Needs) -> Iterator[Finding]:
+    """Datasets that come as archives."""
+    study, download, addresses = needs.plan.study, 0.0, []
+    downloaded = []
+    for name, state in needs.states.items():
+        record, root, mirror = source_of(study, name), needs.root_of(name), study.datasets[name].url
+        if record.labels and reads_matlab(record.labels) and not shares_locks():
+            yield Finding("problem", "dataset", f"{name}: its MATLAB files cannot be read here, see processes")
+        if state == "ready":
+            continue
+        yield from (finding for finding in check_writable("root", root, "set its root") if finding.state != "ok")
+        files = [root / archive.name for archive in record.archives] if state != "archive present" else root.glob("*")
+        if closed := [file.name for file in files if not can_unpack(file)]:
+            yield Finding("problem", "archives", f"{name}: no program here unpacks {listed(closed)}; see unpacking")
+        if state == "archive present":
+            continue
+        if record.access != "open" and not mirror:
+            how = "must be requested" if record.access == "form" else "can only be downloaded with a browser"
+            yield Finding("problem", "dataset", f"{name} {how} at {record.page}; put its files into {root}")
+            continue
+        downloaded.append(name)
+        download += sum(work.download for job, work in needs.work if job.names.get("dataset") == name)
+        left = [archive for archive in record.archives if not (root / archive.name).is_file()]
+        addresses += [(mirror,)] if mirror else [archive.urls for archive in left]
+    ready = [name for name, state in needs.states.items() if state == "ready"]
+    if ready:
+        yield Finding("ok", "datasets", f"{listed(ready)} {'is' if len(ready) == 1 else 'are'} there")
+    if downloaded:
+        yield Finding("ok", "download", f"{gigabytes(download)} for {listed(downloaded)}")
+    yield from _servers(addresses)
+
+
+def reads_matlab(labels: str) -> bool:
+    """Whether a label format reads MATLAB files."""
+    return hasattr(import_module(format_module(labels)), read_variable.__name__)
+
+
+def _servers(addresses: list[tuple[str, ...]]) -> Iterator[Finding]:
+    """Ask whether files can be downloaded, each from one of its addresses."""
+    files = list(dict.fromkeys(addresses))
+    with ThreadPoolExecutor(max(1, len(files))) as pool:
+        answers = pool.map(lambda urls: [failure(url) for url in urls], files)
+        for urls, failures in zip(files, answers, strict=True):
+            if all(failures):
+                yield Finding(
+                    "warning",
+                    "server",
+                    f"{urls[0]} {failures[0]}; run where it can be reached, set url to a mirror, or put the files into"
+                    " the dataset's folder",
+                )
+
+
+def failure(url: str) -> str:
+    """Why an address serves no file; empty if it does."""
+    site = urlsplit(url)
+    if site.scheme == "file":
+        return "" if Path(unquote(site.path)).exists() else "is absent"
+    try:
+        answer = requests.head(url, timeout=PATIENCE, allow_redirects=True)
+    except requests.RequestException:
+        return f"cannot be reached within {PATIENCE:.0f} s"
+    gone = answer.status_code in (404, 410) or answer.status_code >= 500
+    return f"answers with status {answer.status_code}" if gone else ""
+
+
+def _weights(plan: Plan) -> Iterator[Finding]:
+    """Pretrained weights of timm's hub, which are kept in the user's cache."""
+    size = weights_bytes(plan)
+    if not size:
+        return
+    folder = Path(hub.HF_HUB_CACHE)
+    yield from check_writable("weights", folder, "set HF_HOME to a folder of yours")
+    if hub.HF_HUB_OFFLINE:
+        yield Finding("warning", "weights", f"HF_HUB_OFFLINE is set, so that only weights in {folder} can be used")
+    elif reason := failure(hub.ENDPOINT):
+        yield Finding(
+            "warning",
+            "weights",
+            f"{hub.ENDPOINT} {reason}, and weights of {gigabytes(size)} come from there unless they are in {folder}",
+        )
+
+
+def _space(needs: Needs) -> Iterator[Finding]:
+    """Compare what results and downloads take with what is free, on each file system."""
+    sizes: dict[Path, float] = defaultdict(float)
+    for job, work in needs.work:
+        folder, size = needs.room(job, work)
+        sizes[folder] += size
+    disks: dict[int, list[Path]] = defaultdict(list)
+    for folder in (folder for folder, size in sizes.items() if size):
+        disks[existing(folder).stat().st_dev].append(folder)
+    for folders in disks.values():
+        size = sum(sizes[folder] for folder in folders)
+        free = shutil.disk_usage(existing(folders[0])).free
+        state = compare(size, free)
+        text = f"{gigabytes(size)} estimated for {listed(sorted(map(str, folders)))}, {gigabytes(free)} free"
+        advice = "" if state == "ok" else "; free some, or link the folder to one on a larger disk"
+        yield Finding(state, "disk", text + advice)
+
+
+def _memory(needs: Needs, card: float) -> Iterator[Finding]:
+    """Compare the memory of the largest job, and of jobs side by side, with that of the machine."""
+    sizes = sorted((work.memory for _, work in needs.work), reverse=True)
+    if not sizes:
+        return
+    memory, cores = limits.usable_memory(), limits.visible_cores()
+    state = compare(sizes[0], memory + card)
+    text = f"{gigabytes(sizes[0])} estimated for the largest job, {gigabytes(memory)} here"
+    text += f" and {gigabytes(card)} on a card" * (card > 0)
+    if state != "ok":
+        yield Finding(
+            state, "memory", f"{text}; take another machine, or lower memory_gb, batch_size or count of patches"
+        )
+        return
+    together = sum(sizes[:cores])
+    fitting = sum(size <= memory for size in accumulate(sizes[:cores]))
+    if card or together <= memory:
+        yield Finding("ok", "memory", text)
+        return
+    yield Finding(
+        "warning",
+        "memory",
+        f"{text}, but {gigabytes(together)} for the {len(sizes[:cores])} largest, which --cores all may start together;"
+        f" give --cores {fitting}, or --resources mem_mb={memory / 1e6:.0f}",
+    )
+
+
+def compare(estimate: float, there: float) -> State:
+    """State of what is there beside an estimate: a problem only where that must be far too high to be wrong."""
+    return "problem" if estimate > FACTOR * there else "warning" if FACTOR * estimate > there else "ok"
