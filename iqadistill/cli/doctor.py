@@ -75,7 +75,7 @@ def _groups(configfile: Path | None, profile_folder: Path | None) -> Iterable[tu
 
 
 def _table(groups: dict[str, list[Finding]]) -> str:
-    lines = []
+    lines: list[str] = []
     for heading, findings in groups.items():
         lines += ["", heading] if lines else [heading]
         for finding in findings:

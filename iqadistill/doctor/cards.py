@@ -26,9 +26,12 @@ def check_cards(device: str = "auto") -> Iterator[Finding]:
         try:
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")
-                yield from _cards(device)
+                findings = [*_cards(device)]
         except ImportError as error:
-            yield Finding("problem", "device", f"torch cannot be imported ({_first_line(error)}); install it again")
+            findings = [
+                Finding("problem", "device", f"torch cannot be imported ({_first_line(error)}); install it again")
+            ]
+        yield from findings
         yield from (Finding("warning", "device", _first_line(warning.message)) for warning in said)
 
 

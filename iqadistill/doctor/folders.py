@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from platformdirs import AppDirs
 
-from iqadistill.doctor.finding import Finding, gigabytes, listed
+from iqadistill.doctor.finding import Finding, State, gigabytes, listed
 from iqadistill.errors import machine_fault
 
 ENOUGH_SPACE = 20e9  # bytes that a study with some official datasets needs
@@ -51,7 +51,7 @@ def check_space() -> Iterator[Finding]:
     """Free space for data and results, reported once if both are on one disk."""
     for folder in one_a_disk([Path("data"), Path("results")]):
         free = shutil.disk_usage(folder).free
-        state = "problem" if free < LEAST_SPACE else "warning" if free < ENOUGH_SPACE else "ok"
+        state: State = "problem" if free < LEAST_SPACE else "warning" if free < ENOUGH_SPACE else "ok"
         advice = "" if state == "ok" else "; free some space, official datasets take up to tens of GB each"
         yield Finding(state, "disk", f"{gigabytes(free)} free at {folder}{advice}")
 
@@ -69,18 +69,19 @@ def existing(folder: Path) -> Path:
 
 def check_writable(subject: str, folder: Path, advice: str) -> Iterator[Finding]:
     """Try to write into a folder, or where it would be made; a problem if that fails, or if it is not a folder."""
-    if os.path.lexists(folder) and not folder.exists():
-        yield Finding("problem", subject, f"{folder} is a link to {folder.readlink()}, which is not there; remove it")
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if there.is_symlink() and not os.path.exists(there):  # noqa: PTH110 - never raises
+        yield Finding("problem", subject, f"{there} is a link to {there.readlink()}, which is not there; remove it")
         return
-    if folder.exists() and not folder.is_dir():
-        yield Finding("problem", subject, f"{folder} is a file, expected a folder; move it away")
+    if not os.path.isdir(there):  # noqa: PTH112 - never raises
+        yield Finding("problem", subject, f"{there} is a file, expected a folder; move it away, or {advice}")
         return
     try:
-        try_folder(existing(folder))
+        try_folder(there)
     except OSError as error:
         yield Finding("problem", subject, f"{_refusal(folder, error)}; {advice}")
     else:
-        yield Finding("ok", subject, f"{folder} can be written")
+        yield Finding("ok", subject, f"{folder.resolve()} can be written")
 
 
 def _refusal(folder: Path, error: OSError) -> str:
@@ -124,7 +125,8 @@ def _locks(file: Path) -> bool:
 def _others(results: Path, records: Path) -> Iterator[Finding]:
     """What another user, or another run, left in the folders."""
     inside = [path for folder in (results, records) if folder.is_dir() for path in sorted(folder.iterdir())]
-    closed = [str(path) for path in inside if path.is_dir() and not os.access(path, os.W_OK)]
+    effective = os.access in os.supports_effective_ids
+    closed = [str(p) for p in inside if p.is_dir() and not os.access(p, os.W_OK, effective_ids=effective)]
     if closed:
         yield Finding(
             "warning", "owner", f"{listed(closed)} cannot be written, though the folder can; change their owner"

@@ -61,7 +61,8 @@ def _files() -> Iterator[Finding]:
         yield Finding(
             "warning",
             "file size",
-            f"at most {gigabytes(size)}; larger tables and downloads would fail, lift the limit with ulimit -f unlimited",
+            f"at most {gigabytes(size)}; larger tables and downloads would fail, lift the limit with ulimit -f"
+            " unlimited",
         )
 
 

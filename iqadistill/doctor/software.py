@@ -36,8 +36,9 @@ def installed(name: str) -> str | None:
 def _python() -> Finding:
     supported = sys.version_info >= PYTHON
     advice = "" if supported else f"; install Python {'.'.join(map(str, PYTHON))} or newer"
-    state = "ok" if supported else "problem"
-    return Finding(state, "Python", f"{platform.python_version()} on {platform.system()}{advice}")
+    return Finding(
+        "ok" if supported else "problem", "Python", f"{platform.python_version()} on {platform.system()}{advice}"
+    )
 
 
 def _packages() -> Iterator[Finding]:

@@ -27,7 +27,9 @@ from iqadistill.pricing.price import weights_bytes
 from iqadistill.pricing.work import StudyWork, Work
 
 FACTOR = 1.5  # within which an estimate is meant to lie, see docs/price.md
+ADVICE = {"ok": "", "warning": f", and the estimate may be too low by a factor of {FACTOR:g}; {{}}", "problem": "; {}"}
 PATIENCE = 3.0  # seconds until a server has answered
+UNREACHED = f"cannot be reached within {PATIENCE:.0f} s"
 
 
 class Needs:
@@ -119,8 +121,9 @@ def _without_key(note: str) -> str:
 
 def _datasets(needs: Needs) -> Iterator[Finding]:
     """Datasets that come as archives."""
-    study, download, addresses = needs.plan.study, 0.0, []
-    downloaded = []
+    study, download = needs.plan.study, 0.0
+    downloaded: list[str] = []
+    addresses: list[tuple[str, ...]] = []
     for name, state in needs.states.items():
         record, root, mirror = source_of(study, name), needs.root_of(name), study.datasets[name].url
         if record.labels and reads_matlab(record.labels) and not shares_locks():
@@ -159,14 +162,18 @@ def _servers(addresses: list[tuple[str, ...]]) -> Iterator[Finding]:
     files = list(dict.fromkeys(addresses))
     with ThreadPoolExecutor(max(1, len(files))) as pool:
         answers = pool.map(lambda urls: [failure(url) for url in urls], files)
-        for urls, failures in zip(files, answers, strict=True):
-            if all(failures):
-                yield Finding(
-                    "warning",
-                    "server",
-                    f"{urls[0]} {failures[0]}; run where it can be reached, set url to a mirror, or put the files into"
-                    " the dataset's folder",
-                )
+    failed: dict[str, list[str]] = defaultdict(list)
+    for urls, failures in zip(files, answers, strict=True):
+        if all(failures):
+            unreached = failures[0] == UNREACHED
+            failed[failures[0]].append(urlsplit(urls[0]).netloc if unreached else urls[0])
+    for reason, names in failed.items():
+        yield Finding(
+            "warning",
+            "server",
+            f"{listed(list(dict.fromkeys(names)))} {reason}; run where the files can be downloaded, set url to a"
+            " mirror, or put them into the dataset's folder",
+        )
 
 
 def failure(url: str) -> str:
@@ -175,11 +182,10 @@ def failure(url: str) -> str:
     if site.scheme == "file":
         return "" if Path(unquote(site.path)).exists() else "is absent"
     try:
-        answer = requests.head(url, timeout=PATIENCE, allow_redirects=True)
+        with requests.get(url, timeout=PATIENCE, stream=True) as answer:  # some servers know no HEAD
+            return "" if answer.ok else f"answers with status {answer.status_code}"
     except requests.RequestException:
-        return f"cannot be reached within {PATIENCE:.0f} s"
-    gone = answer.status_code in (404, 410) or answer.status_code >= 500
-    return f"answers with status {answer.status_code}" if gone else ""
+        return UNREACHED
 
 
 def _weights(plan: Plan) -> Iterator[Finding]:
@@ -213,8 +219,9 @@ def _space(needs: Needs) -> Iterator[Finding]:
         free = shutil.disk_usage(existing(folders[0])).free
         state = compare(size, free)
         text = f"{gigabytes(size)} estimated for {listed(sorted(map(str, folders)))}, {gigabytes(free)} free"
-        advice = "" if state == "ok" else "; free some, or link the folder to one on a larger disk"
-        yield Finding(state, "disk", text + advice)
+        yield Finding(
+            state, "disk", text + ADVICE[state].format("free some, or link the folder to one on a larger disk")
+        )
 
 
 def _memory(needs: Needs, card: float) -> Iterator[Finding]:
@@ -227,9 +234,8 @@ def _memory(needs: Needs, card: float) -> Iterator[Finding]:
     text = f"{gigabytes(sizes[0])} estimated for the largest job, {gigabytes(memory)} here"
     text += f" and {gigabytes(card)} on a card" * (card > 0)
     if state != "ok":
-        yield Finding(
-            state, "memory", f"{text}; take another machine, or lower memory_gb, batch_size or count of patches"
-        )
+        advice = "take another machine, or lower memory_gb, batch_size or the samplers' count"
+        yield Finding(state, "memory", text + ADVICE[state].format(advice))
         return
     together = sum(sizes[:cores])
     fitting = sum(size <= memory for size in accumulate(sizes[:cores]))
