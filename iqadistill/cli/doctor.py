@@ -71,7 +71,8 @@ def _groups(configfile: Path | None, profile_folder: Path | None) -> Iterable[tu
     from iqadistill.doctor.study import check_study_needs  # takes seconds, for it counts the networks
 
     on_cards = memory_of_cards() if here and plan.study.device != "cpu" else 0.0
-    yield f"Study {plan.study.name}", check_study_needs(plan, card=on_cards, here=here)
+    stored = not profile.get("default-storage-provider")
+    yield f"Study {plan.study.name}", check_study_needs(plan, card=on_cards, here=here, stored=stored)
 
 
 def _table(groups: dict[str, list[Finding]]) -> str:

@@ -67,13 +67,14 @@ class Needs:
         return self.root_of(name), work.disk - there.get(self.states[name], 0.0)
 
 
-def check_study_needs(plan: Plan, *, card: float = 0.0, here: bool = True) -> Iterator[Finding]:
+def check_study_needs(plan: Plan, *, card: float = 0.0, here: bool = True, stored: bool = True) -> Iterator[Finding]:
     """Compare what is left to do of a study with what this machine has.
 
     Args:
         plan: The study's jobs.
         card: Bytes of memory of a card; 0 if networks run on the CPU.
         here: Whether jobs run on this machine, and not on the nodes of a cluster.
+        stored: Whether results are stored in the working folder, and not by a storage provider.
     """
     needs = Needs(plan)
     done = len(plan.jobs) - len(needs.work)
@@ -82,7 +83,8 @@ def check_study_needs(plan: Plan, *, card: float = 0.0, here: bool = True) -> It
     yield from _files(needs)
     yield from _datasets(needs)
     yield from _weights(plan)
-    yield from _space(needs)
+    if stored:
+        yield from _space(needs)
     if here:
         yield from _memory(needs, card)
 
@@ -194,7 +196,9 @@ def _weights(plan: Plan) -> Iterator[Finding]:
     if not size:
         return
     folder = Path(hub.HF_HUB_CACHE)
-    yield from check_writable("weights", folder, "set HF_HOME to a folder of yours")
+    for finding in check_writable("weights", folder, "set HF_HOME to a folder of yours, unless the weights are there"):
+        if finding.state != "ok":
+            yield finding._replace(state="warning")
     if hub.HF_HUB_OFFLINE:
         yield Finding("warning", "weights", f"HF_HUB_OFFLINE is set, so that only weights in {folder} can be used")
     elif reason := failure(hub.ENDPOINT):

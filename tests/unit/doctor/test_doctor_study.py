@@ -68,6 +68,7 @@ def test_room_that_a_study_takes(disk):
     assert set(found(plan)) == {("ok", "jobs"), ("ok", "disk"), ("ok", "memory")}
     disk(10**8)
     assert "estimated for results, 0.1 GB free; free some" in found(plan)["problem", "disk"]
+    assert not any(subject == "disk" for _, subject in found(plan, stored=False))
     estimate = sum(work.disk for _, work in study.Needs(plan).work)
     disk(int(estimate))
     assert "too low by a factor of 1.5" in found(plan)["warning", "disk"]
@@ -190,7 +191,7 @@ def test_weights_of_the_hub(folder, monkeypatch):
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in found(plan)["warning", "weights"]
     (folder / "hub").touch()
-    assert "set HF_HOME" in found(plan)["problem", "weights"]
+    assert "set HF_HOME" in found(plan)["warning", "weights"]
 
 
 def test_results_of_an_older_layout():
