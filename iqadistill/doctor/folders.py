@@ -1,5 +1,6 @@
 """Folders that a run writes to: permissions, room, clock, spelling of names, locks."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -67,10 +68,15 @@ def existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if os.path.isdir(path))  # noqa: PTH112 - never raises
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether a path leads to something that this user may look at."""
+    return os.path.exists(path)  # noqa: PTH110 - never raises
+
+
 def check_writable(subject: str, folder: Path, advice: str) -> Iterator[Finding]:
     """Try to write into a folder, or where it would be made; a problem if that fails, or if it is not a folder."""
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if there.is_symlink() and not os.path.exists(there):  # noqa: PTH110 - never raises
+    if there.is_symlink() and not is_there(there):
         yield Finding("problem", subject, f"{there} is a link to {there.readlink()}, which is not there; remove it")
         return
     if not os.path.isdir(there):  # noqa: PTH112 - never raises
@@ -79,15 +85,15 @@ def check_writable(subject: str, folder: Path, advice: str) -> Iterator[Finding]
     try:
         try_folder(there)
     except OSError as error:
-        yield Finding("problem", subject, f"{_refusal(folder, error)}; {advice}")
+        yield Finding("problem", subject, _refusal(folder, error, advice))
     else:
         yield Finding("ok", subject, f"{folder.resolve()} can be written")
 
 
-def _refusal(folder: Path, error: OSError) -> str:
-    """Why a folder cannot be written, without the advice for a single file."""
-    fault = machine_fault(error, folder)
-    return str(fault).partition(";")[0] if fault else f"{folder}: {error.strerror or error}"
+def _refusal(folder: Path, error: OSError, advice: str) -> str:
+    """Why a folder cannot be written; of a full disk with the advice for it."""
+    fault = str(machine_fault(error, folder) or f"{folder}: {error.strerror or error}").rstrip(".")
+    return fault if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"{fault.partition(';')[0]}; {advice}"
 
 
 def try_folder(folder: Path) -> Trial:
@@ -124,20 +130,27 @@ def _locks(file: Path) -> bool:
 
 def _others(results: Path, records: Path) -> Iterator[Finding]:
     """What another user, or another run, left in the folders."""
-    inside = [path for folder in (results, records) if folder.is_dir() for path in sorted(folder.iterdir())]
+    inside = [path for folder in (results, records) for path in _inside(folder)]
     effective = os.access in os.supports_effective_ids
     closed = [str(p) for p in inside if p.is_dir() and not os.access(p, os.W_OK, effective_ids=effective)]
     if closed:
         yield Finding(
             "warning", "owner", f"{listed(closed)} cannot be written, though the folder can; change their owner"
         )
-    locks = records / "locks"
-    if locks.is_dir() and any(locks.iterdir()):
+    if _inside(records / "locks"):
         yield Finding(
             "warning",
             "lock",
             "Snakemake is at work in this folder, or was killed here; if it was, run snakemake --unlock first",
         )
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it is not there or not this user's to read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _behaviour(results: Path) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import accumulate
@@ -16,10 +16,11 @@ from iqadistill.config.experiments import source_of
 from iqadistill.config.jobs import Job, Plan, check_layout
 from iqadistill.datasets.labels.label_files import read_variable
 from iqadistill.datasets.labels.registry import format_module
+from iqadistill.datasets.retrieval.checksums import LOCKS
 from iqadistill.datasets.retrieval.retrieval import dataset_status
 from iqadistill.doctor import limits
 from iqadistill.doctor.finding import Finding, State, gigabytes, listed
-from iqadistill.doctor.folders import check_writable, existing
+from iqadistill.doctor.folders import check_writable, existing, is_there
 from iqadistill.doctor.machine import shares_locks
 from iqadistill.doctor.programs import can_unpack
 from iqadistill.errors import InputError
@@ -41,13 +42,16 @@ class Needs:
     Attributes:
         work: The jobs whose results are not there, with their work.
         states: State of the files of each dataset among them that comes as an archive, see `dataset_status`.
-        missing: A sentence for each dataset that could not be counted.
+        indexed: Datasets that are yet to be indexed.
+        uncounted: Those of them whose images could not be counted.
     """
 
     def __init__(self, plan: Plan):
         counted = StudyWork(plan)
-        self.plan, self.missing = plan, counted.missing
-        self.work = [(job, counted.of(job)) for job in plan.jobs.values() if not Path(job.output).exists()]
+        self.plan = plan
+        self.work = [(job, counted.of(job)) for job in plan.jobs.values() if not is_there(job.output)]
+        self.indexed = [job.names["dataset"] for job, _ in self.work if job.rule == "index_dataset"]
+        self.uncounted = [name for name in self.indexed if counted.images(name).missing]
         self.states = {
             name: dataset_status(source_of(plan.study, name), self.root_of(name))
             for job, _ in self.work
@@ -63,8 +67,12 @@ class Needs:
         if job.rule != "retrieve_dataset":
             return Path("results"), work.disk
         name = job.names["dataset"]
-        there = {"ready": work.disk, "archive present": work.download}
-        return self.root_of(name), work.disk - there.get(self.states[name], 0.0)
+        left = 0.0 if self.states[name] == "ready" else work.disk - self.there(name)
+        return self.root_of(name), max(0.0, left)
+
+    def there(self, dataset: str) -> int:
+        """Bytes of files in a dataset's folder: archives, whole or in part."""
+        return sum(file.stat().st_size for file in self.root_of(dataset).glob("*") if file.is_file())
 
 
 def check_study_needs(plan: Plan, *, card: float = 0.0, here: bool = True, stored: bool = True) -> Iterator[Finding]:
@@ -94,31 +102,29 @@ def _layout() -> Iterator[Finding]:
         check_layout(Path("results"))
     except InputError as error:
         yield Finding("problem", "results", str(error).rstrip("."))
+    except PermissionError:  # reported among the folders
+        return
 
 
 def _files(needs: Needs) -> Iterator[Finding]:
     """Files that the study names, and folders of the user's own images."""
-    yield from (Finding("problem", "images", _without_key(note)) for note in needs.missing)
-    plan, jobs = needs.plan, [job for job, _ in needs.work]
-    for name in sorted({job.names["dataset"] for job in jobs if job.rule == "index_dataset"}):
-        record, root = source_of(plan.study, name), Path(plan.root_of(name))
-        unlabelled = record.origin == "folder" and record.score is not None and record.labels is None
-        if unlabelled and root.is_dir() and not (root / "images.csv").is_file():
+    for name in needs.indexed:
+        record, root = source_of(needs.plan.study, name), needs.root_of(name)
+        labelled = record.score is None or record.labels or (root / "images.csv").is_file()
+        if record.labels and reads_matlab(record.labels) and not shares_locks():
+            yield Finding("problem", "labels", f"{name}: its MATLAB files cannot be read here, see processes")
+        if record.origin != "archive" and name in needs.uncounted:
+            text = f"{root} is absent or holds no image; put the images there, or set datasets.{name}.root"
+            yield Finding("problem", "images", text)
+        elif record.origin == "folder" and not labelled:
             yield Finding("problem", "images", f"{root}/images.csv is absent; write it, see docs/datasets.md")
-    given = {
-        file for job in jobs for files in job.inputs.values() for file in ([files] if isinstance(files, str) else files)
-    }
-    absent = sorted(file for file in given if not file.startswith("results/") and not Path(file).exists())
+    inputs = [files for job, _ in needs.work for files in job.inputs.values()]
+    given = {file for files in inputs for file in ([files] if isinstance(files, str) else files)}
+    absent = sorted(file for file in given if not file.startswith("results/") and not is_there(file))
     if absent:
         yield Finding(
-            "problem", "files", f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} absent; see the study"
+            "problem", "files", f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} absent; correct the study"
         )
-
-
-def _without_key(note: str) -> str:
-    return (
-        note.partition(": ")[2].replace(", so that its work is left out", "").replace(", and ask again", "").rstrip(".")
-    )
 
 
 def _datasets(needs: Needs) -> Iterator[Finding]:
@@ -128,30 +134,35 @@ def _datasets(needs: Needs) -> Iterator[Finding]:
     addresses: list[tuple[str, ...]] = []
     for name, state in needs.states.items():
         record, root, mirror = source_of(study, name), needs.root_of(name), study.datasets[name].url
-        if record.labels and reads_matlab(record.labels) and not shares_locks():
-            yield Finding("problem", "dataset", f"{name}: its MATLAB files cannot be read here, see processes")
         if state == "ready":
             continue
-        yield from (finding for finding in check_writable("root", root, "set its root") if finding.state != "ok")
+        yield from _problems(check_writable("root", root, "set its root"))
         files = [root / archive.name for archive in record.archives] if state != "archive present" else root.glob("*")
         if closed := [file.name for file in files if not can_unpack(file)]:
             yield Finding("problem", "archives", f"{name}: no program here unpacks {listed(closed)}; see unpacking")
-        if state == "archive present":
+        left = [archive for archive in record.archives if not (root / archive.name).is_file()]
+        if state == "archive present" and (record.access != "open" or not left):
             continue
         if record.access != "open" and not mirror:
             how = "must be requested" if record.access == "form" else "can only be downloaded with a browser"
             yield Finding("problem", "dataset", f"{name} {how} at {record.page}; put its files into {root}")
             continue
         downloaded.append(name)
-        download += sum(work.download for job, work in needs.work if job.names.get("dataset") == name)
-        left = [archive for archive in record.archives if not (root / archive.name).is_file()]
+        size = sum(work.download for job, work in needs.work if job.names.get("dataset") == name)
+        download += max(0.0, size - needs.there(name))
         addresses += [(mirror,)] if mirror else [archive.urls for archive in left]
     ready = [name for name, state in needs.states.items() if state == "ready"]
+    if len(ready) < len(needs.states):
+        yield from _problems(check_writable("checksums", LOCKS, "run from a folder of yours"))
     if ready:
         yield Finding("ok", "datasets", f"{listed(ready)} {'is' if len(ready) == 1 else 'are'} there")
     if downloaded:
         yield Finding("ok", "download", f"{gigabytes(download)} for {listed(downloaded)}")
     yield from _servers(addresses)
+
+
+def _problems(findings: Iterable[Finding]) -> Iterator[Finding]:
+    return (finding for finding in findings if finding.state != "ok")
 
 
 def reads_matlab(labels: str) -> bool:
@@ -196,9 +207,9 @@ def _weights(plan: Plan) -> Iterator[Finding]:
     if not size:
         return
     folder = Path(hub.HF_HUB_CACHE)
-    for finding in check_writable("weights", folder, "set HF_HOME to a folder of yours, unless the weights are there"):
-        if finding.state != "ok":
-            yield finding._replace(state="warning")
+    advice = "set HF_HOME to a folder of yours, unless the weights are there"
+    for finding in _problems(check_writable("weights", folder, advice)):
+        yield finding._replace(state="warning")
     if hub.HF_HUB_OFFLINE:
         yield Finding("warning", "weights", f"HF_HUB_OFFLINE is set, so that only weights in {folder} can be used")
     elif reason := failure(hub.ENDPOINT):
@@ -223,6 +234,7 @@ def _space(needs: Needs) -> Iterator[Finding]:
         free = shutil.disk_usage(existing(folders[0])).free
         state = compare(size, free)
         text = f"{gigabytes(size)} estimated for {listed(sorted(map(str, folders)))}, {gigabytes(free)} free"
+        text += f"; {listed(needs.uncounted)} not counted" * bool(needs.uncounted)
         yield Finding(
             state, "disk", text + ADVICE[state].format("free some, or link the folder to one on a larger disk")
         )

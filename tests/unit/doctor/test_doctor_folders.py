@@ -40,6 +40,12 @@ def test_results_of_another_user(common_user):
     assert "results/logs cannot be written" in found("warning")["owner"]
 
 
+def test_folders_that_cannot_be_read(common_user):
+    for name in ("results", ".snakemake"):
+        Path(name).mkdir(mode=0)
+    assert found("problem").keys() == {"results", "records"} and not found("warning").keys() & {"owner", "lock"}
+
+
 def test_results_that_are_no_folder(folder):
     Path("results").touch()
     assert "results is a file" in found("problem")["results"]
@@ -55,7 +61,7 @@ def test_full_disk(monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    assert "no space is left" in found("problem")["results"]
+    assert found("problem")["results"] == "results: no space is left on the disk; make room and run again"
 
 
 @pytest.mark.parametrize(("offset", "text"), [(-600, "600 s ahead of"), (600, "600 s behind")])

@@ -113,7 +113,10 @@ def test_memory_of_the_largest_job_and_of_jobs_side_by_side(monkeypatch):
 
 def test_own_images_that_are_absent(folder):
     plan = plan_of(datasets={"mine": {"source": "images", "root": "photos"}})
-    assert found(plan)["problem", "images"] == "photos is absent or holds no image; put the images there, or set root"
+    assert (
+        found(plan)["problem", "images"]
+        == "photos is absent or holds no image; put the images there, or set datasets.mine.root"
+    )
     (folder / "photos").mkdir()
     Image.new("RGB", (80, 80)).save("photos/a.png")
     assert "photos/images.csv is absent" in found(plan)["problem", "images"]
@@ -141,8 +144,8 @@ def test_dataset_that_must_be_requested(folder):
 
 def test_matlab_labels_need_locks_between_processes(monkeypatch):
     monkeypatch.setattr(study, "shares_locks", lambda: False)
-    assert "MATLAB" in found(plan_of(datasets={"live": {}}))["problem", "dataset"]
-    assert ("problem", "dataset") not in found(plan_of(datasets={"csiq": {"url": "file:///nosuch"}}))
+    assert "MATLAB" in found(plan_of(datasets={"live": {}}))["problem", "labels"]
+    assert ("problem", "labels") not in found(plan_of(datasets={"csiq": {"url": "file:///nosuch"}}))
     assert study.reads_matlab("oiqa") and not study.reads_matlab("kadid10k") and machine.shares_locks()
 
 
@@ -159,6 +162,19 @@ def test_root_that_is_no_folder(folder):
     assert "lab is a file" in found(plan_of(datasets={"lab": {"root": "lab"}}))["problem", "root"]
 
 
+def test_checksums_are_kept_in_the_working_folder(folder):
+    users_own({"lab": archive(urls=[f"file://{folder}"])})
+    (folder / "datasets.lock").touch()
+    plan = plan_of(datasets={"lab": {}})
+    assert "datasets.lock is a file" in found(plan)["problem", "checksums"]
+    assert ("problem", "checksums") not in found(plan_of())
+
+
+def test_results_that_cannot_be_read(common_user):
+    Path("results").mkdir(mode=0)
+    assert ("ok", "jobs") in found(plan_of())
+
+
 def test_servers_that_do_not_answer():
     with socket.socket() as closed:
         closed.bind(("localhost", 0))
@@ -167,6 +183,32 @@ def test_servers_that_do_not_answer():
         texts = found(plan_of(datasets={"lab": {}, "other": {}}))
     assert texts["ok", "download"] == "2.0 GB for lab, other"
     assert texts["warning", "server"].startswith(f"{nowhere.removeprefix('http://')} cannot be reached within 3 s; run")
+
+
+def test_files_that_are_there_are_not_downloaded_again(folder):
+    one, two = ({"name": f"{name}.zip", "bytes": 10**9, "urls": [f"file://{folder}/{name}"]} for name in ("one", "two"))
+    users_own({"lab": archive() | {"archives": [one, two]}})
+    plan = plan_of(datasets={"lab": {}})
+    (folder / "two").touch()
+    assert found(plan)["ok", "download"] == "2.0 GB for lab"
+    assert f"file://{folder}/one is absent" in found(plan)["warning", "server"]
+    (folder / "data/lab").mkdir(parents=True)
+    with open(folder / "data/lab/one.zip", "wb") as file:
+        file.truncate(10**9)
+    texts = found(plan)
+    assert texts["ok", "download"] == "1.0 GB for lab" and ("warning", "server") not in texts
+    assert "3.0 GB estimated for data/lab, results" in texts["ok", "disk"]  # of two archives, and two unpacked
+    (folder / "data/lab/two.zip").touch()
+    assert ("ok", "download") not in found(plan)
+    (folder / "data/lab/images.csv").touch()
+    assert found(plan)["ok", "datasets"] == "lab is there"
+
+
+def test_archive_whose_images_are_not_known_is_no_problem():
+    entry = archive()
+    users_own({"lab": {key: value for key, value in entry.items() if key not in ("distorted", "references")}})
+    texts = found(plan_of(datasets={"lab": {}}))
+    assert not any(state == "problem" for state, _ in texts) and texts["ok", "disk"].endswith("lab not counted")
 
 
 def test_mirrors_on_disk(folder):
