@@ -4,11 +4,11 @@ import importlib.util
 import os
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from iqadistill.clusters.slurm import read_nodes
+from iqadistill.clusters.slurm import Request, read_nodes, refusals
 from iqadistill.doctor.finding import Finding, State, listed
 from iqadistill.errors import InputError
 from iqadistill.yaml_file import read_yaml
@@ -70,7 +70,7 @@ def check_profile(profile: Mapping[str, Any]) -> Iterator[Finding]:
     if unset:
         yield Finding("problem", "names", f"{listed(unset)}: replace the name in capitals by yours")
     if executor == "slurm" and shutil.which("sinfo"):
-        yield from _nodes("problem")
+        yield from _nodes("problem", _requests(profile))
     if executor == "kubernetes":
         yield from _kubernetes()
 
@@ -85,8 +85,28 @@ def _plugin(kind: str, name: str) -> Iterator[Finding]:
     yield Finding("problem", kind, f"{name}: its plugin is missing; run pip install {package}")
 
 
-def _nodes(state: State) -> Iterator[Finding]:
-    """Ask SLURM for its nodes; a finding of this state if it does not answer."""
+def _requests(profile: Mapping[str, Any]) -> list[Request]:
+    """What jobs ask for by the entries of a profile alone."""
+    partition = _pairs(profile.get("default-resources")).get("slurm_partition", "")
+    threads = {rule: cores for rule, cores in _pairs(profile.get("set-threads")).items() if cores.isdigit()}
+    return [Request(rule, cores=int(cores), partition=partition) for rule, cores in (threads or {"a job": "1"}).items()]
+
+
+def _pairs(entry: object) -> dict[str, str]:
+    """Names with their values, from a mapping or from a list of texts such as "mem_mb=2000"."""
+    if isinstance(entry, Mapping):
+        return {str(name): str(value) for name, value in entry.items()}
+    texts = entry if isinstance(entry, list) else []
+    return {name: value.strip("'\"") for name, _, value in (str(text).partition("=") for text in texts)}
+
+
+def _nodes(state: State, requests: Iterable[Request] = ()) -> Iterator[Finding]:
+    """Ask SLURM for its nodes; a finding of this state if it does not answer.
+
+    Args:
+        state: The state.
+        requests: What jobs will ask for; a problem for each that no node can meet.
+    """
     try:
         nodes = read_nodes()
     except InputError as error:
@@ -99,6 +119,7 @@ def _nodes(state: State) -> Iterator[Finding]:
     ]
     if kinds:
         yield Finding("ok", "SLURM", f"nodes of {'; '.join(kinds)}")
+        yield from (Finding("problem", "profile", text.rstrip(".")) for text in refusals(requests, nodes or []))
     elif nodes is not None:
         yield Finding(state, "SLURM", "has no partition; ask whoever runs the cluster")
 

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from platformdirs import AppDirs
-
 from iqadistill.doctor.finding import Finding, State, gigabytes, listed
 from iqadistill.errors import machine_fault
 
@@ -178,6 +176,10 @@ def _behaviour(results: Path) -> Iterator[Finding]:
 
 def _cache() -> Iterator[Finding]:
     """Snakemake does not start without its folder in the user's cache."""
+    try:
+        from platformdirs import AppDirs
+    except ImportError:  # it comes with Snakemake, whose absence is reported among the packages
+        return
     folder = Path(AppDirs("snakemake", "snakemake").user_cache_dir)
     findings = check_writable("cache", folder, "set XDG_CACHE_HOME to a folder of yours")
     yield from (finding for finding in findings if finding.state != "ok")

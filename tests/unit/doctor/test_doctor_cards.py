@@ -78,6 +78,11 @@ def test_torch_that_cannot_be_imported(driver, monkeypatch):
     assert cards.memory_of_cards() == 0
 
 
+def test_absent_torch_is_reported_among_the_packages(monkeypatch):
+    monkeypatch.setattr(cards, "installed", lambda name: None)
+    assert not list(cards.check_cards())
+
+
 def test_cards_and_what_is_free_of_them(two_cards):
     first, second, shared = cards.check_cards()
     assert first == ("ok", "cuda:0", "H200, 149.0 GB of 150.0 GB free")

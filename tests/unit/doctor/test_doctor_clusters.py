@@ -45,6 +45,17 @@ def test_cluster_that_does_not_answer(program):
     assert commands()["SLURM"] == ("warning", "has no partition; ask whoever runs the cluster")
 
 
+def test_entries_of_a_profile_that_no_node_can_meet(program):
+    program("sinfo", "echo 'main*|2|8000|infinite|(null)'; echo 'big|16|8000|infinite|(null)'")
+    shipped = clusters.read_profile(REPOSITORY / "profiles/slurm")
+    assert "asks for 8 cores, the nodes of partition main have 2" in found(shipped)["problem"]["profile"]
+    resources = {"default-resources": ["mem_mb=2000", "slurm_partition=big"]}
+    assert "profile" not in found(shipped | resources)["problem"]
+    resources = {"default-resources": {"slurm_partition": "gpu"}, "set-threads": None}
+    text = found(shipped | resources)["problem"]["profile"]
+    assert text.startswith("a job names partition gpu, which does not exist") and "big, main" in text
+
+
 def test_slurm_profile_on_another_machine(program):
     assert "sbatch, squeue, scancel cannot be run here" in found({"executor": "slurm"})["problem"]["commands"]
 
