@@ -1,14 +1,14 @@
 """Commands of clusters, and what a profile of Snakemake needs."""
 
 import importlib.util
+import math
 import os
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from iqadistill.clusters.slurm import Request, read_nodes, refusals
+from iqadistill.clusters.slurm import Nodes, Request, read_nodes, refusals
 from iqadistill.doctor.finding import Finding, State, listed
 from iqadistill.errors import InputError
 from iqadistill.yaml_file import read_yaml
@@ -43,12 +43,16 @@ def read_profile(folder: Path) -> dict[str, Any]:
 
 def is_remote(profile: Mapping[str, Any]) -> bool:
     """Whether a profile hands jobs to other machines."""
-    return profile.get("executor", "local") not in BUILT_IN
+    return _executor(profile) not in BUILT_IN
+
+
+def _executor(profile: Mapping[str, Any]) -> str:
+    return str(profile.get("executor") or "local")
 
 
 def check_profile(profile: Mapping[str, Any]) -> Iterator[Finding]:
     """Check what a profile needs on the machine where Snakemake runs."""
-    executor = str(profile.get("executor", "local"))
+    executor = _executor(profile)
     if not is_remote(profile):
         yield Finding("ok", "executor", f"{executor}: jobs run on this machine")
         return
@@ -56,11 +60,9 @@ def check_profile(profile: Mapping[str, Any]) -> Iterator[Finding]:
     if storage := profile.get("default-storage-provider"):
         yield from _plugin("storage", str(storage))
     commands = ["sbatch", "squeue", "scancel"] if executor == "slurm" else []
-    commands += [
-        shlex.split(str(value))[0]
-        for key, value in profile.items()
-        if key.startswith("cluster-generic-") and key.endswith("-cmd") and value
-    ]
+    for key, value in profile.items():
+        if str(key).startswith("cluster-generic-") and str(key).endswith("-cmd"):
+            commands += str(value or "").split()[:1]
     absent = [command for command in commands if not shutil.which(command)]
     if absent:
         yield Finding(
@@ -112,16 +114,17 @@ def _nodes(state: State, requests: Iterable[Request] = ()) -> Iterator[Finding]:
     except InputError as error:
         yield Finding(state, "SLURM", str(error).rstrip("."))
         return
-    kinds = [
-        f"{kind.partition}{' (default)' if kind.default else ''}: {kind.cores} cores,"
-        f" {kind.megabytes / 1000:.0f} GB, {sum(kind.cards.values())} cards"
-        for kind in nodes or []
-    ]
-    if kinds:
-        yield Finding("ok", "SLURM", f"nodes of {'; '.join(kinds)}")
-        yield from (Finding("problem", "profile", text.rstrip(".")) for text in refusals(requests, nodes or []))
+    if nodes:
+        yield Finding("ok", "SLURM", f"nodes of {'; '.join(dict.fromkeys(map(_described, nodes)))}")
+        yield from (Finding("problem", "profile", text.rstrip(".")) for text in refusals(requests, nodes))
     elif nodes is not None:
         yield Finding(state, "SLURM", "has no partition; ask whoever runs the cluster")
+
+
+def _described(kind: Nodes) -> str:
+    memory = "" if kind.megabytes == math.inf else f", {kind.megabytes / 1000:.0f} GB"
+    name = f"{kind.partition}{' (default)' * kind.default}"
+    return f"{name}: {kind.cores} cores{memory}, {sum(kind.cards.values())} cards"
 
 
 def _kubernetes() -> Iterator[Finding]:

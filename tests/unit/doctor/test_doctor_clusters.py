@@ -27,11 +27,11 @@ def test_machine_without_cluster(program):
 
 def test_nodes_of_a_cluster_are_shown(program):
     program("sbatch")
-    program("sinfo", "echo 'main*|64|256000|2-00:00:00|gpu:a100:4(S:0-1)'; echo 'big|128|1024000|infinite|(null)'")
+    program("sinfo", "echo 'main*|64|256000|2-00:00:00|gpu:a100:4(S:0-1)'; echo 'big|128|1|infinite|(null)'")
     assert commands()["scheduler"][1].startswith("SLURM (sbatch)")
     assert commands()["SLURM"] == (
         "ok",
-        "nodes of main (default): 64 cores, 256 GB, 4 cards; big: 128 cores, 1024 GB, 0 cards",
+        "nodes of main (default): 64 cores, 256 GB, 4 cards; big: 128 cores, 0 cards",
     )
 
 
@@ -64,6 +64,7 @@ def test_plugins_of_a_profile(program):
     missing = found({"executor": "no-such", "default-storage-provider": "nosuch"})["problem"]
     assert "pip install snakemake-executor-plugin-no-such" in missing["executor"]
     assert "pip install snakemake-storage-plugin-nosuch" in missing["storage"]
+    assert found({"executor": None}) == found({"jobs": 4})
     assert found({"jobs": 4}) == {"ok": {"executor": "local: jobs run on this machine"}, "warning": {}, "problem": {}}
 
 
