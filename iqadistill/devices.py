@@ -40,15 +40,7 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
             cards are granted than there are, or cards cannot be leased in the folder of the lock files.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    cards = _count_cards() if device != "cpu" else 0
-    if device == "cuda" and not cards:
-        hidden = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
-        raise InputError(f"device: cuda is set but no CUDA device is usable{hidden}; set it to auto or cpu.")
-    # CUDA takes the names up to the first that it does not know; which cards were meant is then open.
-    if cards and visible and cards < len(named := _names(visible)):
-        raise InputError(
-            f"CUDA_VISIBLE_DEVICES={visible} names {len(named)} cards, {cards} can be used; correct or unset it."
-        )
+    cards = usable_cards(device)
     if not cards:
         yield "cpu"
         return
@@ -66,6 +58,28 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
             os.environ["CUDA_VISIBLE_DEVICES"] = visible or ""
             if not visible:
                 del os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def usable_cards(device: str) -> int:
+    """Number of cards that jobs can use.
+
+    Args:
+        device: "cpu"; "cuda" (a card or an error); "auto" (a card if there is one).
+
+    Raises:
+        InputError: "cuda" is given and no card is usable, or CUDA_VISIBLE_DEVICES names a card that is not there.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = _count_cards() if device != "cpu" else 0
+    if device == "cuda" and not cards:
+        hidden = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
+        raise InputError(f"device: cuda is set but no CUDA device is usable{hidden}; set it to auto or cpu.")
+    # CUDA takes the names up to the first that it does not know; which cards were meant is then open.
+    if cards and visible and cards < len(named := _names(visible)):
+        raise InputError(
+            f"CUDA_VISIBLE_DEVICES={visible} names {len(named)} cards, {cards} can be used; correct or unset it."
+        )
+    return cards
 
 
 def _names(visible: str) -> list[str]:

@@ -122,7 +122,7 @@ def price_study(plan: Plan, rates: Rates, *, cores: int = 1, cards: int = 1) -> 
         durations[job.output] = job_seconds(job, work, rates)
         stages[job.rule].add(work, durations[job.output])
     launches = Stage(LAUNCH, seconds=len(plan.jobs) * rates.launch)
-    weights = Stage(WEIGHTS_ROW, download=_weights_bytes(plan))
+    weights = Stage(WEIGHTS_ROW, download=weights_bytes(plan))
     rows = [*(stage for stage in stages.values() if stage.jobs), launches, weights]
     wall = wall_seconds(plan, durations, rates, cores=cores, cards=cards)
     shown = cards if rates.card else 0
@@ -216,7 +216,7 @@ def _stem(file: str) -> str:
     return f"{folder}/{name}"
 
 
-def _weights_bytes(plan: Plan) -> float:
+def weights_bytes(plan: Plan) -> float:
     """Bytes of weights that the hub is asked for, each network once."""
     study, networks = plan.study, {}
     for table in plan.embedded:
