@@ -1,4 +1,4 @@
-"""A small study on a SLURM cluster of one node: two cards, a cancelled training and a requeued one."""
+"""A small study on a SLURM cluster of one node: beside a local run, then with a cancelled and a requeued training."""
 
 import os
 import re
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 COPIED = ("Snakefile", "rules", "workflow_scripts", "iqadistill", "envs", "profiles")
 PROFILE = ("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue")
 CORES = ("--set-threads", "train_student=1", "predict=1", "embed_patches=1", "pretrain_teacher=1", "predict_cross=1")
-OVERHEAD = 120  # seconds that the cluster may add to a local run, a cancelled and a requeued training included
+OVERHEAD = 120  # seconds that the cluster may add to a local run
 STUDY = {
     "name": "small",
     "device": "auto",
@@ -33,6 +33,18 @@ STUDY = {
     "evaluation": {"splits": 2, "bootstrap": 100},
     "experiments": [{"figure": "rate_sweep", "students": ["adtrs"], "selectors": ["residual"]}],
 }
+# A job that fails at its first attempt; twice its memory and time are more than the node has and the partition allows.
+RETRIED = """
+from iqadistill.clusters.jobs import check_requests
+onstart:
+    check_requests(workflow)
+rule retried:
+    output: "done"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 20000,
+        runtime=lambda wildcards, attempt: attempt * 36 * 60,
+    shell: "if mkdir tried; then exit 1; fi; touch {output}"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -109,50 +121,95 @@ def until(condition, run, folder, seconds=120):
     pytest.fail((folder / "run.log").read_text()[-6000:])
 
 
-def test_study_survives_scancel_and_requeue_and_equals_a_local_run(cluster, tmp_path, capsys):
-    local, remote = tmp_path / "local", tmp_path / "remote"
-    for folder in (local, remote):
-        folder.mkdir()
-        write_study(folder)
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """Folder of the study run on this machine, and how many seconds it took."""
+    return timed(tmp_path_factory.mktemp("local"), "--cores", "2")
+
+
+def timed(folder: Path, *arguments: str) -> tuple[Path, float]:
+    """Run the study in a folder; the folder and the seconds that it took."""
+    write_study(folder)
     began = time.monotonic()
-    wait(start(local, "--cores", "2"), local)
-    local_seconds, began = time.monotonic() - began, time.monotonic()
+    wait(start(folder, *arguments), folder)
+    return folder, time.monotonic() - began
 
-    run = start(remote, *PROFILE, *CORES)
-    try:
-        jobs = until(lambda: (found := trainings()) and len(found) == 2 and found, run, remote)
-        cards = until(lambda: all(seen := {job: visible_cards(job) for job in jobs}.values()) and seen, run, remote)
-        assert sorted(map(sorted, cards)) == [["0"], ["1"]]
-        for job in jobs:
-            shown = subprocess.run(["scontrol", "show", "job", job], stdout=subprocess.PIPE, text=True).stdout
-            assert re.search(r"TresPerJob=gres:gpu:1\b", shown) and "NumCPUs=1 " in shown, shown
-        checkpoints = remote / "results/checkpoints"
-        until(lambda: len(list(checkpoints.rglob("newest.safetensors"))) >= 2, run, remote)
-        cancelled, requeued = sorted(jobs)
-        subprocess.run(["scancel", cancelled], check=True)
-        subprocess.run(["scontrol", "requeue", requeued], check=True)
-        wait(run, remote)
-    finally:
-        run.kill()
-    seconds = time.monotonic() - began
 
-    log = (remote / "run.log").read_text()
-    assert "Trying to restart job" in log and f"SLURM-job '{cancelled}' failed" in log
-    assert f"SLURM-job '{requeued}' failed" not in log
-    for split in "01":
-        job_log = (
-            remote / f"results/logs/train_student/small/own/grid_crops/tiny/all/1.0/adtrs/{split}.log"
-        ).read_text()
-        assert "resumed from" in job_log, job_log
-    assert (remote / "results/studies/small/report/index.html").is_file()
+def check_same_results(local: Path, remote: Path) -> None:
+    """Check that tables and weights of two runs hold the same bytes, and that both wrote their reports."""
     tables = [Path(f"studies/small/{name}.parquet") for name in ("predictions", "metrics", "summary", "verdicts")]
     tables += [file.relative_to(local / "results") for file in (local / "results").rglob("*.safetensors")]
     assert len(tables) == 6
     for table in tables:
         assert (local / "results" / table).read_bytes() == (remote / "results" / table).read_bytes(), table
+    assert (remote / "results/studies/small/report/index.html").is_file()
+
+
+def scontrol(*arguments: str) -> str:
+    return subprocess.run(["scontrol", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def test_study_takes_two_minutes_more_than_a_local_run_at_most(cluster, local, tmp_path, capsys):
+    folder, local_seconds = local
+    remote, seconds = timed(tmp_path, *PROFILE, *CORES)
+    check_same_results(folder, remote)
+    submitted = (remote / "run.log").read_text().count("has been submitted")
     with capsys.disabled():
-        print(f"\nlocal {local_seconds:.0f} s, SLURM {seconds:.0f} s with one job cancelled and one requeued")
+        print(f"\nlocal {local_seconds:.0f} s, SLURM {seconds:.0f} s with {submitted} jobs submitted")
     assert seconds - local_seconds < OVERHEAD
+
+
+def test_study_survives_scancel_and_requeue_and_equals_a_local_run(cluster, local, tmp_path, capsys):
+    write_study(tmp_path)
+    began = time.monotonic()
+    run = start(tmp_path, *PROFILE, *CORES)
+    try:
+        jobs = until(lambda: (found := trainings()) and len(found) == 2 and found, run, tmp_path)
+        cards = until(lambda: all(seen := [visible_cards(job) for job in jobs]) and seen, run, tmp_path)
+        assert sorted(map(sorted, cards)) == [["0"], ["1"]]
+        for job in jobs:
+            shown = scontrol("show", "job", job)
+            assert re.search(r"TresPerJob=gres:gpu:1\b", shown) and "NumCPUs=1 " in shown, shown
+        checkpoints = tmp_path / "results/checkpoints"
+        until(lambda: len(list(checkpoints.rglob("newest.safetensors"))) >= 2, run, tmp_path)
+        cancelled, requeued = sorted(jobs)
+        subprocess.run(["scancel", cancelled], check=True)
+        scontrol("requeue", requeued)
+        wait(run, tmp_path)
+    finally:
+        run.kill()
+    seconds = time.monotonic() - began
+
+    log = (tmp_path / "run.log").read_text()
+    assert "Trying to restart job" in log and f"SLURM-job '{cancelled}' failed" in log
+    assert f"SLURM-job '{requeued}' failed" not in log
+    for split in "01":
+        file = f"results/logs/train_student/small/own/grid_crops/tiny/all/1.0/adtrs/{split}.log"
+        assert "resumed from" in (job_log := (tmp_path / file).read_text()), job_log
+    check_same_results(local[0], tmp_path)
+    with capsys.disabled():
+        print(f"\nSLURM {seconds:.0f} s with job {cancelled} cancelled and job {requeued} requeued")
+
+
+def test_second_attempt_is_held_at_the_limit_of_the_partition(cluster, tmp_path):
+    (tmp_path / "Snakefile").write_text(RETRIED)
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--workflow-profile", REPOSITORY / "profiles/slurm", *PROFILE[2:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=200,
+    )
+    assert run.returncode == 0, run.stdout
+    listed = subprocess.run(
+        ["squeue", "--noheader", "--noconvert", "--states=all", "--sort=i", "--format=%k %m %l"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    asked = [line.split()[1:] for line in listed.stdout.splitlines() if line.startswith("rule_retried")]
+    assert asked == [["20000M", "1-12:00:00"], ["32000M", "2-00:00:00"]]
 
 
 def test_what_no_node_can_run_is_refused_before_anything_is_queued(cluster, tmp_path):
