@@ -119,7 +119,7 @@ def _parse(line: str) -> Nodes:
 def _number(text: str) -> float:
     """A number such as 64, 64+ or 1.5K; infinite for n/a, UNLIMITED and whatever else is none."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)\+?", text.strip())
-    return float(found[1]) * UNITS.get(found[2], 1) if found else UNKNOWN
+    return int(float(found[1]) * UNITS.get(found[2], 1)) if found else UNKNOWN
 
 
 def _minutes(limit: str) -> float:
@@ -222,16 +222,19 @@ def _excess(request: Request, there: list[Nodes]) -> Iterator[str]:
     partition, model = _names(there), f" {request.model}" if request.model else ""
     asks = f"{request.rule} asks for"
     if request.cores > cores:
-        yield f"{asks} {request.cores} cores, the nodes of partition {partition} have {cores:.0f}: lower set-threads."
+        lower = f"lower it with --set-threads {request.rule}={int(cores)}"
+        yield f"{asks} {request.cores} cores, the nodes of partition {partition} have {int(cores)}: {lower}."
     elif request.megabytes > memory:
-        yield f"{asks} {request.megabytes} MB, the nodes of partition {partition} have {memory:.0f}: lower mem_mb."
+        lower = f"lower it with --set-resources {request.rule}:mem_mb={int(memory)}"
+        yield f"{asks} {request.megabytes} MB, the nodes of partition {partition} have {int(memory)}: {lower}."
     elif request.cards > cards:
         yield (
             f"{asks} {request.cards}{model} GPU(s), the nodes of partition {partition} have {cards}: "
             "choose another slurm_partition or gpu_model, lower gpu, or set device: cpu in the study."
         )
     elif request.minutes > minutes:
-        yield f"{asks} {request.minutes} minutes, partition {partition} allows {minutes:g}: lower runtime."
+        lower = f"lower it with --set-resources {request.rule}:runtime={int(minutes)}"
+        yield f"{asks} {request.minutes} minutes, partition {partition} allows {int(minutes)}: {lower}."
     elif not any(_meets(kind, request) for kind in there):
         yield (
             f"{asks} {request.cores} cores, {request.megabytes} MB, {request.cards}{model} GPU(s) and "

@@ -26,11 +26,13 @@ def told(*nodes: Nodes, **asked: object) -> str:
     [
         (
             {"cores": 8},
-            "train_student asks for 8 cores, the nodes of partition main have 2: lower set-threads.",
+            "train_student asks for 8 cores, the nodes of partition main have 2: lower it with --set-threads "
+            "train_student=2.",
         ),
         (
             {"megabytes": 64000},
-            "train_student asks for 64000 MB, the nodes of partition main have 32000: lower mem_mb.",
+            "train_student asks for 64000 MB, the nodes of partition main have 32000: lower it with --set-resources "
+            "train_student:mem_mb=32000.",
         ),
         (
             {"cards": 3},
@@ -44,7 +46,8 @@ def told(*nodes: Nodes, **asked: object) -> str:
         ),
         (
             {"minutes": 4320},
-            "train_student asks for 4320 minutes, partition main allows 2880: lower runtime.",
+            "train_student asks for 4320 minutes, partition main allows 2880: lower it with --set-resources "
+            "train_student:runtime=2880.",
         ),
         (
             {"cores": 128, "megabytes": 1000, "cards": 1, "minutes": 60, "partition": "big"},
@@ -58,7 +61,8 @@ def told(*nodes: Nodes, **asked: object) -> str:
         ),
         (
             {"cores": 256, "partition": "main,big"},
-            "train_student asks for 256 cores, the nodes of partition big or main have 128: lower set-threads.",
+            "train_student asks for 256 cores, the nodes of partition big or main have 128: lower it with "
+            "--set-threads train_student=128.",
         ),
     ],
 )
@@ -92,7 +96,7 @@ def test_what_waits_for_nodes_that_are_down_is_said():
     assert not list(refusals(requests, [BIG, drained])) and not list(delays(requests, [BIG, FAT]))
     assert list(delays(requests, [BIG, drained])) == [
         "Until nodes that are down or drained return, embed_patches asks for 100 cores, the nodes of partition big "
-        "have 64: lower set-threads."
+        "have 64: lower it with --set-threads embed_patches=64."
     ]
     down = [MAIN._replace(up=False)]
     assert list(delays([Request("predict"), Request("train_student", minutes=60)], down)) == [
