@@ -53,9 +53,9 @@ def cluster(tmp_path_factory):
     with contextlib.ExitStack() as taken_down:
         try:
             taken_down.enter_context(installed_packages())
+            taken_down.enter_context(running_cluster(tmp_path_factory.mktemp("cluster")))
         except RuntimeError as error:
-            pytest.skip(str(error))
-        taken_down.enter_context(running_cluster(tmp_path_factory.mktemp("cluster")))
+            pytest.skip(f"no cluster can be set up here: {error}")
         yield
 
 
