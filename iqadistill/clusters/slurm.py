@@ -194,11 +194,12 @@ def largest(requests: Iterable[Request], nodes: list[Nodes]) -> tuple[float, flo
         nodes: All nodes of the cluster.
 
     Returns:
-        Those of the longest limit of time, then the most memory, among nodes that meet all requests; infinite without.
+        Those of the longest limit of time, then the most memory, among nodes that meet all requests, and that are up if
+        any is; infinite without such nodes.
     """
     wanted = set(requests)
     fitting = [kind for kind in nodes if all(kind in _open_to(job, nodes) and _meets(kind, job) for job in wanted)]
-    best = max(fitting, key=lambda kind: (kind.minutes, kind.megabytes), default=None)
+    best = max(fitting, key=lambda kind: (kind.up, kind.minutes, kind.megabytes), default=None)
     return (best.megabytes, best.minutes) if best else (UNKNOWN, UNKNOWN)
 
 

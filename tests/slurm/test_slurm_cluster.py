@@ -34,7 +34,7 @@ STUDY = {
     "evaluation": {"splits": 2, "bootstrap": 100},
     "experiments": [{"figure": "rate_sweep", "students": ["adtrs"], "selectors": ["residual"]}],
 }
-# A job that fails at its first attempt; twice its memory and time are more than the node has and the partition allows.
+# A job whose first attempt fails.
 RETRIED = """
 from iqadistill.clusters.jobs import check_requests
 onstart:
@@ -42,9 +42,9 @@ onstart:
 rule retried:
     output: "done"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 20000,
-        runtime=lambda wildcards, attempt: attempt * 36 * 60,
-    shell: "if mkdir tried; then exit 1; fi; touch {output}"
+        mem_mb=lambda wildcards, attempt: attempt * MEGABYTES,
+        runtime=lambda wildcards, attempt: attempt * MINUTES,
+    shell: "if mkdir tried; then FAIL; fi; touch {output}"
 """
 
 
@@ -197,25 +197,39 @@ def test_study_survives_scancel_and_requeue_and_equals_a_local_run(cluster, loca
         print(f"\nSLURM {seconds:.0f} s with job {cancelled} cancelled and job {requeued} requeued")
 
 
-def test_second_attempt_is_held_at_the_limit_of_the_partition(cluster, tmp_path):
-    (tmp_path / "Snakefile").write_text(RETRIED)
+def tried_twice(folder: Path, megabytes: int, minutes: int, fail: str) -> tuple[str, list[list[str]]]:
+    """Run a job whose first attempt fails; Snakemake's log, and memory and limit of time of each attempt."""
+    rules = RETRIED.replace("MEGABYTES", str(megabytes)).replace("MINUTES", str(minutes)).replace("FAIL", fail)
+    (folder / "Snakefile").write_text(rules)
+    before = {line.split()[0] for line in listed_jobs()}
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--workflow-profile", REPOSITORY / "profiles/slurm", *PROFILE[2:]],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=200,
+        timeout=300,
     )
     assert run.returncode == 0, run.stdout
-    listed = subprocess.run(
-        ["squeue", "--noheader", "--noconvert", "--states=all", "--sort=i", "--format=%k %m %l"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    asked = [line.split()[1:] for line in listed.stdout.splitlines() if line.startswith("rule_retried")]
+    return run.stdout, [line.split()[1:] for line in listed_jobs() if line.split()[0] not in before]
+
+
+def listed_jobs() -> list[str]:
+    """Id, memory and limit of time of all jobs, ended ones included, in the order of submission."""
+    command = ["squeue", "--noheader", "--noconvert", "--states=all", "--sort=i", "--format=%i %m %l"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+
+
+def test_second_attempt_is_held_at_what_the_node_has_and_the_partition_allows(cluster, tmp_path):
+    _, asked = tried_twice(tmp_path, megabytes=20000, minutes=36 * 60, fail="exit 1")
     assert asked == [["20000M", "1-12:00:00"], ["32000M", "2-00:00:00"]]
+
+
+def test_job_over_its_time_is_tried_again_with_twice_as_much(cluster, tmp_path):
+    log, asked = tried_twice(tmp_path, megabytes=1000, minutes=1, fail="sleep 300")
+    assert "SLURM status is: 'TIMEOUT'" in log
+    assert asked == [["1000M", "1:00"], ["2000M", "2:00"]]
 
 
 def test_what_no_node_can_run_is_refused_before_anything_is_queued(cluster, tmp_path):

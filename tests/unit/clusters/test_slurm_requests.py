@@ -109,6 +109,8 @@ def test_later_attempts_have_what_the_nodes_have_that_run_the_first():
     anywhere = Request("evaluate", partition="big")
     assert largest([anywhere], [BIG, FAT]) == (2048000, 1440)
     assert largest([anywhere, anywhere._replace(cards=1)], [BIG, FAT]) == (512000, 1440)
+    assert largest([anywhere], [BIG, FAT._replace(up=False)]) == (512000, 1440)
+    assert largest([anywhere], [FAT._replace(up=False)]) == (2048000, 1440)
     # the longer limit of time counts first, and memory that node does have
     short = FAT._replace(partition="short", minutes=60)
     assert largest([Request("evaluate", partition="big,short")], [BIG, short]) == (512000, 1440)
