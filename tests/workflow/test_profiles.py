@@ -157,7 +157,7 @@ def asked(jobs: Path) -> list[str]:
     return sorted(file.read_text().split(" -j oe")[0] for file in jobs.glob("*/asked"))
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_job_that_failed_is_submitted_again_with_more(tmp_path, scheduler):
     (tmp_path / "Snakefile").write_text(RETRIED)
     profile = ("--workflow-profile", REPOSITORY / "profiles/cluster-generic", "--seconds-between-status-checks", "1")
@@ -188,12 +188,27 @@ def test_status_of_a_job(answer, status, scheduler):
     assert subprocess.run([script, "7"], check=True, stdout=subprocess.PIPE, text=True).stdout == f"{status}\n"
 
 
+def submitted(folder: Path, resources: str) -> subprocess.CompletedProcess:
+    """Submit a job script with two threads and some resources by the profile's command."""
+    job = folder / "job.sh"
+    job.write_text(f'#!/bin/sh\n# properties = {{"rule": "train_student", "threads": 2, "resources": {resources}}}\n')
+    command = [REPOSITORY / "profiles/cluster-generic/submit.py", job]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def test_job_is_submitted_with_what_it_asks_for(tmp_path, scheduler):
+    done = submitted(tmp_path, '{"mem_mb": 8000, "runtime": 1450, "gpu": 2}')
+    assert (scheduler / done.stdout.strip()).is_dir()
+    submitted(tmp_path, '{"mem_mb": 1000, "runtime": 5}')
+    assert asked(scheduler) == [
+        "-N train_student -l select=1:ncpus=2:mem=1000mb -l walltime=0:05:00",
+        "-N train_student -l select=1:ncpus=2:mem=8000mb:ngpus=2 -l walltime=24:10:00",
+    ]
+
+
 def test_submission_that_is_refused_shows_the_sentence_of_the_scheduler(tmp_path, scheduler):
     (scheduler.parent / "bin/qsub").write_text("#!/bin/sh\necho 'qsub: Job exceeds queue limits' >&2; exit 188\n")
-    job = tmp_path / "job.sh"
-    job.write_text('#!/bin/sh\n# properties = {"threads": 1, "resources": {"mem_mb": 10, "runtime": 5}}\n')
-    command = [REPOSITORY / "profiles/cluster-generic/submit.py", job]
-    refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    refused = submitted(tmp_path, '{"mem_mb": 10, "runtime": 5}')
     assert (refused.returncode, refused.stderr) == (188, "qsub: Job exceeds queue limits\n")
 
 
