@@ -132,7 +132,7 @@ def headline_report(wildcards):
 
 
 def check_cluster():
-    """Refuse a run with jobs that no node of its cluster can run, and warn of later attempts that none could."""
+    """Refuse a run with jobs that no node of its cluster can run, and warn of those that wait for a node to return."""
     try:
         warnings = check_requests(workflow)
     except InputError as error:

@@ -30,7 +30,7 @@ def check_commands() -> Iterator[Finding]:
 
 
 def read_profile(folder: Path) -> dict[str, Any]:
-    """Contents of a profile of Snakemake.
+    """Contents of a profile of Snakemake; commands that lie beside it by their path, as Snakemake finds them.
 
     Raises:
         InputError: It is not a folder with a file config.yaml, or that file is not valid.
@@ -38,7 +38,14 @@ def read_profile(folder: Path) -> dict[str, Any]:
     if not (folder / "config.yaml").is_file():
         raise InputError(f"{folder}: expected a folder with a file config.yaml, such as profiles/slurm.")
     content = read_yaml(folder / "config.yaml")
-    return content if isinstance(content, dict) else {}
+    profile = content if isinstance(content, dict) else {}
+    commands = {key: str(value or "") for key, value in profile.items() if _is_command(str(key))}
+    beside = {key: str(folder / command) for key, command in commands.items() if (folder / command).is_file()}
+    return {**profile, **beside}
+
+
+def _is_command(key: str) -> bool:
+    return key.startswith("cluster-generic-") and key.endswith("-cmd")
 
 
 def is_remote(profile: Mapping[str, Any]) -> bool:
@@ -61,7 +68,7 @@ def check_profile(profile: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _plugin("storage", str(storage))
     commands = ["sbatch", "squeue", "scancel"] if executor == "slurm" else []
     for key, value in profile.items():
-        if str(key).startswith("cluster-generic-") and str(key).endswith("-cmd"):
+        if _is_command(str(key)):
             commands += str(value or "").split()[:1]
     absent = [command for command in commands if not shutil.which(command)]
     if absent:
@@ -117,8 +124,6 @@ def _nodes(state: State, requests: Iterable[Request] = ()) -> Iterator[Finding]:
     if nodes:
         yield Finding("ok", "SLURM", f"nodes of {'; '.join(dict.fromkeys(map(_described, nodes)))}")
         yield from (Finding("problem", "profile", text.rstrip(".")) for text in refusals(requests, nodes))
-    elif nodes is not None:
-        yield Finding(state, "SLURM", "has no partition; ask whoever runs the cluster")
 
 
 def _described(kind: Nodes) -> str:

@@ -27,7 +27,11 @@ def test_machine_without_cluster(program):
 
 def test_nodes_of_a_cluster_are_shown(program):
     program("sbatch")
-    program("sinfo", "echo 'main*|64|256000|2-00:00:00|gpu:a100:4(S:0-1)'; echo 'big|128|1|infinite|(null)'")
+    lines = (
+        "main*|up|idle|64|UNLIMITED|256000|2-00:00:00|gpu:a100:4(S:0-1)",
+        "big|up|idle|128|UNLIMITED|1|infinite|(null)",
+    )
+    program("sinfo", "; ".join(f"echo '{line}'" for line in lines))
     assert commands()["scheduler"][1].startswith("SLURM (sbatch)")
     assert commands()["SLURM"] == (
         "ok",
@@ -42,11 +46,12 @@ def test_cluster_that_does_not_answer(program):
     assert commands()["SLURM"][0] == "warning" and "Unable to contact" in commands()["SLURM"][1]
     assert "Unable to contact" in found({"executor": "slurm"})["problem"]["SLURM"]
     program("sinfo")
-    assert commands()["SLURM"] == ("warning", "has no partition; ask whoever runs the cluster")
+    assert commands()["SLURM"][0] == "warning" and "lists no partition" in commands()["SLURM"][1]
 
 
 def test_entries_of_a_profile_that_no_node_can_meet(program):
-    program("sinfo", "echo 'main*|2|8000|infinite|(null)'; echo 'big|16|8000|infinite|(null)'")
+    kinds = ("main*|up|idle|2", "big|up|idle|16")
+    program("sinfo", "; ".join(f"echo '{kind}|UNLIMITED|8000|infinite|(null)'" for kind in kinds))
     shipped = clusters.read_profile(REPOSITORY / "profiles/slurm")
     assert "asks for 8 cores, the nodes of partition main have 2" in found(shipped)["problem"]["profile"]
     resources = {"default-resources": ["mem_mb=2000", "slurm_partition=big"]}
