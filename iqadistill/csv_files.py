@@ -15,6 +15,8 @@ from iqadistill.errors import InputError
 MOST_ROWS = 2_000_000
 """Largest number of rows: a million images with two lines each; their cells take about 1 GB of memory."""
 LONGEST_LINE = 100_000  # characters; a path has at most 4096
+MISSING = frozenset({"-", "na", "n/a", "#n/a", "nan", "null", "none"})
+"""What programs write into a cell without a value, in lower case."""
 _BLANKS = " \t\r\n\f\v\u00a0\u2000-\u200a\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff"
 _AROUND = re.compile(f"^[{_BLANKS}]+|[{_BLANKS}]+$")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

@@ -42,8 +42,8 @@ def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
             labels.append(Label(label.where, label.reference, None, is_reference=True))
     listing = pd.DataFrame(labels, columns=Label._fields).astype({"score": float, "score_std": float, "level": "Int32"})
     listing = listing.rename(columns={"image": "official"})
-    listing["image"] = [folder.find(image) or image for image in listing["official"]]
     listing["image_id"] = image_ids(listing["where"], listing["official"])
+    listing["image"] = [folder.find(image) or image for image in listing["official"]]
     named = listing["reference"].where(listing["reference"].notna(), listing["official"])
     listing["reference_id"] = named.map(without_suffix)
     return listing.drop(columns=["official", "reference"])
