@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,8 +16,8 @@ from iqadistill.errors import InputError
 _COLUMNS = ("image", "score_std", "reference", "is_reference", "distortion", "level", "region")
 SCORE_COLUMNS = ("score", "mos", "dmos")
 _INFINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
-# a home folder, a drive of Windows, or an address such as file:/ and https:/
-_ELSEWHERE = re.compile(r"~[^/]*/|[A-Za-z][A-Za-z0-9+.-]*:/")
+# the root, a home folder, a drive of Windows or an address such as file:/, a way up; or no file at all
+_ELSEWHERE = re.compile(r"/|~[^/]*/|[a-z][a-z0-9+.-]*:/|(.*/)?\.\.(/|$)|\.?$", re.IGNORECASE | re.DOTALL)
 _HIGHEST_LEVEL = 2**31 - 1
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
@@ -91,8 +91,7 @@ def image_ids(wheres: Iterable[str], images: Iterable[str]) -> list[str]:
     ids = []
     seen: dict[str, tuple[str, str]] = {}
     for where, image in zip(wheres, images, strict=True):
-        path = PurePosixPath(image)
-        if not path.name or path.is_absolute() or ".." in path.parts or _ELSEWHERE.match(image):
+        if _ELSEWHERE.match(image):
             raise InputError(
                 f"{where}: image {image!r} is not a path relative to the dataset's folder, or leads out of it; give a "
                 "relative path like 'folder/a.png'."

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.listing import IMAGE_SUFFIXES, OTHER_SUFFIXES, readable
 
 _SUFFIXES = OTHER_SUFFIXES.union(IMAGE_SUFFIXES)
+_NOT_PLAIN = re.compile(r"\\|//|\./|/\.?$|^\.?$")
 _DIVIDERS = re.compile(r"[\s_\u2010-\u2015\u2212-]+")
 _QUOTES = re.compile("[\"'`\u2018\u2019\u201c\u201d]")
 _LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")  # but for those of decimals
@@ -29,13 +30,14 @@ _DECIMALS = re.compile(r"(^|/)(\d+)\.0+(?=/|$)")
 
 def posix_path(path: str) -> str:
     """A path with slashes, without ./ and doubled slashes."""
-    return PurePosixPath(path.replace("\\", "/")).as_posix()
+    return PurePosixPath(path.replace("\\", "/")).as_posix() if _NOT_PLAIN.search(path) else path
 
 
 def without_suffix(path: str) -> str:
     """The id of an image, from its path."""
-    file = PurePosixPath(path)
-    return file.with_suffix("").as_posix() if file.name else path
+    plain = posix_path(path)
+    dot = plain.rfind(".")
+    return plain[:dot] if plain.rfind("/") + 1 < dot < len(plain) - 1 else plain
 
 
 def folded(name: str) -> str:
@@ -55,10 +57,11 @@ def _scene(name: str) -> str:
     """What all spellings of an image's path have in common; suffixes go only if they are those of images."""
     text = folded(posix_path(name))
     while True:
-        stem, dot, suffix = text.rpartition(".")
-        if not (dot and stem and not stem.endswith("/") and f".{suffix.strip()}" in _SUFFIXES):
+        stem, _, suffix = text.rpartition(".")
+        stem = stem.rstrip(". ")
+        if not stem or stem.endswith("/") or f".{suffix.strip()}" not in _SUFFIXES:
             return text
-        text = folded(stem)
+        text = stem
 
 
 def _unsure(scene: str) -> str:
@@ -102,7 +105,7 @@ class NamedImages:
     def _of_file(self) -> dict[str, list[str]]:
         found = defaultdict(list)
         for image, name in zip(self._images, self._ids, strict=True):
-            for file in {PurePosixPath(image).name, PurePosixPath(name).name}:
+            for file in {image.rpartition("/")[2], name.rpartition("/")[2]}:
                 found[file].append(name)
         return dict(found)
 
@@ -148,8 +151,9 @@ def reference_ids(
     unlisted: dict[str, _Unlisted] = {}  # by scene
     found: list[str | None] = []
     scenes = []
+    find, scene = cache(lambda cell: named.find(posix_path(cell))), cache(_scene)  # many images have one reference
     for where, image_id, cell in zip(wheres, ids, references, strict=True):
-        candidates = named.find(posix_path(cell)) if cell else [image_id]
+        candidates = find(cell) if cell else [image_id]
         if len(candidates) > 1:
             raise InputError(
                 f"{where}: reference {cell!r} fits {candidates[0]!r} and {candidates[1]!r}; give its complete path."
@@ -160,14 +164,14 @@ def reference_ids(
                 "reference, or name the file with its suffix."
             )
         found.append(candidates[0] if candidates else None)
-        scenes.append("" if candidates else _scene(cell))
+        scenes.append("" if candidates else scene(cell))
         if not candidates:
             unlisted.setdefault(scenes[-1], _Unlisted(where, cell))
     if not unlisted:
         return [name for name in found if name is not None]
     others = {name for name in found if name is not None}  # the images that are contents: their own, or those of others
     content = _unlisted_contents(unlisted, {_scene(name): name for name in others})
-    return [content[scene] if name is None else name for name, scene in zip(found, scenes, strict=True)]
+    return [content[key] if name is None else name for name, key in zip(found, scenes, strict=True)]
 
 
 class _Unlisted(NamedTuple):

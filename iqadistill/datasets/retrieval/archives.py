@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from iqadistill.errors import InputError
+from iqadistill.file_kinds import REMEDIES, file_kind
 
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 _FIRST_PART = re.compile(r"\.(part0*1\.rar|(zip|7z)\.0*1)$", re.IGNORECASE)
@@ -55,17 +56,9 @@ def archive_kind(archive: Path) -> Kind:
         head = file.read(_HEAD)
     if not head:
         raise InputError(f"{archive}: is empty; delete it and get it again.")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        raise InputError(
-            f"{archive}: is a web page, not an archive, perhaps one that asks for a login or a confirmation; "
-            f"delete it and download the archive with a browser into {archive.parent}."
-        )
-    if head.startswith(b"version https://git-lfs"):
-        raise InputError(
-            f"{archive}: is a Git LFS pointer, not the archive itself; get the archive with `git lfs pull` "
-            "in its repository, then run again."
-        )
+    what = file_kind(head)
+    if what in REMEDIES:
+        raise InputError(f"{archive}: is {what}, not an archive; {REMEDIES[what]} into {archive.parent}.")
     found = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     if found != "zip":
         return found or _kind_without_magic(archive, head)
@@ -91,8 +84,9 @@ def _kind_without_magic(archive: Path, head: bytes) -> Kind:
     by_name = archive.suffix.lower()
     if by_name == ".rar" or by_name == ".7z":  # behind such a program as well: let the unpacking program decide
         return "rar" if by_name == ".rar" else "7z"
+    what = file_kind(head)
     raise InputError(
-        f"{archive}: is not a zip, tar, rar or 7z archive, whatever its name says; "
+        f"{archive}: is {f'{what}, ' if what else ''}not a zip, tar, rar or 7z archive, whatever its name says; "
         f"put the dataset's own archive into {archive.parent}, then run again."
     )
 
