@@ -11,7 +11,7 @@ REMEDIES = {
     LFS_POINTER: "get the file itself with `git lfs pull` in its repository",
 }
 
-ZIP = "a zip archive"
+ZIP, MATLAB, MATLAB_73 = "a zip archive", "a MATLAB file", "a MATLAB file of version 7.3"
 
 _STARTS = (
     (b"version https://git-lfs", LFS_POINTER),
@@ -29,8 +29,8 @@ _STARTS = (
     (b"\x89HDF", "an HDF5 file"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"PAR1\x15", "a Parquet file"),
-    (b"MATLAB 5", "a MATLAB file"),
-    (b"MATLAB 7", "a MATLAB file of version 7.3"),
+    (b"MATLAB 5", MATLAB),
+    (b"MATLAB 7", MATLAB_73),
     (b"SQLite format", "an SQLite database"),
     (b"GGUF\3", "a GGUF file"),
     (b"\x89PNG", "a PNG image"),
