@@ -1,10 +1,10 @@
 """Archives recognised by file name, and by their first bytes."""
 
+import os
 import re
 import tarfile
-import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from iqadistill.errors import InputError
 from iqadistill.file_kinds import REMEDIES, file_kind
@@ -25,11 +25,12 @@ _MAGIC: dict[bytes, Kind] = {
     b"BZh": "tar",
     b"\xfd7zXZ\0": "tar",
 }
-_HEAD = 4096
+_HEAD, _BLOCK, _CHUNK = 4096, tarfile.BLOCKSIZE, 1 << 16
 _LAST_PART = (
     "{archive}: is the last of several parts; put the others ({stem}.z01 and so on) into {folder}, then run again."
 )
 _END, _END_SIZE, _LONGEST_COMMENT = b"PK\5\6", 22, 0xFFFF
+_PADDING = b"\0\xff\x1a \r\n"
 
 
 def is_archive(name: str) -> bool:
@@ -67,19 +68,25 @@ def archive_kind(archive: Path) -> Kind:
     return "zip"
 
 
+def is_blank(archive: Path) -> bool:
+    """Whether a file holds zero bytes only."""
+    with open(archive, "rb") as file:
+        return all(not chunk.strip(b"\0") for chunk in iter(lambda: file.read(_CHUNK), b""))
+
+
 def _kind_without_magic(archive: Path, head: bytes) -> Kind:
     if head[257:262] == b"ustar":
         return "tar"
-    if not head[:512].strip(b"\0"):  # a tar without members
+    if not head[:_BLOCK].strip(b"\0") and not end_record(archive):  # a tar without members
         return "tar"
     try:
-        tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")  # an old tar, told by its check sum
+        tarfile.TarInfo.frombuf(head[:_BLOCK], "utf-8", "surrogateescape")  # an old tar, told by its check sum
         return "tar"
     except (tarfile.TarError, ValueError):
         pass
     if _disk_number(archive):
         raise InputError(_LAST_PART.format(archive=archive, stem=archive.stem, folder=archive.parent))
-    if zipfile.is_zipfile(archive):  # behind a program that unpacks it
+    if end_record(archive):  # behind a program that unpacks it
         return "zip"
     by_name = archive.suffix.lower()
     if by_name == ".rar" or by_name == ".7z":  # behind such a program as well: let the unpacking program decide
@@ -101,9 +108,40 @@ def _disk_number(archive: Path) -> int:
 def end_record(archive: Path) -> bytes:
     """The record of 22 bytes that ends a zip; empty where there is none."""
     with open(archive, "rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _END_SIZE - _LONGEST_COMMENT))
-        tail = file.read()
+        return _find_end(file)[0]
+
+
+def end_of_zip(archive: Path) -> int:
+    """Number of bytes of a zip without the padding behind its end, which `zipfile` takes for damage beyond 64 kB."""
+    with open(archive, "rb") as file:
+        record, start = _find_end(file)
+        size = file.seek(0, os.SEEK_END)
+    return min(size, start + _END_SIZE + int.from_bytes(record[-2:], "little")) if record else size
+
+
+def _find_end(file: BinaryIO) -> tuple[bytes, int]:
+    """The record that ends a zip, and its place."""
+    stop = _before_padding(file)
+    begin = max(0, stop - _END_SIZE - _LONGEST_COMMENT)
+    file.seek(begin)
+    tail = file.read(stop + _END_SIZE - begin)  # the record itself may end with zeros
     start = tail.rfind(_END)
     record = tail[start : start + _END_SIZE] if start >= 0 else b""
-    return record if len(record) == _END_SIZE else b""
+    return (record, begin + start) if len(record) == _END_SIZE else (b"", 0)
+
+
+def _before_padding(file: BinaryIO) -> int:
+    """Size of a file without the bytes of one value at its end."""
+    stop = file.seek(0, os.SEEK_END)
+    padding = b""
+    while stop:
+        begin = max(0, stop - _CHUNK)
+        file.seek(begin)
+        chunk = file.read(stop - begin)
+        padding = padding or chunk[-1:]
+        if padding not in _PADDING:
+            return stop
+        if rest := chunk.rstrip(padding):
+            return begin + len(rest)
+        stop = begin
+    return 0

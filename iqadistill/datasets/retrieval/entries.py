@@ -9,8 +9,6 @@ from iqadistill.errors import InputError
 CHUNK = 1 << 20
 BLOCK = 4096  # bytes that the smallest file takes on a disk, so that many empty files count as well
 
-DISK_FULL = "{archive}: the disk of {folder} is full or your quota used up; free some space and run again."
-
 
 class Entry(NamedTuple):
     """A file in an archive.
