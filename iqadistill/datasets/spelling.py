@@ -122,7 +122,7 @@ class NamedImages:
 
     @cached_property
     def _of_ending(self) -> dict[str, list[str]]:
-        found = defaultdict(list)
+        found: defaultdict[str, list[str]] = defaultdict(list)
         for scene, names in self._of_scene.items():
             for ending in endings(scene)[1:]:
                 found[ending] += names

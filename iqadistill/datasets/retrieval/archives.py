@@ -25,12 +25,13 @@ _MAGIC: dict[bytes, Kind] = {
     b"BZh": "tar",
     b"\xfd7zXZ\0": "tar",
 }
-_HEAD, _BLOCK, _CHUNK = 4096, tarfile.BLOCKSIZE, 1 << 16
+_HEAD, _BLOCK, _CHUNK = 4096, tarfile.BLOCKSIZE, 1 << 20
 _LAST_PART = (
     "{archive}: is the last of several parts; put the others ({stem}.z01 and so on) into {folder}, then run again."
 )
 _END, _END_SIZE, _LONGEST_COMMENT = b"PK\5\6", 22, 0xFFFF
-_PADDING = b"\0\xff\x1a \r\n"
+_FURTHEST = 64 << 20  # bytes that may follow a zip
+_ZIP64_LOCATOR = 20  # bytes, before the record that ends it
 
 
 def is_archive(name: str) -> bool:
@@ -112,7 +113,7 @@ def end_record(archive: Path) -> bytes:
 
 
 def end_of_zip(archive: Path) -> int:
-    """Number of bytes of a zip without the padding behind its end, which `zipfile` takes for damage beyond 64 kB."""
+    """Number of bytes of a zip without what follows its end, which `zipfile` takes for damage if it is much."""
     with open(archive, "rb") as file:
         record, start = _find_end(file)
         size = file.seek(0, os.SEEK_END)
@@ -120,28 +121,28 @@ def end_of_zip(archive: Path) -> int:
 
 
 def _find_end(file: BinaryIO) -> tuple[bytes, int]:
-    """The record that ends a zip, and its place."""
-    stop = _before_padding(file)
-    begin = max(0, stop - _END_SIZE - _LONGEST_COMMENT)
-    file.seek(begin)
-    tail = file.read(stop + _END_SIZE - begin)  # the record itself may end with zeros
-    start = tail.rfind(_END)
-    record = tail[start : start + _END_SIZE] if start >= 0 else b""
-    return (record, begin + start) if len(record) == _END_SIZE else (b"", 0)
-
-
-def _before_padding(file: BinaryIO) -> int:
-    """Size of a file without the bytes of one value at its end."""
+    """The record that ends a zip, and its place: near the end of the file, or further before, behind its directory."""
     stop = file.seek(0, os.SEEK_END)
-    padding = b""
-    while stop:
-        begin = max(0, stop - _CHUNK)
+    furthest, near = max(0, stop - _FURTHEST), max(0, stop - _END_SIZE - _LONGEST_COMMENT)
+    begin = near
+    while True:
         file.seek(begin)
         chunk = file.read(stop - begin)
-        padding = padding or chunk[-1:]
-        if padding not in _PADDING:
-            return stop
-        if rest := chunk.rstrip(padding):
-            return begin + len(rest)
-        stop = begin
-    return 0
+        start = len(chunk)
+        while (start := chunk.rfind(_END, 0, start)) >= 0:
+            record = chunk[start : start + _END_SIZE]
+            if len(record) == _END_SIZE and (begin == near or _follows_directory(file, record, begin + start)):
+                return record, begin + start
+        if begin <= furthest:
+            return b"", 0
+        begin, stop = max(furthest, begin - _CHUNK), begin + _END_SIZE - 1  # a record may lie across the border
+
+
+def _follows_directory(file: BinaryIO, record: bytes, start: int) -> bool:
+    size = int.from_bytes(record[12:16], "little")
+    zip64 = size == 0xFFFFFFFF
+    place = start - (_ZIP64_LOCATOR if zip64 else size)
+    if place < 0:
+        return False
+    file.seek(place)
+    return file.read(4) == (b"PK\6\7" if zip64 else b"PK\1\2" if size else _END)

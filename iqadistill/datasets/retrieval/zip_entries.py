@@ -1,5 +1,6 @@
 """Files in a zip. All entries are checked before the first is read."""
 
+import contextlib
 import io
 import os
 import stat
@@ -7,7 +8,6 @@ import zipfile
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from iqadistill.datasets.retrieval import unpackers
 from iqadistill.datasets.retrieval.archives import end_of_zip, end_record
@@ -45,14 +45,15 @@ def zip_entries(archive: Path, limit: int, encoding: str | None) -> Generator[En
         )
     if record and place < _IN_ZIP64 and not _has_directory(archive, place):
         raise zipfile.BadZipFile("it ends within an archive that it holds")
-    try:
-        opened = zipfile.ZipFile(_FileUpTo(archive, end_of_zip(archive)))
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{archive}: cannot be read here (its names are stated as UTF-8 but are not); "
-            f"unpack it yourself into {archive.parent}."
-        ) from None
-    with opened, cast(_FileUpTo, opened.fp):
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(_FileUpTo(archive, end_of_zip(archive)))
+        try:
+            opened = stack.enter_context(zipfile.ZipFile(file))
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{archive}: cannot be read here (its names are stated as UTF-8 but are not); "
+                f"unpack it yourself into {archive.parent}."
+            ) from None
         files = {info: name for info, name in _names(archive, opened, encoding) if not name.endswith(("/", "\\"))}
         _check(archive, files, limit)
         if methods := {info.compress_type for info in files} - unpackers.READ_HERE:

@@ -1,8 +1,10 @@
 """Archives from any packer: compressions, names in any encoding, and files that are not what their name says."""
 
+import bz2
 import errno
 import gzip
 import io
+import lzma
 import random
 import shutil
 import struct
@@ -555,7 +557,7 @@ def test_7z_without_files_is_refused(tmp_path, monkeypatch, program):
 
 @pytest.mark.parametrize(
     "padding",
-    [bytes(70_000), b"\xff" * 200_000, b"\n" * 66_000, bytes(3), b"<html>log in</html>"],
+    [bytes(70_000), b"\xff" * 200_000, b"\n" * 66_000, bytes(3), b"<html>log in</html>" * 9999],
     ids=["zeros", "ones", "lines", "few", "text"],
 )
 @pytest.mark.parametrize("comment", [b"", b"made here"])
@@ -646,3 +648,17 @@ def test_archive_of_an_archive_only_is_told_and_read_once_that_is_unpacked(tmp_p
     with zipfile.ZipFile(tmp_path / "parts/inner.zip") as packed:
         packed.extractall(tmp_path)
     assert "images.csv" in retrieve()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_other_bytes_behind_a_compressed_tar_are_ignored(tmp_path, compress):
+    tar = tar_of(tmp_path / "a.tar", CONTENT, "w").read_bytes()
+    (tmp_path / "a.tar.gz").write_bytes(compress(tar) + b"<html>" * 20)
+    assert unpacked(tmp_path / "a.tar.gz") == CONTENT
+
+
+def test_zip64_with_padding_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed, packed.open("a.png", "w", force_zip64=True) as file:
+        file.write(b"1")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes() + bytes(3 << 20))
+    assert unpacked(tmp_path / "a.zip") == {"a.png": b"1"}
