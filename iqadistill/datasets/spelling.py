@@ -21,6 +21,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.listing import IMAGE_SUFFIXES, OTHER_SUFFIXES, readable
 
 _SUFFIXES = OTHER_SUFFIXES.union(IMAGE_SUFFIXES)
+_ERROR = re.compile("#[A-Z0/_]+[!?]")  # of spreadsheet programs, such as #REF! and #NAME?
 _NOT_PLAIN = re.compile(r"\\|//|\./|/\.?$|^\.?$")
 _DIVIDERS = re.compile(r"[\s_\u2010-\u2015\u2212-]+")
 _QUOTES = re.compile("[\"'`\u2018\u2019\u201c\u201d]")
@@ -158,7 +159,7 @@ def reference_ids(
             raise InputError(
                 f"{where}: reference {cell!r} fits {candidates[0]!r} and {candidates[1]!r}; give its complete path."
             )
-        if not candidates and cell.lower() in MISSING:
+        if not candidates and (cell.lower() in MISSING or _ERROR.fullmatch(cell)):
             raise InputError(
                 f"{where}: reference {cell!r} may stand for none; leave the cell empty where an image has no "
                 "reference, or name the file with its suffix."

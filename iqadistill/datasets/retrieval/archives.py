@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from iqadistill.datasets.retrieval.entries import UnusableArchive
 from iqadistill.errors import InputError
 from iqadistill.file_kinds import REMEDIES, file_kind
 
@@ -52,15 +53,16 @@ def archive_kind(archive: Path) -> Kind:
     """What an archive is by its content, whatever its name says.
 
     Raises:
-        InputError: It is empty, a web page, a Git LFS pointer, the last of several parts, or no archive at all.
+        UnusableArchive: It is empty, a web page, a Git LFS pointer, or no archive at all.
+        InputError: It is the last of several parts.
     """
     with open(archive, "rb") as file:
         head = file.read(_HEAD)
     if not head:
-        raise InputError(f"{archive}: is empty; delete it and get it again.")
+        raise UnusableArchive(f"{archive}: is empty; delete it and get it again.")
     what = file_kind(head)
     if what in REMEDIES:
-        raise InputError(f"{archive}: is {what}, not an archive; {REMEDIES[what]} into {archive.parent}.")
+        raise UnusableArchive(f"{archive}: is {what}, not an archive; {REMEDIES[what]} into {archive.parent}.")
     found = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     if found != "zip":
         return found or _kind_without_magic(archive, head)
@@ -93,7 +95,7 @@ def _kind_without_magic(archive: Path, head: bytes) -> Kind:
     if by_name == ".rar" or by_name == ".7z":  # behind such a program as well: let the unpacking program decide
         return "rar" if by_name == ".rar" else "7z"
     what = file_kind(head)
-    raise InputError(
+    raise UnusableArchive(
         f"{archive}: is {f'{what}, ' if what else ''}not a zip, tar, rar or 7z archive, whatever its name says; "
         f"put the dataset's own archive into {archive.parent}, then run again."
     )

@@ -10,6 +10,10 @@ CHUNK = 1 << 20
 BLOCK = 4096  # bytes that the smallest file takes on a disk, so that many empty files count as well
 
 
+class UnusableArchive(InputError):
+    """A file that is not the archive, or not the whole of it: another one has to be got."""
+
+
 class Entry(NamedTuple):
     """A file in an archive.
 

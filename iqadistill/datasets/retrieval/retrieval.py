@@ -11,8 +11,9 @@ from urllib.parse import quote, unquote, urlsplit
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.registry import ArchiveRecord, DatasetRecord, dataset_record
 from iqadistill.datasets.retrieval.archives import is_archive
-from iqadistill.datasets.retrieval.checksums import check_file, read_locks
+from iqadistill.datasets.retrieval.checksums import check_file, forget_file, read_locks
 from iqadistill.datasets.retrieval.downloading import PART, download
+from iqadistill.datasets.retrieval.entries import UnusableArchive
 from iqadistill.datasets.retrieval.unpacking import unpack
 from iqadistill.errors import InputError
 
@@ -157,7 +158,11 @@ def _unpack_all(source: str, archives: list[Path], known: Mapping[str, ArchiveRe
         limit = archive.unpacked or max(LIMIT_RATIO * file.stat().st_size, LOWEST_LIMIT)
         folder = temporary / file.name
         folder.mkdir(parents=True)
-        unpack(file, folder, limit, archive.names)
+        try:
+            unpack(file, folder, limit, archive.names)
+        except UnusableArchive:
+            forget_file(source, file.name)
+            raise
         nested += _warn_of_nested(file, folder)
         if archive.folder and not (folder / archive.folder).is_dir():
             (folder / archive.folder).mkdir()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from iqadistill.datasets.retrieval.archives import has_further_parts
-from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, Entry, check_limit, special
+from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, Entry, UnusableArchive, check_limit, special
 from iqadistill.errors import InputError, machine_fault
 
 # bsdtar cannot read archives of several parts, and unrar reads rar only
@@ -248,7 +248,7 @@ def _failure(archive: Path, command: list[str], errors: IO[str], reason: str = "
             "then run again."
         )
     if re.search(_DAMAGE, message, re.IGNORECASE):
-        return InputError(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
+        return UnusableArchive(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
     return InputError(
         f"{archive}: cannot be unpacked by {Path(command[0]).name} ({message}); "
         f"unpack it yourself into {archive.parent}."

@@ -96,7 +96,7 @@ def test_path_of_an_image_comes_before_the_id_of_another(tmp_path):
     assert rows.reference_id.tolist() == ["a", "a"] and rows.image_id.tolist() == ["a", "a.png"]
 
 
-@pytest.mark.parametrize("cell", ["NA", "nan", "None", "-", "n/a", "#N/A"])
+@pytest.mark.parametrize("cell", ["NA", "nan", "None", "-", "n/a", "#N/A", "#REF!", "#NAME?"])
 def test_reference_that_may_stand_for_none_is_refused(tmp_path, cell):
     with pytest.raises(InputError, match=r"row 2: reference .* may stand for none; leave the cell empty"):
         contents(tmp_path, cell)

@@ -194,6 +194,19 @@ def test_truncated_archive_is_refused(mirror):
         retrieve_dataset("lab", "data/lab")
 
 
+@pytest.mark.parametrize("content", [b"<html>log in</html>", b"PK\3\4 cut", bytes(99)])
+def test_checksum_of_a_file_that_cannot_be_used_is_forgotten(mirror, content):
+    """Or the archive that the message asks for would be refused, as another one than that of the first download."""
+    packed = add_user_dataset(mirror)
+    whole = packed.read_bytes()
+    packed.write_bytes(content)
+    with pytest.raises(InputError, match=r"data/lab/lab\.zip: (is a web page|is damaged|holds only zero)"):
+        retrieve_dataset("lab", "data/lab")
+    assert read_locks("lab") == {}
+    Path("data/lab/lab.zip").write_bytes(whole)
+    assert retrieve_dataset("lab", "data/lab")["files"]["lab.zip"]["bytes"] == len(whole)
+
+
 def test_manually_placed_archive_is_used(mirror):
     packed = add_user_dataset(mirror)
     Path("data/lab").mkdir(parents=True)
