@@ -248,6 +248,12 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _shown(cell: object) -> str:
+    """What a cell holds, in one line: a MATLAB file may have arrays in it."""
+    text = " ".join(repr(cell).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
 def as_number(where: str, column: str, cell: str | float) -> float:
     """The finite number in a cell.
 
@@ -259,7 +265,7 @@ def as_number(where: str, column: str, cell: str | float) -> float:
     except (ValueError, TypeError, OverflowError):
         value = None
     if value is None or not math.isfinite(value):
-        raise InputError(f"{where}: {column} {cell!r} is not a number; get the label file again.")
+        raise InputError(f"{where}: {column} {_shown(cell)} is not a number; get the label file again.")
     return value
 
 
@@ -271,5 +277,5 @@ def as_name(where: str, column: str, cell: object) -> str:
     """
     name = trimmed(cell) if isinstance(cell, str) else ""
     if not name:
-        raise InputError(f"{where}: {column} {cell!r} is not the name of an image; get the label file again.")
+        raise InputError(f"{where}: {column} {_shown(cell)} is not the name of an image; get the label file again.")
     return name
