@@ -167,7 +167,8 @@ def _regions(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str | None]:
 def _named_references(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:
     if "reference" not in cells:
         return list(listing["image_id"])
-    return reference_ids(listing["where"], list(listing["image"]), list(listing["image_id"]), cells["reference"])
+    columns = (listing["where"], listing["image"], listing["image_id"], cells["reference"])
+    return reference_ids(*map(list, columns))
 
 
 def _reference_flags(cells: pd.DataFrame, listing: pd.DataFrame, references: list[str]) -> list[bool]:

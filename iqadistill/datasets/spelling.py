@@ -131,7 +131,7 @@ class NamedImages:
 
 
 def reference_ids(
-    wheres: Iterable[str], images: Sequence[str], ids: Sequence[str], references: Iterable[str]
+    wheres: Sequence[str], images: Sequence[str], ids: Sequence[str], references: Sequence[str]
 ) -> list[str]:
     """Content that each image's reference names.
 
@@ -146,7 +146,7 @@ def reference_ids(
 
     Raises:
         InputError: A reference fits several images, or other references, equally well; it may be another spelling of
-            one, or stand for none, such as NA.
+            one, the number of a scene, or stand for none, such as NA.
     """
     named = NamedImages(images, ids)
     unlisted: dict[str, _Unlisted] = {}  # by scene
@@ -168,11 +168,25 @@ def reference_ids(
         scenes.append("" if candidates else scene(cell))
         if not candidates:
             unlisted.setdefault(scenes[-1], _Unlisted(where, cell))
+    _refuse_numbers_of_scenes(wheres, ids, references, found)
     if not unlisted:
         return [name for name in found if name is not None]
     others = {name for name in found if name is not None}  # the images that are contents: their own, or those of others
     content = _unlisted_contents(unlisted, {_scene(name): name for name in others})
     return [content[key] if name is None else name for name, key in zip(found, scenes, strict=True)]
+
+
+def _refuse_numbers_of_scenes(
+    wheres: Iterable[str], ids: Sequence[str], references: Iterable[str], found: Sequence[str | None]
+) -> None:
+    """Refuse a plain word that names an image with another reference: it may be the number of a scene."""
+    content = dict(zip(ids, found, strict=True))
+    for where, cell, image_id, name in zip(wheres, references, ids, found, strict=True):
+        if name is not None and name not in (image_id, content[name]) and not re.search(r"[./\\]", cell):
+            raise InputError(
+                f"{where}: reference {cell!r} may be the image {name!r}, which has another reference itself; write its "
+                "file with the suffix if that is meant, or else another word such as scene-1."
+            )
 
 
 class _Unlisted(NamedTuple):

@@ -160,6 +160,10 @@ def _unpack_all(source: str, archives: list[Path], known: Mapping[str, ArchiveRe
         folder.mkdir(parents=True)
         try:
             unpack(file, folder, limit, archive.names)
+            if (folder / file.name).exists():
+                raise UnusableArchive(
+                    f"{file}: holds a file of its own name; put that one in its place, then run again."
+                )
         except UnusableArchive:
             forget_file(source, file.name)
             raise

@@ -90,6 +90,19 @@ def test_images_numbered_like_the_references_of_others_are_not_taken_for_them(tm
     ]
 
 
+def test_number_of_a_scene_is_not_taken_for_an_image_of_another(tmp_path):
+    rows = "".join(f"{number}.png,1,{(number + 1) // 2}\n" for number in range(1, 7))
+    (tmp_path / "images.csv").write_text(f"image,mos,reference\n{rows}")
+    with pytest.raises(
+        InputError, match=r"row 4: reference '2' may be the image '2', which has another reference itself"
+    ):
+        read_images_csv(tmp_path / "images.csv", ScoreRecord())
+    rows = rows.replace(",1,", ",1,scene-")
+    (tmp_path / "images.csv").write_text(f"image,mos,reference\n{rows}")
+    contents = read_images_csv(tmp_path / "images.csv", ScoreRecord())[0].reference_id
+    assert contents.tolist() == ["scene-1", "scene-1", "scene-2", "scene-2", "scene-3", "scene-3"]
+
+
 def test_path_of_an_image_comes_before_the_id_of_another(tmp_path):
     (tmp_path / "images.csv").write_text("image,mos,reference\na.png,,\na.png.jpg,2,a.png\n")
     rows = read_images_csv(tmp_path / "images.csv", ScoreRecord())[0]

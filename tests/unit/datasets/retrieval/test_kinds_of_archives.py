@@ -636,6 +636,16 @@ def test_folders_of_official_labels_stay(tmp_path, retrieve):
     assert retrieve(labels="kadid10k", holds=("dmos.csv", "images")) == {"lab.zip", "lab/dmos.csv", "lab/images/a.png"}
 
 
+def test_archive_is_not_overwritten_by_one_of_its_name_in_it(tmp_path, retrieve):
+    inner = raw_zip(tmp_path / "lab.zip", {b"images.csv": b"image,mos\n"}).read_bytes()
+    outer = raw_zip(tmp_path / "lab.zip", {b"lab.zip": inner}).read_bytes()
+    with pytest.raises(InputError, match=r"lab\.zip: holds a file of its own name; put that one in its place"):
+        retrieve()
+    assert (tmp_path / "lab.zip").read_bytes() == outer and not (tmp_path / retrieval.UNPACKING).exists()
+    (tmp_path / "lab.zip").write_bytes(inner)
+    assert retrieve() == {"lab.zip", "images.csv"}
+
+
 @pytest.mark.filterwarnings("ignore:.*holds archives itself")
 def test_archive_of_an_archive_only_is_told_and_read_once_that_is_unpacked(tmp_path, retrieve):
     raw_zip(tmp_path / "inner.zip", {b"images.csv": b"image,mos\n"})
