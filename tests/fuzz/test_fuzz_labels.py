@@ -152,9 +152,12 @@ def test_any_cells_of_a_workbook_are_read_or_refused(tmp_path, name, data):
 
 # what a MATLAB variable may be
 CELLS = st.one_of(names, st.floats(width=32), st.just(np.array([])), st.just(np.ones(2)), st.just({"a": 1.0}))
-PLAIN = hnp.arrays(
-    st.sampled_from([np.float64, np.float32, np.uint8, np.int16, np.bool_, np.complex128, np.dtype("U4")]),
-    st.one_of(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4), st.sampled_from([(21, 1), (1, 21)])),
+SHAPES = st.one_of(
+    hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4), st.sampled_from([(21, 1), (1, 21)])
+)
+TYPES = st.sampled_from([np.float64, np.float32, np.uint8, np.int16, np.bool_, np.complex128])
+PLAIN = st.one_of(
+    hnp.arrays(TYPES, SHAPES), hnp.arrays(np.dtype("U4"), SHAPES, elements=st.sampled_from(["", "1.5", "a", "é"]))
 )
 
 
