@@ -5,12 +5,13 @@ final name, flushed to the device and renamed.
 """
 
 import contextlib
-import glob
 import hashlib
 import os
 import platform
+import re
 import zlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from iqadistill.errors import InputError, machine_fault
 SCHEMA_VERSION = "1"
 LONGEST_NAME = 200  # bytes of a file's name, to which the name of its unfinished copy adds some; file systems allow 255
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # nodes of a cluster share folders, and may share process ids
+_LEFTOVER = re.compile(rf"\..+\.{_HOST}-(?P<process>\d+)\.partial", re.DOTALL)
 
 VARIANT = [
     ("train_dataset", pa.string()),
@@ -457,7 +459,7 @@ def write_csv(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, flush it to the device, and rename it into place.
 
-    Unfinished files of processes of this machine that were killed while they wrote `path` are removed.
+    Unfinished files that killed processes of this machine left in the folder are removed.
 
     Raises:
         InputError: The disk is full, read-only or failing, or a limit of the machine is reached.
@@ -466,7 +468,8 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     temporary = _unfinished(path, f"{_HOST}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
+        with contextlib.suppress(OSError):  # where files can be written but not listed or removed
+            _remove_leftovers(path.parent.absolute())
         write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
@@ -488,15 +491,17 @@ def _unfinished(path: Path, writer: str) -> Path:
     return path.with_name(f".{name}.{writer}.partial")
 
 
-def _remove_leftovers(path: Path) -> None:
-    own = _unfinished(path, f"{_HOST}-").name.removesuffix(".partial")
-    for leftover in path.parent.glob(f"{glob.escape(own)}*.partial"):
-        process = leftover.name.removesuffix(".partial").rpartition("-")[2]
+@cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove unfinished files of killed processes, when a folder is first written to: a list of it takes long."""
+    with os.scandir(folder) as entries:
+        leftovers = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry.name))]
+    for leftover in leftovers:
         try:
-            os.kill(int(process), 0)
+            os.kill(int(leftover["process"]), 0)
         except ProcessLookupError:
-            leftover.unlink(missing_ok=True)
-        except (PermissionError, ValueError):  # a process of another user, or no file of ours
+            (folder / leftover[0]).unlink(missing_ok=True)
+        except (PermissionError, OverflowError):  # a process of another user, or no file of ours
             continue
 
 

@@ -1,7 +1,7 @@
 """`iqadistill score`: the quality of images, predicted by a trained student."""
 
 import argparse
-import json
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -77,36 +77,45 @@ def run(given: argparse.Namespace) -> int:
     from iqadistill.scoring.images import list_images
     from iqadistill.scoring.results import load_result
     from iqadistill.scoring.score import score_images
-    from iqadistill.scoring.table import describe, result_facts, score_heading, score_line, score_rows, write_scores
+    from iqadistill.scoring.table import (
+        describe,
+        printed_json,
+        result_facts,
+        score_heading,
+        score_line,
+        score_rows,
+        write_scores,
+    )
 
     paths = list_images(given.images)
     maps = _map_files(given.map, paths)
     if given.parquet and given.parquet.is_dir():
         raise InputError(f"--parquet {given.parquet}: is a folder; give a file.")
     rows: list[dict[str, Any]] = []
-    failures = []
+    failures: list[str] = []
     width = max(len("image"), *(len(readable(path)) for path in paths))
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
         decided = decided_patches(given.model, result) if given.patches == AUTO else None
         count = decided.number if decided else given.patches
         images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=count)
-        shown = not given.json and sys.stdout.isatty()  # rows that appear are progress enough
-        for score in images if shown or len(paths) == 1 else progress(images, "score (images)", total=len(paths)):
-            if isinstance(score, InputError):
-                failures.append(str(score))
-                continue
-            if not rows and not given.json:
-                lines = [describe(result), *([decided.sentence] if decided else [])]
-                print("\n".join([*lines, "", score_heading(width)]))
-            rows += score_rows(result, [score])
-            if not given.json:
-                print(score_line(rows[-1], width), flush=True)
-            if maps:
-                failures += _failure_of_map(maps[score.path], score, result)
-    if given.json:
         facts = {**result_facts(result), **({"decided_patches": vars(decided)} if decided else {})}
-        print(json.dumps({"result": facts, "scores": rows, "failures": failures}, indent=2))
+        shown = not given.json and sys.stdout.isatty()  # rows that appear are progress enough
+        with printed_json(facts, failures) if given.json else contextlib.nullcontext() as print_row:
+            for score in images if shown or len(paths) == 1 else progress(images, "score (images)", total=len(paths)):
+                if isinstance(score, InputError):
+                    failures.append(str(score))
+                    continue
+                if not rows and not print_row:
+                    lines = [describe(result), *([decided.sentence] if decided else [])]
+                    print("\n".join([*lines, "", score_heading(width)]))
+                rows += score_rows(result, [score])
+                if print_row:
+                    print_row(rows[-1])
+                else:
+                    print(score_line(rows[-1], width), flush=True)
+                if maps:
+                    failures += _failure_of_map(maps[score.path], score, result)
     if given.parquet:
         try:
             write_scores(rows, result, given.parquet)

@@ -108,7 +108,9 @@ def index_dataset(
     elif file.is_file():
         listing, column = read_images_csv(file, score)
     else:
-        raise InputError(f"{file}: does not exist; {_remedy(record)}.")
+        below = sorted(root.glob("*/images.csv"))
+        remedy = f"set the dataset's root to {below[0].parent}, which has one" if below else _remedy(record)
+        raise InputError(f"{file}: does not exist; {remedy}.")
     if column is not None and score is not None:
         check_scores(listing, column, score)
     listing["path"] = [(root / image).as_posix() for image in listing["image"]]

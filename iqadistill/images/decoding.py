@@ -10,6 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from iqadistill.errors import InputError
+from iqadistill.file_kinds import HEAD, REMEDIES, file_kind
 from iqadistill.images.listing import readable
 
 # 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory, a decompression bomb does not
@@ -141,14 +142,17 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         ) from None
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         raise InputError(
-            f"{readable(path)}: cannot be decoded ({_reason(error)}); replace the file or remove it from the dataset."
+            f"{readable(path)}: cannot be decoded ({_reason(error, path)}); replace the file or remove it from the "
+            "dataset."
         ) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: str | Path) -> str:
     """What a decoder says, in one line and without the name of the file."""
     if isinstance(error, UnidentifiedImageError):
-        return "not an image of a known format"
+        with open(path, "rb") as file:
+            kind = file_kind(file.read(HEAD))
+        return f"it is {kind}; {REMEDIES[kind]}" if kind in REMEDIES else "not an image of a known format"
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return readable(" ".join(said.split())) or type(error).__name__
 

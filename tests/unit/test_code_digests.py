@@ -142,7 +142,7 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
     [
         ("split_dataset", 9),
         ("predict_mlps", 20),
-        ("index_dataset", 25),
+        ("index_dataset", 26),
         ("evaluate", 18),
         ("compare", 24),
         ("collect_costs", 8),

@@ -1,9 +1,12 @@
+import os
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from iqadistill import tables
 from iqadistill.errors import InputError
 from iqadistill.tables import (
     SCHEMAS,
@@ -89,3 +92,16 @@ def test_failed_write_keeps_only_the_old_file(tmp_path, splits):
         write_atomically(tmp_path / "t.parquet", fail)
     assert (tmp_path / "t.parquet").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_folder_is_searched_for_leftovers_once(tmp_path, monkeypatch):
+    """Listing it at each write takes time that is quadratic in the number of its files."""
+    left = tmp_path / f".other.{tables._HOST}-{2**22 + 1}.partial"
+    foreign = tmp_path / f".other.00000000-{2**22 + 1}.partial"
+    for file in (left, foreign):
+        file.touch()
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
+    for number in range(5):
+        write_atomically(tmp_path / f"{number}.txt", lambda path: path.write_text("x"))
+    assert listed == [tmp_path] and not left.exists() and foreign.exists()

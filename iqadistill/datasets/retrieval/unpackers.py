@@ -5,6 +5,7 @@ bzip2 and LZMA, such as Deflate64, which Windows uses for large files.
 """
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -16,11 +17,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from iqadistill.datasets.retrieval.archives import has_further_parts
-from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, DISK_FULL, Entry, check_limit, special
-from iqadistill.errors import InputError
+from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, Entry, UnusableArchive, check_limit, special
+from iqadistill.errors import InputError, machine_fault
 
 # bsdtar cannot read archives of several parts, and unrar reads rar only
 PROGRAMS = ("bsdtar", "7z", "7zz", "7za", "unrar")
@@ -240,14 +241,14 @@ def _failure(archive: Path, command: list[str], errors: IO[str], reason: str = "
         return InputError(PASSWORD.format(archive=archive, folder=archive.parent))
     message = message[-300:] or reason
     if re.search("no space left|disk full|quota", message, re.IGNORECASE):
-        return InputError(DISK_FULL.format(archive=archive, folder=archive.parent))
+        return cast(InputError, machine_fault(OSError(errno.ENOSPC, message), archive))
     if has_further_parts(archive):
         return InputError(
             f"{archive}: a part is missing or damaged ({message}); put all of its parts into {archive.parent}, "
             "then run again."
         )
     if re.search(_DAMAGE, message, re.IGNORECASE):
-        return InputError(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
+        return UnusableArchive(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
     return InputError(
         f"{archive}: cannot be unpacked by {Path(command[0]).name} ({message}); "
         f"unpack it yourself into {archive.parent}."

@@ -76,7 +76,9 @@ def test_rated_images_are_not_chosen_and_count_as_covered(folder):
 def test_contents_are_taken_out_of_the_embeddings(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr("iqadistill.choosing.choose.choose_images", lambda *_, **given: seen.update(given) or [0])
-    (folder / "contents.csv").write_text("image,content\n0.png,a\nblurred/0.png,a\n1.png,b\nblurred/1.png,b\n2.png,\n")
+    (folder / "contents.csv").write_text(
+        "image,content\n0.png,a\nblurred/0.png,A.png\n1.png,b\nblurred/1.png,b\n2.png,\n"
+    )
     run("--count", 1, "--contents", "contents.csv")
     assert list(seen["contents"]) == [0, 1, -1, 0, 1, -1]
 

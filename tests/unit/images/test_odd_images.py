@@ -93,6 +93,23 @@ def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, kind):
             read(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "it is a Git LFS pointer; .*git lfs pull",
+        ),
+        (b"<!DOCTYPE html><html>", "it is a web page; download the file itself"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "not an image of a known format"),
+    ],
+)
+def test_file_in_place_of_an_image_is_said(tmp_path, content, said):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.png: cannot be decoded \({said}"):
+        read_image(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
 def test_megabytes_of_text_do_not_matter(tmp_path, kind):
     text = b"history" * 2**19

@@ -66,7 +66,7 @@ def add_user_dataset(mirror, **archive):
 def test_dataset_is_downloaded_unpacked_and_its_checksum_recorded(mirror):
     packed = add_user_dataset(mirror)
     manifest = retrieve_dataset("lab", "data/lab")
-    assert Path("data/lab/lab/images.csv").is_file()
+    assert Path("data/lab/images.csv").is_file()
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "ready"
     locked = manifest["files"]["lab.zip"]
     assert (locked["sha256"], locked["bytes"]) == (file_digest(packed), packed.stat().st_size)
@@ -81,7 +81,7 @@ def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
     assert recorded == folder_fingerprint(Path("data/lab")) != ""
     Path("data/lab/lab.zip").unlink()  # may be deleted once it is unpacked
     assert retrieve_dataset("lab", "data/lab")["fingerprint"] == recorded
-    Path("data/lab/lab/a.png").write_bytes(b"replaced")
+    Path("data/lab/a.png").write_bytes(b"replaced")
     assert folder_fingerprint(Path("data/lab")) != recorded
 
 
@@ -186,11 +186,25 @@ def test_archive_unlike_the_registry_is_refused(mirror, known):
 def test_truncated_archive_is_refused(mirror):
     packed = add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
-    shutil.rmtree("data/lab/lab")
+    for name in ("images.csv", "a.png"):
+        Path("data/lab", name).unlink()
     content = packed.read_bytes()
     Path("data/lab/lab.zip").write_bytes(content[:-1])
     with pytest.raises(InputError, match=rf"data/lab/lab\.zip: .*{len(content) - 1}.*{len(content)}"):
         retrieve_dataset("lab", "data/lab")
+
+
+@pytest.mark.parametrize("content", [b"<html>log in</html>", b"PK\3\4 cut", bytes(99)])
+def test_checksum_of_a_file_that_cannot_be_used_is_forgotten(mirror, content):
+    """Or the archive that the message asks for would be refused, as another one than that of the first download."""
+    packed = add_user_dataset(mirror)
+    whole = packed.read_bytes()
+    packed.write_bytes(content)
+    with pytest.raises(InputError, match=r"data/lab/lab\.zip: (is a web page|is damaged|holds only zero)"):
+        retrieve_dataset("lab", "data/lab")
+    assert read_locks("lab") == {}
+    Path("data/lab/lab.zip").write_bytes(whole)
+    assert retrieve_dataset("lab", "data/lab")["files"]["lab.zip"]["bytes"] == len(whole)
 
 
 def test_manually_placed_archive_is_used(mirror):
@@ -200,7 +214,7 @@ def test_manually_placed_archive_is_used(mirror):
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
     manifest = retrieve_dataset("lab", "data/lab")
     assert mirror.asked == [] and manifest["files"]["lab.zip"]["url"] is None
-    assert Path("data/lab/lab/a.png").is_file()
+    assert Path("data/lab/a.png").is_file()
 
 
 def test_unpacked_folder_is_accepted_without_its_archive():
@@ -214,10 +228,10 @@ def test_interrupted_unpacking_is_repeated(mirror):
     add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
     Path("data/lab/.unpacking").mkdir()
-    Path("data/lab/lab/a.png").unlink()
+    Path("data/lab/a.png").unlink()
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
     retrieve_dataset("lab", "data/lab")
-    assert Path("data/lab/lab/a.png").is_file() and not Path("data/lab/.unpacking").exists()
+    assert Path("data/lab/a.png").is_file() and not Path("data/lab/.unpacking").exists()
 
 
 def test_status_shows_partial_download(mirror):
