@@ -34,18 +34,21 @@ def check_programs() -> Iterator[Finding]:
 
 
 def rar_program() -> str:
-    """Program that unpacks rar here; empty if there is none. The first 7z found is taken before unrar."""
-    if program := _first("bsdtar"):
-        return program
+    """Program that unpacks rar here; empty if there is none."""
+    return _first("bsdtar", "unrar") or _seven_zip_for_rar()
+
+
+def _seven_zip_for_rar() -> str:
+    """The 7z that is taken for rar, if it reads it."""
     seven_zip = _first(*SEVEN_ZIP)
-    return (seven_zip if _reads_rar(seven_zip) else "") if seven_zip else _first("unrar")
+    return seven_zip if seven_zip and _reads_rar(seven_zip) else ""
 
 
 def can_unpack(archive: Path) -> bool:
     """Whether a program here unpacks an archive, as far as its name tells; other files need none."""
     suffix = archive.suffix.lower()
     if has_further_parts(archive):
-        return bool(_first(*SEVEN_ZIP) or (suffix == ".rar" and _first("unrar")))
+        return bool(_first("unrar") or _seven_zip_for_rar()) if suffix == ".rar" else bool(_first(*SEVEN_ZIP))
     return bool({".rar": rar_program, ".7z": lambda: _first("bsdtar", *SEVEN_ZIP)}.get(suffix, lambda: "Python")())
 
 

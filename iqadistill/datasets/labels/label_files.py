@@ -191,11 +191,18 @@ def read_variable(file: Path, name: str) -> np.ndarray:
     """
     _check_size(file)
     _check_kind(file, "a MATLAB file", MATLAB)
+    # SciPy's compiled reader crashes on some damaged files, which then ends a process of its own only. That one is
+    # forked, for a spawned one would run the script of a Snakemake job once more.
+    try:
+        reader = ProcessPoolExecutor(1, mp_context=get_context("fork"))
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be read, for processes cannot share a lock on this machine ({error}); make /dev/shm "
+            "writable, and run again."
+        ) from None
     try:
         _check_matlab_size(file)
-        # SciPy's compiled reader crashes on some damaged files, which then ends a process of its own only. That one is
-        # forked, for a spawned one would run the script of a Snakemake job once more.
-        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as reader:
+        with reader:
             names, variable = reader.submit(load_variable, file, name).result()
     except BrokenProcessPool:
         raise InputError(f"{file}: is damaged, reading it crashed; get it again.") from None

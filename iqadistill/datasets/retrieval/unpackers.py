@@ -172,7 +172,7 @@ def unpack_by_program(archive: Path, folder: Path, limit: int, *, check: Callabl
     """
     with open(archive, "rb") as file:
         rar = file.read(4) == b"Rar!" or archive.suffix.lower() == ".rar"
-    candidates = map(shutil.which, (*_SEVEN_ZIP, *["unrar"] * rar))
+    candidates = map(shutil.which, (*["unrar"] * rar, *_SEVEN_ZIP))  # many builds of 7z leave rar out
     program = next((path for path in candidates if path), None)
     if program is None:
         several = "of several parts " if has_further_parts(archive) else ""

@@ -25,11 +25,12 @@ def test_without_programs_only_zip_and_tar_are_read(program):
 
 
 def test_7z_without_the_codec_of_rar_reads_no_rar(program):
-    program("unrar")
-    assert programs.rar_program() == "unrar"
     program("7z", CODECS)
     assert programs.rar_program() == "" and "rar (bsdtar or unrar)" in found()["warning"]
     assert "7z (7z)" in found()["ok"] and "several parts (7z)" in found()["ok"]
+    assert not programs.can_unpack(Path("a.part1.rar"))
+    program("unrar")
+    assert programs.rar_program() == "unrar" and programs.can_unpack(Path("a.part1.rar"))
 
 
 def test_7z_with_the_codec_of_rar(program):
