@@ -36,6 +36,11 @@ onstart:
     check_cluster()
 
 
+onsuccess:
+    if sentence := PLAN.replaced_meanwhile():
+        logger.warning(sentence)
+
+
 rule all:
     default_target: True
     input:

@@ -60,6 +60,8 @@ def first_error(error: ValidationError, model: type[BaseModel], where: str = "")
         known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{key}: unknown value {found!r}; {nearest(found, known)}"
     message = first["msg"].removeprefix("Value error, ")
+    if message.endswith("."):  # a whole sentence, of an InputError
+        return f"{key or model.__name__}: {message}"
     shown = "" if isinstance(found, Mapping) else f", found {found!r}"  # a whole entry would bury the sentence
     return f"{key or model.__name__}: {message[0].lower()}{message[1:]}{shown}; correct it."
 
@@ -77,7 +79,7 @@ def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[
             choices = list(_models_in(model.model_fields[part].annotation))
             continue
         tagged = next((choice for choice in choices if _tag_of(choice) == part), None)
-        if len(choices) > 1 and tagged is not None and not last:
+        if tagged is not None and not last:
             model, choices = tagged, []
         else:
             keys.append(part)

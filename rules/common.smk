@@ -9,6 +9,7 @@ from snakemake.logging import logger
 
 from iqadistill import provenance
 from iqadistill.clusters.jobs import check_requests
+from iqadistill.config.checks.file_checks import check_files
 from iqadistill.config.jobs.layout import HEADLINE, beside, check_layout, path_of
 from iqadistill.config.jobs.plan import Plan
 from iqadistill.config.load import check_study
@@ -27,10 +28,12 @@ try:
         read_yaml(file)
     STUDY = check_study(config)
     check_layout(Path("results"))
+    check_files(STUDY)
+    PLAN = Plan(STUDY)
+    PLAN.jobs
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-PLAN = Plan(STUDY)
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
 GPU = None if STUDY.device == "cpu" else 1
 # Networks on the CPU: jobs of one thread each side by side take less time than fewer of more, and there is one a split.

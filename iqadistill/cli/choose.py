@@ -65,6 +65,9 @@ def run(given: argparse.Namespace) -> int:
     """Write the chosen images with their ranks; returns 1 if an image could not be read."""
     if not given.folder.is_dir():
         raise InputError(f"{given.folder}: not a folder; give the folder that holds the images.")
+    for option, file in (("--rated", given.rated), ("--contents", given.contents)):
+        if file and file.is_dir():
+            raise InputError(f"{option} {file}: is a folder; give a file.")
     if given.embeddings and given.embeddings.is_file():
         raise InputError(f"--embeddings {given.embeddings}: is a file; give a folder.")
     if given.out.is_dir():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iqadistill.errors import InputError
+from iqadistill.errors import InputError, machine_fault
 from iqadistill.images.listing import readable, shortened
 from iqadistill.paths import path_argument
 
@@ -169,6 +169,8 @@ def _failure_of_map(file: Path, score: "ImageScore", result: "TrainedResult") ->
     except InputError as error:
         return [str(error)]
     except Exception as error:
+        if located := machine_fault(error):
+            return [str(located)]
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"{readable(file)}: the map cannot be drawn ({reason}); the image is scored all the same."]
     return []
