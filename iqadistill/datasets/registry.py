@@ -153,6 +153,8 @@ def dataset_records() -> dict[str, DatasetRecord]:
     # nothing
     shipped = Path(__file__).with_suffix(".yaml")
     known = _read_records(shipped, 0)
+    if (USER_ENTRIES.exists() or USER_ENTRIES.is_symlink()) and not USER_ENTRIES.is_file():
+        raise InputError(f"{USER_ENTRIES}: is a folder, or a link that leads nowhere; expected a YAML file.")
     users = _read_records(USER_ENTRIES.resolve(), USER_ENTRIES.stat().st_mtime_ns) if USER_ENTRIES.is_file() else {}
     for name in users:
         if name in known:

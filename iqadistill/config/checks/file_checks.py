@@ -1,5 +1,6 @@
 """The folders and files that a study names: no file where a folder is needed, and the reverse."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,19 @@ from iqadistill.models.students.external import ExternalSettings
 from iqadistill.sampling.settings import SamplerSettings
 
 Entry = SamplerSettings | EncoderSettings | TeacherSettings | DeepStudentSettings
+
+
+def check_working_folder(folder: Path = Path()) -> None:
+    """Check that a run can write into its folder, where it keeps its state beside the results.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if not (folder / ".snakemake").exists() and not os.access(folder, os.W_OK):
+        raise InputError(
+            f"{folder.resolve()}: this user cannot write into the folder of the run; run in another one, with "
+            "--directory FOLDER."
+        )
 
 
 def check_files(study: Study, folder: Path = Path()) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from iqadistill.config import Plan, check_study
-from iqadistill.config.checks.file_checks import check_files
+from iqadistill.config.checks.file_checks import check_files, check_working_folder
 from iqadistill.errors import InputError
 
 RAW = {
@@ -125,3 +125,20 @@ def test_panorama_replaced_by_an_older_one_is_rendered_again(folder):
     assert before.inputs == {"pristine": ["data/panoramas/a.png"]} and before == rendering()
     os.utime(folder / "data/panoramas/a.png", (0, 0))
     assert rendering() != before
+
+
+def test_address_is_expanded_and_half_a_path_refused(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    study = study_with("datasets.kadid10k", {"url": "file://~/x.zip"})
+    assert study.datasets["kadid10k"].url == f"file://{folder}/x.zip"
+    with pytest.raises(InputError, match=r"^datasets\.kadid10k\.url: the address 'file://x\.zip' .* whole path"):
+        study_with("datasets.kadid10k", {"url": "file://x.zip"})
+
+
+def test_folder_that_cannot_be_written_to_is_refused(folder, monkeypatch):
+    check_working_folder()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for any user but root
+    with pytest.raises(InputError, match=f"^{folder}: this user cannot write .* --directory FOLDER"):
+        check_working_folder()
+    (folder / ".snakemake").symlink_to("a_folder")  # state and results on another disk
+    check_working_folder()
