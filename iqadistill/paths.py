@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -75,6 +76,23 @@ def path_argument(text: str) -> Path:
         return Path(_home(text) if text.startswith("~") and not os.path.lexists(text) else text)
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def check_output(option: str, file: Path, inputs: Iterable[Path]) -> None:
+    """Check that a command writes no file over a folder or over one that it reads.
+
+    Args:
+        option: The option that names the file.
+        file: The file to write.
+        inputs: The files that are read.
+
+    Raises:
+        InputError: The file is a folder or one of the inputs.
+    """
+    if file.is_dir():
+        raise InputError(f"{option} {file}: is a folder; give a file.")
+    if file.exists() and any(one.exists() and file.samefile(one) for one in inputs):
+        raise InputError(f"{option} {file}: is a file that is read; give another name.")
 
 
 def _check_length(path: str) -> None:

@@ -10,7 +10,8 @@ from iqadistill.errors import InputError, nearest
 
 Rate = Annotated[float, Field(gt=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+# 255 bytes of a file name leave room for a digest and a suffix
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=200)]
 
 
 class Settings(BaseModel):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from iqadistill.errors import InputError
-from iqadistill.paths import expand, expand_url, path_argument
+from iqadistill.paths import check_output, expand, expand_url, path_argument
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,17 @@ def test_argument_that_ends_with_a_blank(tmp_path):
         path_argument(path)
     Path(path).touch()
     assert path_argument(path) == Path(path)
+
+
+def test_output_over_an_input_or_a_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").touch()
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "loop").symlink_to("loop")
+    for file in ("new", "loop"):
+        check_output("--out", Path(file), [Path("a"), Path("missing"), Path("loop")])
+    for file in ("a", "link", "./a"):
+        with pytest.raises(InputError, match=rf"^--out {Path(file)}: is a file that is read"):
+            check_output("--out", Path(file), [Path("missing"), Path("a")])
+    with pytest.raises(InputError, match="is a folder"):
+        check_output("--out", tmp_path, [])

@@ -39,16 +39,17 @@ def check_files(study: Study, folder: Path = Path()) -> None:
         folder: Where the workflow runs.
 
     Raises:
-        InputError: A path leads to something of another kind, or a dataset's folder holds that of the run.
+        InputError: A path leads to something of another kind, or a dataset's folder holds the results.
     """
-    here = folder.resolve()
+    here, results = folder.resolve(), Path(os.path.realpath(folder / "results"))
+    of_the_run = {here, *here.parents, results, *results.parents}
     for name, settings in study.datasets.items():
         if source_of(study, name).origin != "rendered" or settings.source == "panoramas":
             key, root = f"datasets.{name}.root", settings.root or f"data/{name}"
             _check_above(key, folder / root / "file")
-            if (folder / root).resolve() in (here, *here.parents):
+            if (folder / root).resolve() in of_the_run:
                 raise InputError(
-                    f"{key}: {root} holds the folder of this run, whose results would count as files of the dataset; "
+                    f"{key}: {root} holds the results of this run, which would count as files of the dataset; "
                     "move the images to a folder of their own, such as data/own."
                 )
     for key, file in _given_files(study):

@@ -96,9 +96,31 @@ def test_file_where_a_folder_is_expected_and_folder_of_the_run_are_refused(key):
     check_files(study_with(key, "a_folder"))
     with pytest.raises(InputError, match=f"^{re.escape(key)}: a_file is a file, expected a folder"):
         check_files(study_with(key, "a_file"))
-    for path in (".", "..", "a_folder/..", "/"):
-        with pytest.raises(InputError, match=f"^{re.escape(key)}: {re.escape(path)} holds the folder of this run"):
+    for path in (".", "..", "a_folder/..", "/", "results"):
+        with pytest.raises(InputError, match=f"^{re.escape(key)}: {re.escape(path)} holds the results of this run"):
             check_files(study_with(key, path))
+
+
+def test_folder_that_linked_results_lie_in_is_refused(folder, tmp_path):
+    (tmp_path / "disk/results").mkdir(parents=True)
+    (folder / "results").symlink_to(tmp_path / "disk/results")
+    with pytest.raises(InputError, match="holds the results of this run"):
+        check_files(study_with("datasets.own.root", str(tmp_path / "disk")))
+    check_files(study_with("datasets.own.root", str(tmp_path / "disk/results/own")))
+
+
+@pytest.mark.parametrize("section", ["datasets", "samplers", "encoders", "selectors", "teachers", "students"])
+def test_name_that_no_file_can_have_is_refused(section):
+    methods = {"selectors": {"method": "kcenter"}, "samplers": {"method": "grid_crops", "count": 8, "size": 32}}
+    entry = methods.get(section) or next(iter(RAW[section].values()))
+    with pytest.raises(InputError, match=rf"^{section}\.mlp_x.* at most 200 characters"):
+        study_with(f"{section}.mlp_{'x' * 200}", entry)
+
+
+def test_longest_name_fits_every_file():
+    plan = Plan(study_with("datasets", {"x" * 200: {"source": "images"}, **RAW["datasets"]}))
+    longest = max(len(part) for job in plan.jobs.values() for path in (job.output, job.log) for part in path.split("/"))
+    assert longest < 240
 
 
 def test_files_replaced_while_the_study_runs_are_named(folder):
