@@ -97,6 +97,11 @@ def test_batches_of_one_patch_are_refused_before_training(tmp_path, settings, re
     assert bool(network.pieces) is not refused
 
 
+def test_last_batch_of_validation_may_have_one_patch(tmp_path):
+    _, history = TinyStudy(tmp_path, val=3).train(Normalised(), training={"batch_size": 7})  # 15 patches: 7, 7, 1
+    assert history["val_srcc"].is_valid().to_pylist() == [True, True]
+
+
 def test_trying_one_patch_changes_nothing():
     network = Normalised(nn.Identity)
     network.layers[1] = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout())
