@@ -13,12 +13,8 @@ DEFAULT_STUDY = (
     "config.yaml" if Path("config.yaml").is_file() else f"{CHECKOUT}/config.yaml"
 )
 
-# A study stands alone: the default is read only when no other is given, for Snakemake would merge the two.
-if not workflow.config_settings.configfiles:
 
-    configfile: DEFAULT_STUDY
-
-
+include: "rules/study.smk"
 include: "rules/common.smk"
 include: "rules/datasets.smk"
 include: "rules/patches.smk"
@@ -34,6 +30,11 @@ include: "rules/report.smk"
 # Jobs that no node of a cluster can run would wait in its queue for ever.
 onstart:
     check_cluster()
+
+
+onsuccess:
+    if sentence := PLAN.replaced_meanwhile():
+        logger.warning(sentence)
 
 
 rule all:

@@ -462,11 +462,14 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     Unfinished files that killed processes of this machine left in the folder are removed.
 
     Raises:
-        InputError: The disk is full, read-only or failing, or a limit of the machine is reached.
+        InputError: `path` is a folder or a device; the disk is full, read-only or failing, or a limit of the machine is
+            reached.
     """
     path = Path(path)
     temporary = _unfinished(path, f"{_HOST}-{os.getpid()}")
     try:
+        if path.exists() and not path.is_file():  # a file in its place would end /dev/null for all programs
+            raise InputError(f"{path}: is a folder, a device or a pipe; give a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):  # where files can be written but not listed or removed
             _remove_leftovers(path.parent.absolute())

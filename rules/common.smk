@@ -1,4 +1,4 @@
-# Read the study, constrain the wildcards, and ask the study's plan what each job reads and is given.
+# Constrain the wildcards, and ask the study's plan what each job reads and is given.
 import functools
 import json
 import math
@@ -9,28 +9,9 @@ from snakemake.logging import logger
 
 from iqadistill import provenance
 from iqadistill.clusters.jobs import check_requests
-from iqadistill.config.jobs.layout import HEADLINE, beside, check_layout, path_of
-from iqadistill.config.jobs.plan import Plan
-from iqadistill.config.load import check_study
+from iqadistill.config.jobs.layout import HEADLINE, beside, path_of
 from iqadistill.errors import InputError
-from iqadistill.yaml_file import read_yaml
 
-MOVED = workflow.modifier.path_modifier
-if MOVED.prefix or MOVED._prefix_replacements:
-    raise WorkflowError(
-        "module: prefix and replace_prefix are not supported, for studies share data and results; leave them out, and "
-        "give studies different names."
-    )
-
-try:
-    for file in workflow.configfiles:
-        read_yaml(file)
-    STUDY = check_study(config)
-    check_layout(Path("results"))
-except InputError as error:
-    raise WorkflowError(str(error)) from None
-
-PLAN = Plan(STUDY)
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
 GPU = None if STUDY.device == "cpu" else 1
 # Networks on the CPU: jobs of one thread each side by side take less time than fewer of more, and there is one a split.

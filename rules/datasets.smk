@@ -43,6 +43,7 @@ rule render_dataset:
         source=given("render_dataset", "source"),
         root=given("render_dataset", "root"),
         seed=given("render_dataset", "seed"),
+        files=given("render_dataset", "files"),
         code=code("render_dataset"),
     message:
         "Rendering and distorting the images of {wildcards.files}."

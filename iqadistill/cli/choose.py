@@ -8,7 +8,7 @@ from typing import Any
 
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.errors import InputError
-from iqadistill.paths import path_argument
+from iqadistill.paths import check_output, path_argument
 
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
@@ -65,10 +65,12 @@ def run(given: argparse.Namespace) -> int:
     """Write the chosen images with their ranks; returns 1 if an image could not be read."""
     if not given.folder.is_dir():
         raise InputError(f"{given.folder}: not a folder; give the folder that holds the images.")
+    for option, file in (("--rated", given.rated), ("--contents", given.contents)):
+        if file and file.is_dir():
+            raise InputError(f"{option} {file}: is a folder; give a file.")
     if given.embeddings and given.embeddings.is_file():
         raise InputError(f"--embeddings {given.embeddings}: is a file; give a folder.")
-    if given.out.is_dir():
-        raise InputError(f"--out {given.out}: is a folder; give a file.")
+    check_output("--out", given.out, filter(None, (given.rated, given.contents)))
     if given.count < 1 or given.seed < 0:
         key, value, lowest = ("--count", given.count, 1) if given.count < 1 else ("--seed", given.seed, 0)
         raise InputError(f"{key} {value}: expected {lowest} or more.")

@@ -67,6 +67,8 @@ def run(given: argparse.Namespace) -> int:
 
     if given.cores < 1 or given.gpus < 1:
         raise InputError("cost: --cores and --gpus are numbers of at least 1; give others.")
+    if given.readme and not given.readme.is_file():
+        raise InputError(f"--readme {given.readme}: no such file; correct the path.")
     if given.table:
         table = studies_table(given.table)
         print(table)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iqadistill.errors import InputError
-from iqadistill.images.listing import readable, shortened
-from iqadistill.paths import path_argument
+from iqadistill.errors import InputError, machine_fault
+from iqadistill.images.listing import IMAGE_SUFFIXES, readable, shortened
+from iqadistill.paths import check_output, path_argument
 
 if TYPE_CHECKING:
     from iqadistill.scoring.results import TrainedResult
@@ -89,8 +89,10 @@ def run(given: argparse.Namespace) -> int:
 
     paths = list_images(given.images)
     maps = _map_files(given.map, paths)
-    if given.parquet and given.parquet.is_dir():
-        raise InputError(f"--parquet {given.parquet}: is a folder; give a file.")
+    if given.parquet:
+        if given.parquet.suffix.lower() in IMAGE_SUFFIXES:  # as of --parquet *.png
+            raise InputError(f"--parquet {given.parquet}: has the name of an image; give another file.")
+        check_output("--parquet", given.parquet, [given.model, *paths])
     rows: list[dict[str, Any]] = []
     failures: list[str] = []
     width = max(len("image"), *(len(readable(path)) for path in paths))
@@ -152,8 +154,7 @@ def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
     if out.suffix.lower() == MAP:
         if len(paths) > 1:
             raise InputError(f"--map {out}: one file for {len(paths)} images; give a folder.")
-        if out.resolve() == paths[0].resolve():
-            raise InputError(f"--map {out}: is the image itself; give another name.")
+        check_output("--map", out, paths)
         return {paths[0]: out}
     if out.is_file() or (out.suffix and not out.is_dir()):
         raise InputError(f"--map {out}: expected a file that ends in {MAP}, or a folder.")
@@ -169,6 +170,8 @@ def _failure_of_map(file: Path, score: "ImageScore", result: "TrainedResult") ->
     except InputError as error:
         return [str(error)]
     except Exception as error:
+        if located := machine_fault(error):
+            return [str(located)]
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"{readable(file)}: the map cannot be drawn ({reason}); the image is scored all the same."]
     return []

@@ -1,4 +1,9 @@
-"""Fingerprint of a folder: changes when a file is added, deleted or replaced, without reading any file."""
+"""Fingerprint of a folder: changes when a file is added, deleted or replaced, without reading any file.
+
+Size and time of a file decide, as for make and rsync: a file of the same path, size and time, to the resolution of the
+file system, counts as the same one. Inode and change time would tell more, but they differ in every copy of a dataset,
+which would run all that was made from it again; reading the files takes minutes on a network, at each planning.
+"""
 
 import hashlib
 import os
@@ -48,6 +53,8 @@ def _files(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Itera
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
+                continue
+            if entry.is_symlink() and not Path(entry.path).exists():  # leads nowhere, or to itself
                 continue
             if entry.is_dir():
                 yield from _files(entry.path, f"{prefix}{entry.name}/", above | {here})

@@ -166,7 +166,7 @@ def wall_seconds(plan: Plan, durations: Mapping[str, float], rates: Rates, *, co
     """
     producer = {_stem(output): output for output in plan.jobs}
     waits = {
-        output: {producer[_stem(file)] for file in _files(job) if _stem(file) in producer} - {output}
+        output: {producer[_stem(file)] for file in job.input_files if _stem(file) in producer} - {output}
         for output, job in plan.jobs.items()
     }
     followers: dict[str, list[str]] = {output: [] for output in plan.jobs}
@@ -200,11 +200,6 @@ def wall_seconds(plan: Plan, durations: Mapping[str, float], rates: Rates, *, co
             if not open_needs[follower]:
                 heapq.heappush(ready, (order[follower], follower))
     return now
-
-
-def _files(job: Job) -> Iterable[str]:
-    for given in job.inputs.values():
-        yield from [given] if isinstance(given, str) else given
 
 
 def _stem(file: str) -> str:

@@ -105,3 +105,13 @@ def test_folder_is_searched_for_leftovers_once(tmp_path, monkeypatch):
     for number in range(5):
         write_atomically(tmp_path / f"{number}.txt", lambda path: path.write_text("x"))
     assert listed == [tmp_path] and not left.exists() and foreign.exists()
+
+
+def test_no_device_pipe_or_folder_is_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "folder", "link"):
+        with pytest.raises(InputError, match=f"{name}: is a folder, a device or a pipe; give a file"):
+            write_atomically(tmp_path / name, lambda file: file.write_text("whole"))
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 3

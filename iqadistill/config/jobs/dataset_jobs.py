@@ -30,8 +30,14 @@ def dataset_jobs(plan: Files) -> Iterator[Job]:
             }
             yield Job("retrieve_dataset", files, names, params=params)
         if origin == "rendered":
-            params = {"source": settings.source, "root": plan.root_of(dataset), "seed": plan.study.seed}
-            yield Job("render_dataset", files, names, {"pristine": _pristine_images(plan, dataset)}, params)
+            panoramas = _pristine_images(plan, dataset)
+            params = {
+                "source": settings.source,
+                "root": plan.root_of(dataset),
+                "seed": plan.study.seed,
+                "files": plan.file_states(panoramas),
+            }
+            yield Job("render_dataset", files, names, {"pristine": panoramas}, params)
         inputs = {
             "labels": _label_file(plan, dataset),
             "manifest": [plan.path("retrieve_dataset", **files)] if origin == "archive" else [],

@@ -151,6 +151,10 @@ def test_invalid_arguments_are_refused(capsys, folder):
         capsys, "photos", "--count", 2, "--embeddings", "photos/0.png"
     )
     assert "--out empty: is a folder" in error_line(capsys, "photos", "--count", 2, "--out", "empty")
+    (folder / "r.csv").touch()
+    assert "r.csv: is a file that is read" in error_line(
+        capsys, "photos", "--count", 2, "--rated", "r.csv", "--out", "r.csv"
+    )
 
 
 @pytest.mark.parametrize(

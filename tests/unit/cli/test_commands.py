@@ -47,6 +47,25 @@ def test_datasets_status_reflects_files_on_disk(capsys, folder):
     assert rows(capsys.readouterr().out)["kadid10k"][3] == "missing"
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("datasets --data a.yaml", "--data a.yaml: is a file; give a folder"),
+        ("choose folder --count 1 --rated folder", "--rated folder: is a folder; give a file"),
+        ("choose folder --count 1 --contents folder", "--contents folder: is a folder; give a file"),
+        ("cost --configfile a.yaml --tflops 30", "a.yaml: samplers: expected a mapping"),
+        ("cost --table folder", "folder: cannot be read (Is a directory)"),
+        ("cost --table a.yaml --readme none.md", "--readme none.md: no such file"),
+        ("prune a.yaml", "a.yaml: samplers: expected a mapping"),
+    ],
+)
+def test_path_of_another_kind_is_one_sentence(capsys, folder, command, message):
+    (folder / "folder").mkdir()
+    (folder / "a.yaml").write_text("name: a\n")
+    assert main(command.split()) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
 def test_datasets_json_has_the_full_record(capsys):
     main(["datasets", "--json"])
     entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}

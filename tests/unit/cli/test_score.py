@@ -321,6 +321,15 @@ def test_path_without_image_is_refused_before_loading_the_model(capsys, folder, 
     assert "empty: " in error_line(capsys, image, "--model", "lost", "--parquet", "empty")
 
 
+def test_no_output_replaces_an_image_or_the_model(capsys, folder, network, image):
+    copy_weights(folder, network)
+    weights = "0.safetensors"
+    arguments = (image, "--model", weights)
+    assert "has the name of an image" in error_line(capsys, *arguments, "--parquet", "new.png")
+    assert f"--parquet {weights}: is a file that is read" in error_line(capsys, *arguments, "--parquet", weights)
+    assert "is a file that is read" in error_line(capsys, *arguments, "--map", image)
+
+
 def test_model_of_recorded_scanpaths_refuses_new_images(capsys, folder, panorama_mlps):
     sampler = {"method": "sp", "count": 4, "size": 64, "fov": 60.0, "scanpaths": "seen.csv"}
     weights = copy_weights(folder, panorama_mlps)

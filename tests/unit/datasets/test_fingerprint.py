@@ -61,6 +61,16 @@ def test_fingerprint_follows_links_and_stops_at_loops(folder, tmp_path):
     (tmp_path / "root/data").symlink_to(folder)
     (folder / "back").symlink_to(tmp_path / "root")
     (folder / "broken.png").symlink_to(tmp_path / "none.png")
+    (folder / "itself.png").symlink_to("itself.png")
     before = folder_fingerprint(tmp_path / "root")
     (folder / "a.png").write_text("longer than before")
     assert folder_fingerprint(tmp_path / "root") != before
+
+
+def test_file_of_equal_size_and_time_is_the_same_until_it_is_touched(folder):
+    before, times = folder_fingerprint(folder), (folder / "a.png").stat()
+    (folder / "a.png").write_text("b.png")
+    os.utime(folder / "a.png", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert folder_fingerprint(folder) == before
+    (folder / "a.png").touch()
+    assert folder_fingerprint(folder) != before
