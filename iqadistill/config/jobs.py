@@ -691,6 +691,7 @@ class Plan:
                     "source": settings.source,
                     "root": self.root_of(dataset),
                     "url": settings.url,
+                    "archives": [text(dump(archive)) for archive in source_of(self.study, dataset).archives],
                 }
                 yield Job("retrieve_dataset", files, names, params=params)
             if origin == "rendered":
