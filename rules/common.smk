@@ -2,6 +2,7 @@
 import functools
 import json
 import math
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -136,6 +137,16 @@ def main_tables(rule):
             raise WorkflowError(str(error)) from None
 
     return outputs
+
+
+def check_writable():
+    """Refuse a run whose results could not be written."""
+    results = Path("results")
+    if results.exists() and not os.access(results, os.W_OK):
+        raise WorkflowError(
+            "results: cannot be written to; change its permissions, mount it with write access, or run in another "
+            "folder (--directory)."
+        )
 
 
 def check_cluster():
