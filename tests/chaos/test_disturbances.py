@@ -98,17 +98,25 @@ def test_two_runs_at_once_are_told_of_the_lock(tmp_path, undisturbed):
     assert first.end()[0] == 0 and not differing(contents(tmp_path), undisturbed)
 
 
-def test_wrong_clocks_rerun_nothing_and_hide_no_edit(tmp_path):
+def test_wrong_clocks_hide_no_edit_and_change_no_result(tmp_path, undisturbed):
     arguments = started(tmp_path)
     assert run(tmp_path, *arguments)[0] == 0
-    times = {file: file.stat().st_mtime for file in (tmp_path / "results").rglob("*") if file.is_file()}
-    for days in (-365, 365):  # the clock was a year behind, or ahead, when the results were made
-        for file, seconds in times.items():
-            os.utime(file, (seconds + 86400 * days,) * 2)
-        assert not dry_run(tmp_path, *arguments).jobs
+    date_results(tmp_path, days=365)  # by a clock that was ahead
+    assert not dry_run(tmp_path, *arguments).jobs
     scores = tmp_path / "data/images.csv"
-    scores.write_text(scores.read_text().replace("90", "91"))  # older than the results of a clock that was ahead
+    before = scores.read_text()
+    scores.write_text(before.replace("90", "91"))
     assert {"index_dataset", "render_report"} <= dry_run(tmp_path, *arguments).rules
+    scores.write_text(before)
+    date_results(tmp_path, days=-730)  # by one that was behind
+    assert_same_in_the_end(tmp_path, arguments, undisturbed)
+
+
+def date_results(folder: Path, days: int) -> None:
+    """Shift the times of all results."""
+    for file in (folder / "results").rglob("*"):
+        if file.is_file():
+            os.utime(file, (file.stat().st_mtime + 86400 * days,) * 2)
 
 
 @pytest.mark.parametrize("stage", ["split_dataset", "embed_patches", "train_student", "train_mlps"])

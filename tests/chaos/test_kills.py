@@ -38,12 +38,17 @@ def undisturbed(tmp_path_factory, mirror):
 
 
 @pytest.mark.chaos
-@pytest.mark.xdist_group("kills")
-@pytest.mark.parametrize("whole", [False, True], ids=["job", "snakemake"])
+@pytest.mark.parametrize(
+    "whole",
+    [
+        pytest.param(False, id="job", marks=pytest.mark.xdist_group("kills")),
+        pytest.param(True, id="snakemake", marks=pytest.mark.xdist_group("kills of snakemake")),
+    ],
+)
 def test_study_survives_a_kill_in_every_stage(tmp_path, mirror, undisturbed, whole):
     expected, durations = undisturbed
     workflow, arguments = started(tmp_path, mirror)
-    remaining = [*(rule for rule in PATHS), *DEEP]  # each is killed when its turn comes: the order is Snakemake's
+    remaining = [*PATHS, *DEEP]  # each is killed when its turn comes: the order is Snakemake's
     draw, kills, missed, shorter = random.Random(int(whole)), [], [], 1.0
     while remaining:
         again = ["--forcerun", missed[0]] if missed else []
