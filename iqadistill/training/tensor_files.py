@@ -13,14 +13,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-_DIGEST = "sha256"
+_HEADER = "iqadistill"  # the only key of the file's own header, for safetensors writes several in any order
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors, with `metadata` and their digest in the file's header."""
+    """Write tensors, with `metadata` and a digest of both in the file's header."""
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = dict(metadata or {})
-    save_file(stored, path, {**header, _DIGEST: _digest(stored, header)})
+    header = {"metadata": dict(metadata or {}), "sha256": _digest(stored, metadata or {})}
+    save_file(stored, path, {_HEADER: json.dumps(header, sort_keys=True)})
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -31,16 +31,19 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         SafetensorError: The file is truncated, or does not hold what was written.
     """
     with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
+        header = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if metadata.pop(_DIGEST, None) not in (None, _digest(tensors, metadata)):
+    if _HEADER not in header:  # of an earlier version
+        return tensors, header
+    own = json.loads(header[_HEADER])
+    if own["sha256"] != _digest(tensors, own["metadata"]):
         raise SafetensorError("it does not hold what was written")
-    return tensors, metadata
+    return tensors, own["metadata"]
 
 
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from iqadistill.cli import main, score
 from iqadistill.errors import InputError, machine_fault
-from iqadistill.tables import read_table, write_atomically, write_table
+from iqadistill.tables import read_metadata, read_table, write_atomically, write_table
 
 SPLITS = pd.DataFrame({"split": [0] * 5000, "image_id": [os.urandom(8).hex() for _ in range(5000)], "role": "test"})
 
@@ -72,6 +72,21 @@ def test_job_on_a_full_disk_ends_with_one_sentence(tmp_path):
     done = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert (tmp_path / "log").read_text() == "error: x.png: no space is left on the disk; make room and run again.\n"
+
+
+def test_no_changed_byte_gives_another_table(tmp_path):
+    path = tmp_path / "splits.parquet"
+    write_table(SPLITS[:30], path, "splits", {"simulated": "yes"})
+    whole, table = path.read_bytes(), read_table(path, "splits")
+    places, refused = range(0, len(whole), 7), 0
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            found = read_table(path, "splits")
+            assert found.equals(table) and read_metadata(found)["simulated"] == "yes"
+        except InputError as error:
+            refused += "run its stage again" in str(error)
+    assert refused > len(places) // 2
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped"])

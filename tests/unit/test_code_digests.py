@@ -141,7 +141,7 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
     ("job", "most"),
     [
         ("split_dataset", 9),
-        ("predict_mlps", 20),
+        ("predict_mlps", 21),
         ("index_dataset", 25),
         ("evaluate", 18),
         ("compare", 24),

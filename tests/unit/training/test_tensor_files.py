@@ -47,9 +47,15 @@ def test_files_that_are_not_whole_are_refused(tmp_path):
         load_tensors(file)
 
 
-def test_files_of_other_programs_have_no_digest(tmp_path):
-    save_file({"a": torch.ones(2)}, tmp_path / "t.safetensors")
-    assert load_tensors(tmp_path / "t.safetensors")[1] == {}
+def test_files_of_earlier_versions_are_read(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "t.safetensors", {"mlps": "{}"})
+    assert load_tensors(tmp_path / "t.safetensors")[1] == {"mlps": "{}"}
+
+
+def test_every_file_has_the_same_bytes(tmp_path):
+    for name in "abcdefgh":
+        save_tensors(TENSORS, tmp_path / name, {"one": "1", "two": "2", "three": "3"})
+    assert len({(tmp_path / name).read_bytes() for name in "abcdefgh"}) == 1
 
 
 def test_damaged_weights_are_named(tmp_path):
