@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -430,21 +430,40 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None) ->
         InputError: The file is missing, is damaged or no Parquet, or holds another table.
     """
     try:
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
-        facts = read_metadata(table)
-        digest = facts.pop(_DIGEST, None)
-        if digest not in (None, _digest(pq.read_schema(path), len(table), facts)):
-            raise pa.ArrowInvalid("it does not hold what was written")
+        with _damage_named(path):
+            table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+            facts = read_metadata(table)
+            digest = facts.pop(_DIGEST, None)
+            if digest not in (None, _digest(pq.read_schema(path), len(table), facts)):
+                raise pa.ArrowInvalid("it does not hold what was written")
     except FileNotFoundError:
         raise InputError(f"{path}: no such table; run the stage that makes {kind}.") from None
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        if fault := machine_fault(error, path):
-            raise fault from None
-        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
     if facts.get("table") != kind or facts.get("schema_version") != SCHEMA_VERSION:
         found = f"table {facts.get('table')!r} version {facts.get('schema_version')!r}"
         raise InputError(f"{path}: holds {found}, expected {kind!r} version {SCHEMA_VERSION}; run its stage again.")
     return table
+
+
+def read_rows(path: str | Path) -> pa.Table:
+    """Read a table with columns of its own, such as that of a figure.
+
+    Raises:
+        InputError: The file is damaged or no Parquet.
+    """
+    with _damage_named(path):
+        return pq.read_table(path, page_checksum_verification=True)
+
+
+@contextlib.contextmanager
+def _damage_named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if fault := machine_fault(error, path):
+            raise fault from None
+        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
 
 
 def _digest(schema: pa.Schema, rows: int, facts: Mapping[str, str]) -> str:

@@ -792,7 +792,10 @@ class Plan:
         manifest = self.folder / self._file("retrieve_dataset", files=self.files_ids[dataset])
         if not manifest.is_file():
             return ""
-        retrieved = json.loads(manifest.read_text(encoding="utf-8")).get("fingerprint", "")
+        try:
+            retrieved = json.loads(manifest.read_text(encoding="utf-8")).get("fingerprint", "")
+        except ValueError as error:
+            raise InputError(f"{manifest}: not valid JSON ({error}); delete it and run again.") from None
         return "" if fingerprint == retrieved else fingerprint
 
     def _file_states(self, files: Iterable[str]) -> list[str]:

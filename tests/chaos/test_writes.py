@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from iqadistill.cli import main, score
 from iqadistill.errors import InputError, machine_fault
-from iqadistill.tables import read_metadata, read_table, write_atomically, write_table
+from iqadistill.tables import read_metadata, read_rows, read_table, write_atomically, write_table
 
 SPLITS = pd.DataFrame({"split": [0] * 5000, "image_id": [os.urandom(8).hex() for _ in range(5000)], "role": "test"})
 
@@ -99,6 +99,13 @@ def test_damaged_table_is_named(tmp_path, damage):
     path.write_bytes(damaged[damage])
     with pytest.raises(InputError, match=r"splits\.parquet: not a readable Parquet file .* run its stage again"):
         read_table(path, "splits")
+
+
+def test_damaged_table_of_a_figure_is_named(tmp_path):
+    path = tmp_path / "overlap.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"overlap\.parquet: not a readable Parquet file .* run its stage again"):
+        read_rows(path)
 
 
 def test_interrupted_command_says_so(monkeypatch, capsys, tmp_path):

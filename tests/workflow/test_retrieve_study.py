@@ -71,6 +71,8 @@ def test_own_archive_is_retrieved_once_and_indexed(workflow, mirror):
     manifest.unlink()  # which Snakemake does before the job starts
     everything = {"retrieve_dataset", "index_dataset", "split_dataset", "sample_patches"}
     assert planned() == everything
+    manifest.write_bytes(whole[:40])
+    assert f"{manifest.name}: not valid JSON" in workflow.dry_run(*arguments, check=False).text
     manifest.write_bytes(whole)
     (workflow.folder / ".snakemake/incomplete" / marked).unlink()
     moved = {**own, "archives": [{**archive, "urls": [mirror.url("new/lab.tar.gz")]}]}
