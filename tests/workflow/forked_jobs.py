@@ -16,6 +16,7 @@ from subprocess import CalledProcessError
 from snakemake.cli import main
 from snakemake.script import PythonScript
 
+# snakemake.cli too: each job imports this file once more, and Snakemake with it
 PRELOADED = [
     "snakemake.cli",
     "torch",
