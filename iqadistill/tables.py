@@ -468,7 +468,7 @@ def _damage_named(path: str | Path) -> Iterator[None]:
 
 def _digest(schema: pa.Schema, rows: int, facts: Mapping[str, str]) -> str:
     """Digest of what the end of a Parquet file states; the checksums of its pages cover the values alone."""
-    columns = [[field.name, str(field.type).replace("element: ", "item: ")] for field in schema]  # renamed by Parquet
+    columns = [[field.name, field.type.id] for field in schema]  # Parquet names the parts of lists and maps anew
     stated = [columns, rows, sorted(facts.items())]
     return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
 

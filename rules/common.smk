@@ -76,17 +76,17 @@ def reads(rule, name):
 
 
 def manifest_behind_index(wildcards):
-    """Input function: the manifest of an archive, which reruns no index that was made: it may hold the same bytes.
+    """Input function: the manifest of an archive, which reruns an index only where it says something else than before.
 
     Where an index exists and the files are those that were retrieved, another retrieval leaves them alone, and the
-    index does not wait for it; targets ask for it themselves. An ancient input alone would not do: where nothing but
-    its job has a reason to run, as after a kill or with another url, Snakemake plans nothing behind it.
+    index does not wait for it; targets ask for it themselves. An ancient input would not do: where nothing but its job
+    has a reason to run, as after a kill or with another url, Snakemake plans nothing behind it.
     """
     job = PLAN.job("index_dataset", wildcards)
     manifests = job.inputs["manifest"]
     retrieved = Path(job.params["root"]).is_dir() and not job.params["files"]
     if retrieved and all(Path(file).exists() for file in [job.output, *manifests]):
-        return [ancient(before_update(file)) for file in manifests]
+        return [before_update(file) for file in manifests]
     return manifests
 
 

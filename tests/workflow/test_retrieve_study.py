@@ -73,8 +73,10 @@ def test_own_archive_is_retrieved_once_and_indexed(workflow, mirror):
     assert planned() == everything
     manifest.write_bytes(whole[:40])
     assert f"{manifest.name}: not valid JSON" in workflow.dry_run(*arguments, check=False).text
-    manifest.write_bytes(whole)
     (workflow.folder / ".snakemake/incomplete" / marked).unlink()
+    manifest.write_bytes(whole + b"\n")  # of other files, but killed before their index was made
+    assert planned() == everything - {"retrieve_dataset"}
+    manifest.write_bytes(whole)
     moved = {**own, "archives": [{**archive, "urls": [mirror.url("new/lab.tar.gz")]}]}
     (workflow.folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": moved}))
     assert planned() == {"retrieve_dataset", "split_dataset"}
