@@ -31,6 +31,15 @@ def undisturbed(tmp_path_factory):
     return contents(folder)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a finished study that tests damage and mend, and the arguments that run it."""
+    folder = tmp_path_factory.mktemp("finished")
+    arguments = started(folder)
+    assert run(folder, *arguments)[0] == 0
+    return folder, arguments
+
+
 @pytest.fixture
 def results(tmp_path):
     """The folder results as a small file system of its own in memory, as full and as writable as `mount` says."""
@@ -49,7 +58,7 @@ def mount(*arguments: object) -> None:
 
 
 def sentence(printed: str) -> str:
-    """The line that says what a run failed of; it is shown to whoever reads the output of the tests."""
+    """The line of a run's output that says why it failed."""
     assert "Traceback" not in printed, printed[-5000:]
     lines = [line for line in printed.splitlines() if line.startswith(("error: ", "results: ", "Error: Directory"))]
     assert lines, printed[-5000:]
@@ -136,12 +145,3 @@ def test_damaged_result_is_named_and_never_taken_for_whole(finished, undisturbed
     print(f"{damage} in {stage}", sentence(printed), sep=": ")
     file.unlink()
     assert_same_in_the_end(folder, arguments, undisturbed)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The folder of a finished study that tests damage and mend, and the arguments that run it."""
-    folder = tmp_path_factory.mktemp("finished")
-    arguments = started(folder)
-    assert run(folder, *arguments)[0] == 0
-    return folder, arguments
