@@ -1,6 +1,7 @@
 """Full disks, read-only results, two runs at once, wrong clocks, damage: a sentence, then the same results."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,9 +100,11 @@ def test_two_runs_at_once_are_told_of_the_lock(tmp_path, undisturbed):
     arguments = started(tmp_path)
     first = Running(tmp_path, *arguments)
     assert first.wait_for(["embed_patches"])
+    os.killpg(first.process.pid, signal.SIGSTOP)  # so that it has not ended before the second looks
     second = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
     )
+    os.killpg(first.process.pid, signal.SIGCONT)
     assert second.returncode and "Directory cannot be locked" in second.stderr
     print("two runs at once", sentence(second.stderr), sep=": ")
     assert first.end()[0] == 0 and not differing(contents(tmp_path), undisturbed)
