@@ -35,8 +35,12 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if _HEADER not in header:  # of an earlier version
         return tensors, header
-    own = json.loads(header[_HEADER])
-    if own["sha256"] != _digest(tensors, own["metadata"]):
+    try:
+        own = json.loads(header[_HEADER])
+        whole = own["sha256"] == _digest(tensors, own["metadata"])
+    except (KeyError, ValueError):
+        whole = False
+    if not whole:
         raise SafetensorError("it does not hold what was written")
     return tensors, own["metadata"]
 
