@@ -29,6 +29,7 @@ include: "rules/report.smk"
 
 # Jobs that no node of a cluster can run would wait in its queue for ever.
 onstart:
+    check_writable()
     check_cluster()
 
 
@@ -40,23 +41,25 @@ onsuccess:
 rule all:
     default_target: True
     input:
-        PLAN.outputs("render_report"),
+        report=PLAN.outputs("render_report"),
+        archives=PLAN.outputs("retrieve_dataset"),
     message:
-        "The report is {input}."
+        "The report is {input.report}."
 
 
 # The main tables of the study alone, in its folder headline.
 rule headline:
     input:
-        headline_report,
+        report=main_tables("render_report"),
+        archives=main_tables("retrieve_dataset"),
     message:
-        "The report of the main tables is {input}."
+        "The report of the main tables is {input.report}."
 
 
 # Word targets, stage by stage.
 rule datasets:
     input:
-        PLAN.outputs("split_dataset"),
+        PLAN.outputs("retrieve_dataset", "split_dataset"),
 
 
 rule patches:

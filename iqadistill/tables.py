@@ -6,11 +6,12 @@ final name, flushed to the device and renamed.
 
 import contextlib
 import hashlib
+import json
 import os
 import platform
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from iqadistill.errors import InputError, machine_fault
 
 SCHEMA_VERSION = "1"
 LONGEST_NAME = 200  # bytes of a file's name, to which the name of its unfinished copy adds some; file systems allow 255
+_DIGEST = "sha256"  # key of the file metadata, see `_digest`
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # nodes of a cluster share folders, and may share process ids
 _LEFTOVER = re.compile(rf"\..+\.{_HOST}-(?P<process>\d+)\.partial", re.DOTALL)
 
@@ -415,8 +417,9 @@ def write_table(
         metadata: Further facts to keep with the file, e.g. that scores are simulated.
     """
     table = as_table(rows, kind)
-    facts = {"table": kind, "schema_version": SCHEMA_VERSION, "iqadistill_version": __version__, **(metadata or {})}
-    table = table.replace_schema_metadata({key: str(value) for key, value in facts.items()})
+    given = {"table": kind, "schema_version": SCHEMA_VERSION, "iqadistill_version": __version__, **(metadata or {})}
+    facts = {key: str(value) for key, value in given.items()}
+    table = table.replace_schema_metadata({**facts, _DIGEST: _digest(table.schema, len(table), facts)})
     write_atomically(
         path, lambda temporary: pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     )
@@ -426,21 +429,50 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None) ->
     """Read a table and check that it is of `kind` and of this schema version.
 
     Raises:
-        InputError: The file is missing, is no Parquet, or holds another table.
+        InputError: The file is missing, is damaged or no Parquet, or holds another table.
     """
     try:
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+        with _damage_named(path):
+            table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+            facts = read_metadata(table)
+            digest = facts.pop(_DIGEST, None)
+            if digest not in (None, _digest(pq.read_schema(path), len(table), facts)):
+                raise pa.ArrowInvalid("it does not hold what was written")
     except FileNotFoundError:
         raise InputError(f"{path}: no such table; run the stage that makes {kind}.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        if fault := machine_fault(error, path):
-            raise fault from None
-        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
-    facts = read_metadata(table)
     if facts.get("table") != kind or facts.get("schema_version") != SCHEMA_VERSION:
         found = f"table {facts.get('table')!r} version {facts.get('schema_version')!r}"
         raise InputError(f"{path}: holds {found}, expected {kind!r} version {SCHEMA_VERSION}; run its stage again.")
     return table
+
+
+def read_rows(path: str | Path) -> pa.Table:
+    """Read a table with columns of its own, such as that of a figure.
+
+    Raises:
+        InputError: The file is damaged or no Parquet.
+    """
+    with _damage_named(path):
+        return pq.read_table(path, page_checksum_verification=True)
+
+
+@contextlib.contextmanager
+def _damage_named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if fault := machine_fault(error, path):
+            raise fault from None
+        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
+
+
+def _digest(schema: pa.Schema, rows: int, facts: Mapping[str, str]) -> str:
+    """Digest of what the end of a Parquet file states; the checksums of its pages cover the values alone."""
+    columns = [[field.name, field.type.id] for field in schema]  # Parquet names the parts of lists and maps anew
+    stated = [columns, rows, sorted(facts.items())]
+    return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
 
 
 def read_metadata(table: pa.Table) -> dict[str, str]:

@@ -2,6 +2,7 @@
 import functools
 import json
 import math
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -57,14 +58,18 @@ def reads(rule, name):
 
 
 def manifest_behind_index(wildcards):
-    """Input function: the manifest of an archive, which reruns no index that was made: it may hold the same bytes.
+    """Input function: the manifest of an archive, which reruns an index only where it says something else than before.
 
-    Without an index it is an ordinary input, for Snakemake plans nothing behind an ancient one whose job a kill left
-    incomplete.
+    Where an index exists and the files are those that were retrieved, another retrieval leaves them alone, and the
+    index does not wait for it; targets ask for it themselves. An ancient input would not do: where nothing but its job
+    has a reason to run, as after a kill or with another url, Snakemake plans nothing behind it.
     """
     job = PLAN.job("index_dataset", wildcards)
-    manifest = job.inputs["manifest"]
-    return ancient(manifest) if Path(job.output).exists() else manifest
+    manifests = job.inputs["manifest"]
+    retrieved = Path(job.params["root"]).is_dir() and not job.params["files"]
+    if retrieved and all(Path(file).exists() for file in [job.output, *manifests]):
+        return [before_update(file) for file in manifests]
+    return manifests
 
 
 def given(rule, name):
@@ -104,12 +109,26 @@ def experiments_read_by(rule):
     return "|".join(name.replace(".", r"\.") for name in names) or "none"
 
 
-def headline_report(wildcards):
-    """Input function: the report of the main tables alone."""
-    try:
-        return PLAN.headline.outputs("render_report")
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+def main_tables(rule):
+    """Input function: first outputs of a rule's jobs for the main tables alone."""
+
+    def outputs(wildcards):
+        try:
+            return PLAN.headline.outputs(rule)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+    return outputs
+
+
+def check_writable():
+    """Refuse a run whose results could not be written."""
+    results = Path("results")
+    if results.exists() and not os.access(results, os.W_OK):
+        raise WorkflowError(
+            "results: cannot be written to; change its permissions, mount it with write access, or run in another "
+            "folder (--directory)."
+        )
 
 
 def check_cluster():

@@ -17,6 +17,7 @@ rule retrieve_dataset:
         source=given("retrieve_dataset", "source"),
         root=given("retrieve_dataset", "root"),
         url=given("retrieve_dataset", "url"),
+        archives=given("retrieve_dataset", "archives"),
         code=code("retrieve_dataset"),
     message:
         "Retrieving the official files of {params.name}."

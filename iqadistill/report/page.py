@@ -42,7 +42,7 @@ from iqadistill.report.tables import (
     stability_table,
 )
 from iqadistill.report.verdicts import verdict_sentence
-from iqadistill.tables import read_metadata, write_atomically
+from iqadistill.tables import read_metadata, read_rows, write_atomically
 
 TEMPLATE = "report.html.j2"
 SCALE = 0.55  # CSS pixels per pixel of the 200 dpi PNG, so that text in figures has the size of the text around them
@@ -116,7 +116,7 @@ class ReportFigure:
     @property
     def table(self) -> pd.DataFrame:
         """Table of its numbers."""
-        return pd.read_parquet(with_suffix(self.table_stem, "parquet"))
+        return read_rows(with_suffix(self.table_stem, "parquet")).to_pandas()
 
 
 @dataclass(frozen=True)

@@ -115,3 +115,11 @@ def test_no_device_pipe_or_folder_is_replaced_by_a_file(tmp_path):
         with pytest.raises(InputError, match=f"{name}: is a folder, a device or a pipe; give a file"):
             write_atomically(tmp_path / name, lambda file: file.write_text("whole"))
     assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_tables_of_every_kind_are_read_as_they_were_written(tmp_path, kind):
+    table = pa.table([pa.nulls(2, field.type) for field in SCHEMAS[kind]], schema=SCHEMAS[kind])
+    write_table(table, tmp_path / "t.parquet", kind, {"simulated": "yes"})
+    assert read_table(tmp_path / "t.parquet", kind).equals(table)
+    assert len(read_table(tmp_path / "t.parquet", kind, SCHEMAS[kind].names[:1])) == 2

@@ -12,7 +12,7 @@ from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.registry import ArchiveRecord, DatasetRecord, dataset_record
 from iqadistill.datasets.retrieval.archives import is_archive
 from iqadistill.datasets.retrieval.checksums import check_file, forget_file, read_locks
-from iqadistill.datasets.retrieval.downloading import PART, download
+from iqadistill.datasets.retrieval.downloading import PART, download, downloaded_from, settle
 from iqadistill.datasets.retrieval.entries import UnusableArchive
 from iqadistill.datasets.retrieval.unpacking import unpack
 from iqadistill.errors import InputError
@@ -92,10 +92,15 @@ def _fetch(source: str, record: DatasetRecord, root: Path, url: str | None) -> N
     """Download missing files, and compare all with their known checksums."""
     for archive in _mirrored(source, record, url) if url else record.archives:
         file = root / archive.name
+        if archive.urls and not file.is_file():
+            download(archive.urls, file)
         if file.is_file():
-            check_file(source, archive, file, None)
-        elif archive.urls:
-            check_file(source, archive, file, download(archive.urls, file))
+            try:
+                check_file(source, archive, file, downloaded_from(file))
+            except InputError:
+                settle(file)
+                raise
+            settle(file)
 
 
 def _mirrored(source: str, record: DatasetRecord, url: str) -> list[ArchiveRecord]:

@@ -177,7 +177,8 @@ def _writing(archive: Path, entry: Entry) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if fault := machine_fault(error, archive):
+        fault = machine_fault(error, archive)
+        if fault and error.errno != errno.ENAMETOOLONG:  # the entry's name, not the archive's
             raise fault from None
         raise InputError(
             f"{archive}: entry {entry.name[:100]!r} cannot be written into {archive.parent} ({error.strerror}); "

@@ -16,7 +16,7 @@ import yaml
 from iqadistill.datasets import retrieve_dataset
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.registry import dataset_record
-from iqadistill.datasets.retrieval import downloading
+from iqadistill.datasets.retrieval import downloading, retrieval
 from iqadistill.datasets.retrieval.checksums import read_locks
 from iqadistill.datasets.retrieval.downloading import download
 from iqadistill.datasets.retrieval.retrieval import dataset_status, is_unpacked
@@ -75,6 +75,21 @@ def test_dataset_is_downloaded_unpacked_and_its_checksum_recorded(mirror):
     assert retrieve_dataset("lab", "data/lab") == manifest and len(mirror.asked) == asked
 
 
+def test_address_of_a_download_survives_a_kill_before_it_was_recorded(mirror, monkeypatch):
+    add_user_dataset(mirror)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(retrieval, "check_file", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        retrieve_dataset("lab", "data/lab")
+    assert retrieve_dataset("lab", "data/lab")["files"]["lab.zip"]["url"] == mirror.url("lab.zip")
+    assert len(mirror.asked) == 1 and not list(Path("data/lab").glob("*.part*"))
+
+
+def test_damaged_note_of_a_download_begins_it_again(mirror, payload, partial_download):
+    Path("target.bin.part.json").write_text("{")
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert file_digest("target.bin") == file_digest(payload)
+
+
 def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
     add_user_dataset(mirror)
     recorded = retrieve_dataset("lab", "data/lab")["fingerprint"]
@@ -90,6 +105,7 @@ def test_download_is_resumed_after_server_failure(mirror, payload, partial_downl
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert mirror.asked[-1] == ("payload.bin", f"bytes={HALF}-")
     assert file_digest("target.bin") == file_digest(payload)
+    downloading.settle(Path("target.bin"))
     assert sorted(Path().glob("target*")) == [Path("target.bin")]
 
 
