@@ -102,7 +102,7 @@ def test_header_in_other_words_is_the_known_one(tmp_path):
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
             "but a Git LFS pointer; .*git lfs pull",
         ),
-        (gzip.compress(b"image,score\na,1\n"), "but a gzip archive; unpack it"),
+        (gzip.compress(b"image,score\na,1\n", mtime=0), "but a gzip archive; unpack it"),
         (b"PK\5\6" + bytes(18), "but a zip archive"),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99),
