@@ -12,6 +12,7 @@ REMEDIES = {
 }
 
 ZIP, MATLAB, MATLAB_73 = "a zip archive", "a MATLAB file", "a MATLAB file of version 7.3"
+HEIC, JPEG_XL = "a HEIC image", "a JPEG XL image"
 
 _STARTS = (
     (b"version https://git-lfs", LFS_POINTER),
@@ -35,7 +36,9 @@ _STARTS = (
     (b"GGUF\3", "a GGUF file"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\0\0\0\x0cJXL ", JPEG_XL),
 )
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # after the length of the first box
 _PAGE = (b"<!doctype html", b"<html", b"<head", b"<title", b"<body", b"<script", b"<!--")
 _XML = (b"<?xml", b"<!doctype")
 _JSON = re.compile(rb"""[\[{]\s*["\[{\]}]""")
@@ -53,6 +56,8 @@ def file_kind(start: bytes) -> str | None:
     for magic, what in _STARTS:
         if start.startswith(magic):
             return what
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIC:
+        return HEIC
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(_PAGE) or (text.startswith(_XML) and b"<html" in text):
         return WEB_PAGE

@@ -132,13 +132,15 @@ def _check_count(count: int, unrated: int, folder: Path) -> None:
 
 def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """The images that a CSV names, relative to the folder, and their cells of a column; None where one is empty."""
-    from iqadistill.csv_files import read_cells, require_columns
+    from iqadistill.csv_files import read_cells, require_columns, trimmed
     from iqadistill.datasets.spelling import one_spelling, posix_path
 
     needed = list(dict.fromkeys(("image", column)))
     cells = read_cells(file, needed)
     require_columns(file, cells.columns, needed, "add it")
-    images = [posix_path(cell) for cell in cells["image"]]
+    # a cell has no blanks around it, and its backslashes separate folders: a file whose name has either is known as well
+    spelt = {posix_path(trimmed(name)): name for name in names} | {name: name for name in names}
+    images = [spelt.get(image, image) for image in map(posix_path, cells["image"])]
     known = set(names)
     listed: dict[str, str | None] = {}
     for row, image, value in zip(cells.index, images, one_spelling(cells[column], []), strict=True):

@@ -17,6 +17,7 @@ OTHER_SUFFIXES = frozenset((*_RAW, *_NEWER, *_OTHER, ".svg", ".tga"))
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"GIF8", b"RIFF")
 # made by operating systems and network storage: copies of metadata, thumbnails, deleted files
 _SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information"})
+_SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _NAMED = 3  # files left out that a sentence names
 
 
@@ -72,7 +73,7 @@ def is_unicode(path: str | Path) -> bool:
 
 def is_kept_by_system(name: str) -> bool:
     """Whether a file or folder is hidden, as the copies `._x.jpg` by macOS are, or kept by an operating system."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS | _SYSTEM_FILES
 
 
 _NO_IMAGE = "no image"

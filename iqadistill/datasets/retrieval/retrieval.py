@@ -16,6 +16,7 @@ from iqadistill.datasets.retrieval.downloading import PART, download, downloaded
 from iqadistill.datasets.retrieval.entries import UnusableArchive
 from iqadistill.datasets.retrieval.unpacking import unpack
 from iqadistill.errors import InputError
+from iqadistill.paths import expand
 
 UNPACKING = ".unpacking"  # folder; removed where nothing of it was moved into place
 MOVING = ".moving"  # file; as long as it exists some files are in place and others are not
@@ -33,7 +34,7 @@ def retrieve_dataset(source: str, root: str | Path, *, url: str | None = None) -
 
     Args:
         source: Name in `list_datasets()` of a dataset that comes as an archive.
-        root: The folder.
+        root: The folder, as a user writes it (see `paths.expand`).
         url: A mirror to use instead of the official addresses: a folder (http, https or file) with the official files,
             or one archive with the complete dataset.
 
@@ -45,7 +46,7 @@ def retrieve_dataset(source: str, root: str | Path, *, url: str | None = None) -
         InputError: There is no such dataset; its files must be requested from the authors; a file cannot be downloaded,
             differs from its known checksum or cannot be unpacked; something is missing after unpacking.
     """
-    record, root = dataset_record(source), Path(root)
+    record, root = dataset_record(source), Path(expand(str(root)))
     if record.origin != "archive":
         raise InputError(f"dataset {source!r} does not come as an archive, so there is nothing to retrieve; index it.")
     if not is_unpacked(record, root):

@@ -73,6 +73,15 @@ def test_rated_images_are_not_chosen_and_count_as_covered(folder):
     assert set(images) == NAMES - {"blurred/1.png"}
 
 
+def test_images_with_odd_names_are_known_as_rated(folder):
+    for number, name in enumerate([" 0.png", "1\\.png", "\n2.png"]):
+        (folder / f"photos/{number}.png").rename(folder / "photos" / name)
+    run("--count", 6)
+    (folder / "chosen.csv").rename(folder / "rated.csv")
+    write_image(folder / "photos/new.png", seed=9)
+    assert run("--count", 1, "--rated", "rated.csv") == (0, ["new.png"])
+
+
 def test_contents_are_taken_out_of_the_embeddings(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr("iqadistill.choosing.choose.choose_images", lambda *_, **given: seen.update(given) or [0])

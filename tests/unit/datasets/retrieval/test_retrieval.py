@@ -90,6 +90,13 @@ def test_damaged_note_of_a_download_begins_it_again(mirror, payload, partial_dow
     assert file_digest("target.bin") == file_digest(payload)
 
 
+def test_home_folder_is_found_and_no_folder_of_its_sign_is_made(mirror, tmp_path, monkeypatch):
+    add_user_dataset(mirror)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    retrieve_dataset("lab", "~/lab")
+    assert (tmp_path / "home/lab/a.png").is_file() and not (tmp_path / "~").exists()
+
+
 def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
     add_user_dataset(mirror)
     recorded = retrieve_dataset("lab", "data/lab")["fingerprint"]
