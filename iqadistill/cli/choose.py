@@ -138,7 +138,7 @@ def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[st
     needed = list(dict.fromkeys(("image", column)))
     cells = read_cells(file, needed)
     require_columns(file, cells.columns, needed, "add it")
-    # a cell has no blanks around it, and its backslashes separate folders: a file whose name has either is known as well
+    # a cell has no blanks around it, and its backslashes separate folders: files named with either are known too
     spelt = {posix_path(trimmed(name)): name for name in names} | {name: name for name in names}
     images = [spelt.get(image, image) for image in map(posix_path, cells["image"])]
     known = set(names)
