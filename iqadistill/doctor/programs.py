@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from iqadistill.datasets.retrieval.archives import has_further_parts
+from iqadistill.datasets.retrieval.unpackers import SEVEN_ZIP
 from iqadistill.doctor.finding import Finding
 
-SEVEN_ZIP = ("7z", "7zz", "7za")
 RAR_CODEC = r"\b4030[1-5]\s+Rar"  # builds of some distributions leave it out
 
 
