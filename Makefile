@@ -42,7 +42,7 @@ fuzz: .venv/.test
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) tests/fuzz
 
 chaos: .venv/.test
-	$(PYTEST) tests/chaos --durations=0
+	$(PYTEST) tests/chaos -rPfE --durations=0
 
 test-slurm: .venv/.test
 	$(BIN)/python -m pytest tests/slurm -m slurm -n 0

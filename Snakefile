@@ -13,12 +13,8 @@ DEFAULT_STUDY = (
     "config.yaml" if Path("config.yaml").is_file() else f"{CHECKOUT}/config.yaml"
 )
 
-# A study stands alone: the default is read only when no other is given, for Snakemake would merge the two.
-if not workflow.config_settings.configfiles:
 
-    configfile: DEFAULT_STUDY
-
-
+include: "rules/study.smk"
 include: "rules/common.smk"
 include: "rules/datasets.smk"
 include: "rules/patches.smk"
@@ -33,29 +29,37 @@ include: "rules/report.smk"
 
 # Jobs that no node of a cluster can run would wait in its queue for ever.
 onstart:
+    check_writable()
     check_cluster()
+
+
+onsuccess:
+    if sentence := PLAN.replaced_meanwhile():
+        logger.warning(sentence)
 
 
 rule all:
     default_target: True
     input:
-        PLAN.outputs("render_report"),
+        report=PLAN.outputs("render_report"),
+        archives=PLAN.outputs("retrieve_dataset"),
     message:
-        "The report is {input}."
+        "The report is {input.report}."
 
 
 # The main tables of the study alone, in its folder headline.
 rule headline:
     input:
-        headline_report,
+        report=main_tables("render_report"),
+        archives=main_tables("retrieve_dataset"),
     message:
-        "The report of the main tables is {input}."
+        "The report of the main tables is {input.report}."
 
 
 # Word targets, stage by stage.
 rule datasets:
     input:
-        PLAN.outputs("split_dataset"),
+        PLAN.outputs("retrieve_dataset", "split_dataset"),
 
 
 rule patches:

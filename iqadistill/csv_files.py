@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import itertools
 import math
 import re
 import warnings
@@ -11,15 +12,18 @@ from pathlib import Path
 import pandas as pd
 
 from iqadistill.errors import InputError
+from iqadistill.file_kinds import HEAD, REMEDIES, ZIP, file_kind
 
 MOST_ROWS = 2_000_000
 """Largest number of rows: a million images with two lines each; their cells take about 1 GB of memory."""
 LONGEST_LINE = 100_000  # characters; a path has at most 4096
-_BLANKS = " \t\r\n\f\v\u00a0\u2000-\u200a\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff"
-_AROUND = re.compile(f"^[{_BLANKS}]+|[{_BLANKS}]+$")
+MISSING = frozenset({"-", "na", "n/a", "#n/a", "nan", "null", "none"})
+"""What programs write into a cell without a value, in lower case."""
+_BLANKS = " \t\r\n\f\v\u00a0\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAVE_AGAIN = "save it as CSV, separated by commas, in UTF-8"
+_ABOVE = 20  # rows in which a header is looked for
 
 
 def read_cells(file: str | Path, known: Sequence[str] = ()) -> pd.DataFrame:
@@ -42,23 +46,32 @@ def read_cells(file: str | Path, known: Sequence[str] = ()) -> pd.DataFrame:
     """
     rows = _rows(Path(file))
     try:
-        _, header = next(rows)
+        line, header = next(rows)
     except StopIteration:
         raise InputError(f"{file}: not a valid CSV (it is empty); write a header and one row per image.") from None
+    if known and (header[0].startswith("#") or not _knows(header, known)):
+        above = list(itertools.islice(rows, _ABOVE))
+        _refuse_other_header(file, (line, header), above, known)
+        rows = itertools.chain(above, rows)
     names = _column_names(file, header, known)
     lines, kept = [], []
     for line, row in rows:
-        cells = [_AROUND.sub("", cell) for cell in row]
+        cells = list(map(trimmed, row))
         if any(cells):
+            if len(cells) != len(names) or not all(names):
+                cells = _fitting(f"{file} row {line}", cells, names)
             lines.append(line)
-            kept.append(_fitting(f"{file} row {line}", cells, names))
-        if len(lines) > MOST_ROWS:
-            raise InputError(f"{file}: has more than {MOST_ROWS} rows; split the dataset.")
+            kept.append(cells)
     if not kept:
         raise InputError(f"{file}: lists no image; write one row per image.")
     named = [index for index, name in enumerate(names) if name]
     columns = {names[index]: [row[index] for row in kept] for index in named}
     return pd.DataFrame(columns, index=pd.Index(lines, name="line"), dtype=object)
+
+
+def trimmed(text: str) -> str:
+    """A cell without blanks around it, those of Unicode and invisible ones included."""
+    return text.strip(_BLANKS)
 
 
 def number(text: str) -> float | None:
@@ -100,11 +113,16 @@ class _Lines:
 
     def __iter__(self) -> Iterator[str]:
         with open(self.file, "rb") as stream:
-            start = stream.read(4)
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise InputError(f"{self.file}: not a valid CSV (its text is UTF-16); {_SAVE_AGAIN}.")
-        if start == b"PK\3\4":
-            raise InputError(f"{self.file}: not a valid CSV but an Excel workbook or zip file; {_SAVE_AGAIN}.")
+            start = stream.read(HEAD)
+        if start.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+            raise InputError(f"{self.file}: not a valid CSV (its text is UTF-16 or UTF-32); {_SAVE_AGAIN}.")
+        if kind := file_kind(start):
+            unpack = "unpack it, or, if it is an Excel workbook, " if kind == ZIP else "unpack it; "
+            archive = unpack if kind.endswith("archive") else ""
+            remedy = REMEDIES.get(kind, f"{archive}{_SAVE_AGAIN}")
+            raise InputError(f"{self.file}: not a valid CSV but {kind}; {remedy}.")
+        if _count_lines(self.file) > MOST_ROWS + 1:
+            raise InputError(f"{self.file}: has more than {MOST_ROWS} lines; split the dataset.")
         with open(self.file, encoding="utf-8-sig", newline="") as stream:
             while True:
                 try:
@@ -125,9 +143,46 @@ class _Lines:
                 yield line
 
 
+def _count_lines(file: Path) -> int:
+    """Number of lines, however they end; a last line without an end does not count."""
+    count = 0
+    with open(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+            count += block.count(b"\n") or block.count(b"\r")
+    return count
+
+
+def _knows(row: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether a row names a known column."""
+    return not {_plain(trimmed(name)) for name in row}.isdisjoint(map(_plain, known))
+
+
+def _refuse_other_header(
+    file: str | Path,
+    header: tuple[int, Sequence[str]],
+    above: Iterable[tuple[int, Sequence[str]]],
+    known: Sequence[str],
+) -> None:
+    """Refuse a first row that is a title or comment; comments are not skipped, for a name may begin with #."""
+    row, names = header
+    first = trimmed(names[0])
+    if first.startswith("#") and _knows([first.lstrip("#")], known):
+        raise InputError(f"{file} row {row}: its header begins with #; remove the #.")
+    if _knows(names, known):
+        return
+    for line, cells in above:
+        if _knows(cells, known):
+            raise InputError(
+                f"{file} row {row}: holds {first!r} instead of the header, which is in row {line}; remove the rows "
+                "above it."
+            )
+    if first.startswith("#"):
+        raise InputError(f"{file} row {row}: begins with #; remove the line, for comments are not read.")
+
+
 def _column_names(file: str | Path, header: Sequence[str], known: Sequence[str]) -> list[str]:
     """Names of the columns, "" for one without; known ones as the reader spells them."""
-    names = [_AROUND.sub("", name) for name in header]
+    names = list(map(trimmed, header))
     while names and not names[-1]:
         names.pop()
     if len(names) == 1:
@@ -160,10 +215,10 @@ def _fitting(where: str, cells: list[str], names: Sequence[str]) -> list[str]:
         cells.pop()
     if len(cells) != len(names):
         what = f"too many, the last {cells[-1]!r}" if len(cells) > len(names) else "too few"
-        raise InputError(
-            f"{where}: has {len(cells)} cells for {len(names)} columns, {what}; quote a cell that holds a comma, and "
-            "leave none out."
-        )
+        remedy = "quote a cell that holds a comma, and leave none out"
+        if cells[0].startswith("#"):
+            remedy = "remove the line if it is a comment"
+        raise InputError(f"{where}: has {len(cells)} cells for {len(names)} columns, {what}; {remedy}.")
     for index, (name, cell) in enumerate(zip(names, cells, strict=True)):
         if cell and not name and index:  # the first may number the rows
             raise InputError(f"{where}: holds {cell!r} in column {index + 1}, which has no name; name it or remove it.")

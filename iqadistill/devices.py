@@ -12,12 +12,13 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from iqadistill.errors import InputError
 
 POLL_SECONDS = 0.5
+ALLOCATIONS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, NVIDIA in WSL, AMD
 
 
@@ -31,13 +32,58 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
 
     Yields:
         "cpu" or "cuda:N"; "cuda" if several cards are held, which are then the only ones in CUDA_VISIBLE_DEVICES. If
-        CUDA_VISIBLE_DEVICES is already set, by a scheduler or the user, the first visible cards are used without a
-        lease; otherwise cards that no other job of this machine leases, after waiting for them if necessary. An
-        empty CUDA_VISIBLE_DEVICES hides all cards, as CUDA reads it.
+        CUDA_VISIBLE_DEVICES names as many cards as are to be held, as a scheduler sets it, they are used without a
+        lease. Otherwise they are cards, of those that it names where it is set, that no other job of this machine
+        leases, after waiting for them if necessary. An empty CUDA_VISIBLE_DEVICES hides all cards, as CUDA reads it.
 
     Raises:
         InputError: "cuda" is given and no card is usable, CUDA_VISIBLE_DEVICES names a card that is not there, more
             cards are granted than there are, or cards cannot be leased in the folder of the lock files.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    parts = _parts(visible or "")
+    if device != "cpu" and count == 1 and len(parts) > 1 and _has_driver():
+        with lease_cards(1, _scoped(parts)) as (part,), _only_visible(parts[part]), lease_device(device) as leased:
+            yield leased
+        return
+    cards = usable_cards(device)
+    if not cards:
+        yield "cpu"
+        return
+    if count > cards:
+        raise InputError(f"gpu: {count} cards were granted to the job, {cards} can be used; request fewer.")
+    names = (_names(visible) if visible else [str(card) for card in range(cards)])[:cards]
+    assigned = visible and len(names) == count
+    with contextlib.nullcontext(range(count)) if assigned else lease_cards(count, _scoped(names)) as held:
+        if count == 1:
+            yield f"cuda:{held[0]}"
+            return
+        with _only_visible(",".join(names[card] for card in held)):
+            yield "cuda"
+
+
+@contextlib.contextmanager
+def _only_visible(names: str) -> Iterator[None]:
+    """Show CUDA some cards alone, unless it has looked for cards already; programs that are started see them alone."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = names
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        else:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def usable_cards(device: str) -> int:
+    """Number of cards that jobs can use.
+
+    Args:
+        device: "cpu"; "cuda" (a card or an error); "auto" (a card if there is one).
+
+    Raises:
+        InputError: "cuda" is given and no card is usable, or CUDA_VISIBLE_DEVICES names a card that is not there.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     cards = _count_cards() if device != "cpu" else 0
@@ -45,27 +91,11 @@ def lease_device(device: str, count: int = 1) -> Iterator[str]:
         hidden = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
         raise InputError(f"device: cuda is set but no CUDA device is usable{hidden}; set it to auto or cpu.")
     # CUDA takes the names up to the first that it does not know; which cards were meant is then open.
-    if cards and visible and cards < len(named := _names(visible)):
+    if cards and visible and cards < len(named := _names(visible)) and not _parts(visible):
         raise InputError(
             f"CUDA_VISIBLE_DEVICES={visible} names {len(named)} cards, {cards} can be used; correct or unset it."
         )
-    if not cards:
-        yield "cpu"
-        return
-    if count > cards:
-        raise InputError(f"gpu: {count} cards were granted to the job, {cards} can be used; request fewer.")
-    with contextlib.nullcontext(range(count)) if visible else lease_cards(count, cards) as held:
-        if count == 1:
-            yield f"cuda:{held[0]}"
-            return
-        names = _names(visible) if visible else range(cards)
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(names[card]) for card in held)
-        try:
-            yield "cuda"
-        finally:
-            os.environ["CUDA_VISIBLE_DEVICES"] = visible or ""
-            if not visible:
-                del os.environ["CUDA_VISIBLE_DEVICES"]
+    return cards
 
 
 def _names(visible: str) -> list[str]:
@@ -74,9 +104,25 @@ def _names(visible: str) -> list[str]:
     return list(itertools.takewhile(lambda name: name not in ("", "-1"), names))
 
 
+def _parts(visible: str) -> list[str]:
+    """The names, if all are parts of cards (MIG), of which CUDA shows a process the first alone."""
+    names = _names(visible)
+    return names if all(name.startswith("MIG-") for name in names) else []
+
+
+def _scoped(names: list[str]) -> list[str]:
+    """Names that mean the same card for all jobs of this machine: schedulers number those of each allocation anew."""
+    allocation = next((os.environ[name] for name in ALLOCATIONS if os.environ.get(name)), "")
+    return [f"{name}-{allocation}" for name in names] if allocation else names
+
+
+def _has_driver() -> bool:
+    return any(Path(node).exists() for node in DRIVERS)
+
+
 def _count_cards() -> int:
     """Usable cards; without a driver there is none, and PyTorch, which takes seconds to import, is not asked."""
-    if not any(Path(node).exists() for node in DRIVERS):
+    if not _has_driver():
         return 0
     import torch
 
@@ -84,13 +130,16 @@ def _count_cards() -> int:
 
 
 @contextlib.contextmanager
-def lease_cards(count: int, cards: int, folder: Path | None = None) -> Iterator[list[int]]:
+def lease_cards(count: int, names: Sequence[str], folder: Path | None = None) -> Iterator[list[int]]:
     """Hold the locks of the first free cards, after waiting until enough are free; while waiting it holds none.
 
     Args:
         count: Number of cards to hold.
-        cards: Number of cards of this machine.
+        names: Names of the cards to choose from; what has the same name is the same card for all jobs of this machine.
         folder: Folder of the lock files; default: one per user in the system's temporary folder.
+
+    Yields:
+        Positions of the held cards among the names.
 
     Raises:
         InputError: The folder cannot be made or written to, or its file system has no file locks.
@@ -102,7 +151,7 @@ def lease_cards(count: int, cards: int, folder: Path | None = None) -> Iterator[
         raise _no_lease(folder, error) from None
     while True:
         with contextlib.ExitStack() as held:
-            free = (card for card in range(cards) if _lock(folder / f"cuda{card}", held))
+            free = (card for card, name in enumerate(names) if _lock(folder / f"cuda{name.replace('/', '_')}", held))
             leased = list(itertools.islice(free, count))
             if len(leased) == count:
                 yield leased

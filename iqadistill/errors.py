@@ -16,6 +16,11 @@ _MACHINE = {
     errno.EIO: "the disk reported an error; check it (dmesg shows the cause) and run again",
     errno.ESTALE: "the network file system lost the file; mount it again and run again",
     errno.EACCES: "this user has no permission; change the permissions or choose another folder",
+    errno.ENAMETOOLONG: "the name is longer than the file system allows; shorten it",
+    errno.ELOOP: "links on the way lead back to themselves; correct them",
+    errno.ENOTDIR: "a part of the path is a file where a folder is expected; correct the path",
+    errno.EEXIST: "a file is in the way of a folder; remove it, or correct the path",
+    errno.EISDIR: "is a folder where a file is expected; correct the path",
     errno.EPERM: "this user has no permission; change the permissions or choose another folder",
 }
 

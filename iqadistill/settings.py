@@ -10,7 +10,8 @@ from iqadistill.errors import InputError, nearest
 
 Rate = Annotated[float, Field(gt=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+# 255 bytes of a file name leave room for a digest and a suffix
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=200)]
 
 
 class Settings(BaseModel):
@@ -60,6 +61,8 @@ def first_error(error: ValidationError, model: type[BaseModel], where: str = "")
         known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"{key}: unknown value {found!r}; {nearest(found, known)}"
     message = first["msg"].removeprefix("Value error, ")
+    if message.endswith("."):  # a whole sentence, of an InputError
+        return f"{key or model.__name__}: {message}"
     shown = "" if isinstance(found, Mapping) else f", found {found!r}"  # a whole entry would bury the sentence
     return f"{key or model.__name__}: {message[0].lower()}{message[1:]}{shown}; correct it."
 
@@ -77,7 +80,7 @@ def _walk(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], type[
             choices = list(_models_in(model.model_fields[part].annotation))
             continue
         tagged = next((choice for choice in choices if _tag_of(choice) == part), None)
-        if len(choices) > 1 and tagged is not None and not last:
+        if tagged is not None and not last:
             model, choices = tagged, []
         else:
             keys.append(part)

@@ -5,12 +5,14 @@ final name, flushed to the device and renamed.
 """
 
 import contextlib
-import glob
 import hashlib
+import json
 import os
 import platform
+import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,9 @@ from iqadistill.errors import InputError, machine_fault
 
 SCHEMA_VERSION = "1"
 LONGEST_NAME = 200  # bytes of a file's name, to which the name of its unfinished copy adds some; file systems allow 255
+_DIGEST = "sha256"  # key of the file metadata, see `_digest`
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # nodes of a cluster share folders, and may share process ids
+_LEFTOVER = re.compile(rf"\..+\.{_HOST}-(?P<process>\d+)\.partial", re.DOTALL)
 
 VARIANT = [
     ("train_dataset", pa.string()),
@@ -413,8 +417,9 @@ def write_table(
         metadata: Further facts to keep with the file, e.g. that scores are simulated.
     """
     table = as_table(rows, kind)
-    facts = {"table": kind, "schema_version": SCHEMA_VERSION, "iqadistill_version": __version__, **(metadata or {})}
-    table = table.replace_schema_metadata({key: str(value) for key, value in facts.items()})
+    given = {"table": kind, "schema_version": SCHEMA_VERSION, "iqadistill_version": __version__, **(metadata or {})}
+    facts = {key: str(value) for key, value in given.items()}
+    table = table.replace_schema_metadata({**facts, _DIGEST: _digest(table.schema, len(table), facts)})
     write_atomically(
         path, lambda temporary: pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     )
@@ -424,21 +429,50 @@ def read_table(path: str | Path, kind: str, columns: list[str] | None = None) ->
     """Read a table and check that it is of `kind` and of this schema version.
 
     Raises:
-        InputError: The file is missing, is no Parquet, or holds another table.
+        InputError: The file is missing, is damaged or no Parquet, or holds another table.
     """
     try:
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+        with _damage_named(path):
+            table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+            facts = read_metadata(table)
+            digest = facts.pop(_DIGEST, None)
+            if digest not in (None, _digest(pq.read_schema(path), len(table), facts)):
+                raise pa.ArrowInvalid("it does not hold what was written")
     except FileNotFoundError:
         raise InputError(f"{path}: no such table; run the stage that makes {kind}.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        if fault := machine_fault(error, path):
-            raise fault from None
-        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
-    facts = read_metadata(table)
     if facts.get("table") != kind or facts.get("schema_version") != SCHEMA_VERSION:
         found = f"table {facts.get('table')!r} version {facts.get('schema_version')!r}"
         raise InputError(f"{path}: holds {found}, expected {kind!r} version {SCHEMA_VERSION}; run its stage again.")
     return table
+
+
+def read_rows(path: str | Path) -> pa.Table:
+    """Read a table with columns of its own, such as that of a figure.
+
+    Raises:
+        InputError: The file is damaged or no Parquet.
+    """
+    with _damage_named(path):
+        return pq.read_table(path, page_checksum_verification=True)
+
+
+@contextlib.contextmanager
+def _damage_named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if fault := machine_fault(error, path):
+            raise fault from None
+        raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and run its stage again.") from None
+
+
+def _digest(schema: pa.Schema, rows: int, facts: Mapping[str, str]) -> str:
+    """Digest of what the end of a Parquet file states; the checksums of its pages cover the values alone."""
+    columns = [[field.name, field.type.id] for field in schema]  # Parquet names the parts of lists and maps anew
+    stated = [columns, rows, sorted(facts.items())]
+    return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
 
 
 def read_metadata(table: pa.Table) -> dict[str, str]:
@@ -457,16 +491,20 @@ def write_csv(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, flush it to the device, and rename it into place.
 
-    Unfinished files of processes of this machine that were killed while they wrote `path` are removed.
+    Unfinished files that killed processes of this machine left in the folder are removed.
 
     Raises:
-        InputError: The disk is full, read-only or failing, or a limit of the machine is reached.
+        InputError: `path` is a folder or a device; the disk is full, read-only or failing, or a limit of the machine is
+            reached.
     """
     path = Path(path)
     temporary = _unfinished(path, f"{_HOST}-{os.getpid()}")
     try:
+        if path.exists() and not path.is_file():  # a file in its place would end /dev/null for all programs
+            raise InputError(f"{path}: is a folder, a device or a pipe; give a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
+        with contextlib.suppress(OSError):  # where files can be written but not listed or removed
+            _remove_leftovers(path.parent.absolute())
         write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
@@ -488,15 +526,17 @@ def _unfinished(path: Path, writer: str) -> Path:
     return path.with_name(f".{name}.{writer}.partial")
 
 
-def _remove_leftovers(path: Path) -> None:
-    own = _unfinished(path, f"{_HOST}-").name.removesuffix(".partial")
-    for leftover in path.parent.glob(f"{glob.escape(own)}*.partial"):
-        process = leftover.name.removesuffix(".partial").rpartition("-")[2]
+@cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove unfinished files of killed processes, when a folder is first written to: a list of it takes long."""
+    with os.scandir(folder) as entries:
+        leftovers = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry.name))]
+    for leftover in leftovers:
         try:
-            os.kill(int(process), 0)
+            os.kill(int(leftover["process"]), 0)
         except ProcessLookupError:
-            leftover.unlink(missing_ok=True)
-        except (PermissionError, ValueError):  # a process of another user, or no file of ours
+            (folder / leftover[0]).unlink(missing_ok=True)
+        except (PermissionError, OverflowError):  # a process of another user, or no file of ours
             continue
 
 

@@ -16,6 +16,7 @@ _DEPTH = 100
 _INT = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"
 _STR = "tag:yaml.org,2002:str"
+_TEMPLATE = "__use_yte__"
 _SCALARS = {_STR, _INT, "tag:yaml.org,2002:float"}
 
 
@@ -23,8 +24,8 @@ def read_yaml(file: str | Path) -> Any:
     """Content of a YAML (or JSON) file.
 
     Raises:
-        InputError: The file is missing, is not valid YAML, gives a key twice, or holds a key or a number that YAML
-            reads as something else than what stands there; file, line and key are named.
+        InputError: The file is missing, is not valid YAML, gives a key twice, holds a key or a number that YAML reads
+            as something else than what stands there, or is a template with code; file, line and key are named.
     """
     try:
         content = Path(file).read_bytes()
@@ -48,6 +49,8 @@ def read_yaml(file: str | Path) -> Any:
             if node is None:
                 return None
             _check(node)
+            if isinstance(node, yaml.MappingNode) and any(key.value == _TEMPLATE for key, _ in node.value):
+                raise InputError(f"the key {_TEMPLATE} makes Snakemake run code in the file; write out its values.")
             return loader.construct_document(node)
         finally:
             loader.dispose()

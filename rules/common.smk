@@ -1,7 +1,8 @@
-# Read the study, constrain the wildcards, and ask the study's plan what each job reads and is given.
+# Constrain the wildcards, and ask the study's plan what each job reads and is given.
 import functools
 import json
 import math
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -9,28 +10,9 @@ from snakemake.logging import logger
 
 from iqadistill import provenance
 from iqadistill.clusters.jobs import check_requests
-from iqadistill.config.jobs.layout import HEADLINE, beside, check_layout, path_of
-from iqadistill.config.jobs.plan import Plan
-from iqadistill.config.load import check_study
+from iqadistill.config.jobs.layout import HEADLINE, beside, path_of
 from iqadistill.errors import InputError
-from iqadistill.yaml_file import read_yaml
 
-MOVED = workflow.modifier.path_modifier
-if MOVED.prefix or MOVED._prefix_replacements:
-    raise WorkflowError(
-        "module: prefix and replace_prefix are not supported, for studies share data and results; leave them out, and "
-        "give studies different names."
-    )
-
-try:
-    for file in workflow.configfiles:
-        read_yaml(file)
-    STUDY = check_study(config)
-    check_layout(Path("results"))
-except InputError as error:
-    raise WorkflowError(str(error)) from None
-
-PLAN = Plan(STUDY)
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
 GPU = None if STUDY.device == "cpu" else 1
 # Networks on the CPU: jobs of one thread each side by side take less time than fewer of more, and there is one a split.
@@ -76,14 +58,18 @@ def reads(rule, name):
 
 
 def manifest_behind_index(wildcards):
-    """Input function: the manifest of an archive, which reruns no index that was made: it may hold the same bytes.
+    """Input function: the manifest of an archive, which reruns an index only where it says something else than before.
 
-    Without an index it is an ordinary input, for Snakemake plans nothing behind an ancient one whose job a kill left
-    incomplete.
+    Where an index exists and the files are those that were retrieved, another retrieval leaves them alone, and the
+    index does not wait for it; targets ask for it themselves. An ancient input would not do: where nothing but its job
+    has a reason to run, as after a kill or with another url, Snakemake plans nothing behind it.
     """
     job = PLAN.job("index_dataset", wildcards)
-    manifest = job.inputs["manifest"]
-    return ancient(manifest) if Path(job.output).exists() else manifest
+    manifests = job.inputs["manifest"]
+    retrieved = Path(job.params["root"]).is_dir() and not job.params["files"]
+    if retrieved and all(Path(file).exists() for file in [job.output, *manifests]):
+        return [before_update(file) for file in manifests]
+    return manifests
 
 
 def given(rule, name):
@@ -123,16 +109,30 @@ def experiments_read_by(rule):
     return "|".join(name.replace(".", r"\.") for name in names) or "none"
 
 
-def headline_report(wildcards):
-    """Input function: the report of the main tables alone."""
-    try:
-        return PLAN.headline.outputs("render_report")
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+def main_tables(rule):
+    """Input function: first outputs of a rule's jobs for the main tables alone."""
+
+    def outputs(wildcards):
+        try:
+            return PLAN.headline.outputs(rule)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+    return outputs
+
+
+def check_writable():
+    """Refuse a run whose results could not be written."""
+    results = Path("results")
+    if results.exists() and not os.access(results, os.W_OK):
+        raise WorkflowError(
+            "results: cannot be written to; change its permissions, mount it with write access, or run in another "
+            "folder (--directory)."
+        )
 
 
 def check_cluster():
-    """Refuse a run with jobs that no node of its cluster can run, and warn of later attempts that none could."""
+    """Refuse a run with jobs that no node of its cluster can run, and warn of those that wait for a node to return."""
     try:
         warnings = check_requests(workflow)
     except InputError as error:

@@ -17,6 +17,7 @@ rule retrieve_dataset:
         source=given("retrieve_dataset", "source"),
         root=given("retrieve_dataset", "root"),
         url=given("retrieve_dataset", "url"),
+        archives=given("retrieve_dataset", "archives"),
         code=code("retrieve_dataset"),
     message:
         "Retrieving the official files of {params.name}."
@@ -43,6 +44,7 @@ rule render_dataset:
         source=given("render_dataset", "source"),
         root=given("render_dataset", "root"),
         seed=given("render_dataset", "seed"),
+        files=given("render_dataset", "files"),
         code=code("render_dataset"),
     message:
         "Rendering and distorting the images of {wildcards.files}."

@@ -19,3 +19,5 @@ with job_log(snakemake.log[0]):
         workers=snakemake.threads,
     )
     write_table(images, snakemake.output.images, "images", metadata)
+    for reason in filter(None, images["reason"].to_pylist()):
+        print(f"quarantined: {reason}")

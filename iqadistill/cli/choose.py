@@ -8,7 +8,7 @@ from typing import Any
 
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.errors import InputError
-from iqadistill.paths import path_argument
+from iqadistill.paths import check_output, path_argument
 
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
@@ -65,10 +65,12 @@ def run(given: argparse.Namespace) -> int:
     """Write the chosen images with their ranks; returns 1 if an image could not be read."""
     if not given.folder.is_dir():
         raise InputError(f"{given.folder}: not a folder; give the folder that holds the images.")
+    for option, file in (("--rated", given.rated), ("--contents", given.contents)):
+        if file and file.is_dir():
+            raise InputError(f"{option} {file}: is a folder; give a file.")
     if given.embeddings and given.embeddings.is_file():
         raise InputError(f"--embeddings {given.embeddings}: is a file; give a folder.")
-    if given.out.is_dir():
-        raise InputError(f"--out {given.out}: is a folder; give a file.")
+    check_output("--out", given.out, filter(None, (given.rated, given.contents)))
     if given.count < 1 or given.seed < 0:
         key, value, lowest = ("--count", given.count, 1) if given.count < 1 else ("--seed", given.seed, 0)
         raise InputError(f"{key} {value}: expected {lowest} or more.")
@@ -130,16 +132,18 @@ def _check_count(count: int, unrated: int, folder: Path) -> None:
 
 def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """The images that a CSV names, relative to the folder, and their cells of a column; None where one is empty."""
-    from iqadistill.csv_files import read_cells, require_columns
-    from iqadistill.datasets.spelling import posix_path
+    from iqadistill.csv_files import read_cells, require_columns, trimmed
+    from iqadistill.datasets.spelling import one_spelling, posix_path
 
     needed = list(dict.fromkeys(("image", column)))
     cells = read_cells(file, needed)
     require_columns(file, cells.columns, needed, "add it")
-    images = [posix_path(cell) for cell in cells["image"]]
+    # a cell has no blanks around it, and its backslashes separate folders: files named with either are known too
+    spelt = {posix_path(trimmed(name)): name for name in names} | {name: name for name in names}
+    images = [spelt.get(image, image) for image in map(posix_path, cells["image"])]
     known = set(names)
-    listed: dict[str, str] = {}
-    for row, image, value in zip(cells.index, images, cells[column], strict=True):
+    listed: dict[str, str | None] = {}
+    for row, image, value in zip(cells.index, images, one_spelling(cells[column], []), strict=True):
         if image not in known:
             raise InputError(
                 f"{file} row {row}: image {image!r} is not in the folder; give its path relative to the folder, or "

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iqadistill.cli.study_files import read_study
+from iqadistill.cli.study_files import read_plan
 from iqadistill.errors import InputError
 from iqadistill.paths import path_argument
 
@@ -67,13 +67,15 @@ def run(given: argparse.Namespace) -> int:
 
     if given.cores < 1 or given.gpus < 1:
         raise InputError("cost: --cores and --gpus are numbers of at least 1; give others.")
+    if given.readme and not given.readme.is_file():
+        raise InputError(f"--readme {given.readme}: no such file; correct the path.")
     if given.table:
         table = studies_table(given.table)
         print(table)
         if given.readme:
             _write_between_marks(given.readme, table)
         return 0
-    plan = _plan(given.configfile)
+    plan = read_plan(given.configfile)
     plan = plan.headline if given.headline else plan
     rates = card_rates(given.tflops) if given.tflops else _measured(plan)
     price = price_study(plan, rates, cores=given.cores, cards=given.gpus)
@@ -89,7 +91,7 @@ def studies_table(files: list[Path]) -> str:
 
     plans = {}
     for file in files:
-        plan = _plan(file)
+        plan = read_plan(file)
         plans[plan.study.name] = plan
         if plan.has_headline:
             plans[f"{plan.study.name}, main tables"] = plan.headline
@@ -102,13 +104,6 @@ def _write_between_marks(file: Path, table: str) -> None:
         raise InputError(f"{file}: expected the lines {BEGIN} and {END} once each; write them where the table belongs.")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     file.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
-
-
-def _plan(file: Path) -> "Plan":
-    from iqadistill.config.jobs.plan import Plan
-    from iqadistill.config.load import check_study
-
-    return Plan(check_study(read_study(file)))
 
 
 def _measured(plan: "Plan") -> "Rates":

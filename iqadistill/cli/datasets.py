@@ -8,6 +8,7 @@ from typing import Any
 
 from iqadistill.datasets.registry import DatasetRecord, dataset_records
 from iqadistill.datasets.retrieval.retrieval import dataset_status
+from iqadistill.errors import InputError
 from iqadistill.paths import path_argument
 
 COLUMNS = ("name", "kind", "access", "status", "images", "where")
@@ -35,6 +36,8 @@ def add_parser(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print the table."""
+    if given.data.is_file():
+        raise InputError(f"--data {given.data}: is a file; give a folder.")
     rows = [_row(name, record, given.data) for name, record in dataset_records().items()]
     print(json.dumps(rows, indent=2) if given.json else _table(rows))
     return 0

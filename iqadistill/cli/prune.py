@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from iqadistill.cli.study_files import read_study
+from iqadistill.cli.study_files import checked_study, read_study
 from iqadistill.errors import InputError
 from iqadistill.paths import path_argument
 
@@ -67,12 +67,11 @@ def unused_results(studies: Iterable[Path], results: Path = RESULTS) -> list[Pat
         InputError: A study file is missing or not valid.
     """
     from iqadistill.config.jobs.plan import Plan
-    from iqadistill.config.load import check_study
 
     stems: set[Path] = set()
     folders: set[Path] = {results / "checkpoints"}  # a killed training continues from there
     for file in studies:
-        study = check_study(read_study(file))
+        study = checked_study(file)
         folders.add(results / "studies" / study.name)
         plan = Plan(study)
         headline = plan.headline.jobs if plan.has_headline else {}

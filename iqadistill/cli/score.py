@@ -1,16 +1,16 @@
 """`iqadistill score`: the quality of images, predicted by a trained student."""
 
 import argparse
-import json
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iqadistill.errors import InputError
-from iqadistill.images.listing import readable, shortened
-from iqadistill.paths import path_argument
+from iqadistill.errors import InputError, machine_fault
+from iqadistill.images.listing import IMAGE_SUFFIXES, readable, shortened
+from iqadistill.paths import check_output, path_argument
 
 if TYPE_CHECKING:
     from iqadistill.scoring.results import TrainedResult
@@ -77,36 +77,47 @@ def run(given: argparse.Namespace) -> int:
     from iqadistill.scoring.images import list_images
     from iqadistill.scoring.results import load_result
     from iqadistill.scoring.score import score_images
-    from iqadistill.scoring.table import describe, result_facts, score_heading, score_line, score_rows, write_scores
+    from iqadistill.scoring.table import (
+        describe,
+        printed_json,
+        result_facts,
+        score_heading,
+        score_line,
+        score_rows,
+        write_scores,
+    )
 
     paths = list_images(given.images)
     maps = _map_files(given.map, paths)
-    if given.parquet and given.parquet.is_dir():
-        raise InputError(f"--parquet {given.parquet}: is a folder; give a file.")
+    if given.parquet:
+        if given.parquet.suffix.lower() in IMAGE_SUFFIXES:  # as of --parquet *.png
+            raise InputError(f"--parquet {given.parquet}: has the name of an image; give another file.")
+        check_output("--parquet", given.parquet, [given.model, *paths])
     rows: list[dict[str, Any]] = []
-    failures = []
+    failures: list[str] = []
     width = max(len("image"), *(len(readable(path)) for path in paths))
     with lease_device(given.device) as device:
         result = load_result(given.model, selector=given.selector, keep=given.keep, device=device)
         decided = decided_patches(given.model, result) if given.patches == AUTO else None
         count = decided.number if decided else given.patches
         images = score_images(result, paths, pooling=given.pooling, seed=given.seed, count=count)
-        shown = not given.json and sys.stdout.isatty()  # rows that appear are progress enough
-        for score in images if shown or len(paths) == 1 else progress(images, "score (images)", total=len(paths)):
-            if isinstance(score, InputError):
-                failures.append(str(score))
-                continue
-            if not rows and not given.json:
-                lines = [describe(result), *([decided.sentence] if decided else [])]
-                print("\n".join([*lines, "", score_heading(width)]))
-            rows += score_rows(result, [score])
-            if not given.json:
-                print(score_line(rows[-1], width), flush=True)
-            if maps:
-                failures += _failure_of_map(maps[score.path], score, result)
-    if given.json:
         facts = {**result_facts(result), **({"decided_patches": vars(decided)} if decided else {})}
-        print(json.dumps({"result": facts, "scores": rows, "failures": failures}, indent=2))
+        shown = not given.json and sys.stdout.isatty()  # rows that appear are progress enough
+        with printed_json(facts, failures) if given.json else contextlib.nullcontext() as print_row:
+            for score in images if shown or len(paths) == 1 else progress(images, "score (images)", total=len(paths)):
+                if isinstance(score, InputError):
+                    failures.append(str(score))
+                    continue
+                if not rows and not print_row:
+                    lines = [describe(result), *([decided.sentence] if decided else [])]
+                    print("\n".join([*lines, "", score_heading(width)]))
+                rows += score_rows(result, [score])
+                if print_row:
+                    print_row(rows[-1])
+                else:
+                    print(score_line(rows[-1], width), flush=True)
+                if maps:
+                    failures += _failure_of_map(maps[score.path], score, result)
     if given.parquet:
         try:
             write_scores(rows, result, given.parquet)
@@ -143,8 +154,7 @@ def _map_files(out: Path | None, paths: list[Path]) -> dict[Path, Path]:
     if out.suffix.lower() == MAP:
         if len(paths) > 1:
             raise InputError(f"--map {out}: one file for {len(paths)} images; give a folder.")
-        if out.resolve() == paths[0].resolve():
-            raise InputError(f"--map {out}: is the image itself; give another name.")
+        check_output("--map", out, paths)
         return {paths[0]: out}
     if out.is_file() or (out.suffix and not out.is_dir()):
         raise InputError(f"--map {out}: expected a file that ends in {MAP}, or a folder.")
@@ -160,6 +170,8 @@ def _failure_of_map(file: Path, score: "ImageScore", result: "TrainedResult") ->
     except InputError as error:
         return [str(error)]
     except Exception as error:
+        if located := machine_fault(error):
+            return [str(located)]
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"{readable(file)}: the map cannot be drawn ({reason}); the image is scored all the same."]
     return []

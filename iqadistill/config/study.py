@@ -9,7 +9,7 @@ from iqadistill.encoders.registry import ENCODERS
 from iqadistill.figures.registry import FIGURES
 from iqadistill.models.registry import STUDENTS, TEACHERS
 from iqadistill.models.settings import DeepStudentSettings
-from iqadistill.paths import UserPath
+from iqadistill.paths import UserPath, UserUrl
 from iqadistill.sampling.registry import SAMPLERS
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.settings import Fraction, Name, Rate, Settings
@@ -43,9 +43,8 @@ class DatasetSettings(Settings):
         description="Folder of the images; default: data/NAME, NAME the entry's name. Galleries and noise360 need"
         " none.",
     )
-    url: str | None = Field(
+    url: UserUrl | None = Field(
         None,
-        pattern=r"^(https?|file)://",
         description="Mirror instead of the official addresses: a folder with the official files, or one archive of the"
         " dataset.",
     )

@@ -1,11 +1,13 @@
 """images.csv: one row per image, read as text and checked cell by cell; every message names file, row and column."""
 
+import math
+import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
-from iqadistill.csv_files import number, read_cells, require_columns, warn_of_misspelt
+from iqadistill.csv_files import MISSING, number, read_cells, require_columns, warn_of_misspelt
 from iqadistill.datasets.regions import Region
 from iqadistill.datasets.registry import ScoreRecord
 from iqadistill.datasets.spelling import folded, posix_path, reference_ids, without_suffix
@@ -13,8 +15,9 @@ from iqadistill.errors import InputError
 
 _COLUMNS = ("image", "score_std", "reference", "is_reference", "distortion", "level", "region")
 SCORE_COLUMNS = ("score", "mos", "dmos")
-_MISSING = frozenset({"", "-", "na", "n/a", "#n/a", "nan", "null", "none"})
 _INFINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
+# the root, a home folder, a drive of Windows or an address such as file:/, a way up; or no file at all
+_ELSEWHERE = re.compile(r"/|~[^/]*/|[a-z][a-z0-9+.-]*:/|(.*/)?\.\.(/|$)|\.?$", re.IGNORECASE | re.DOTALL)
 _HIGHEST_LEVEL = 2**31 - 1
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
@@ -48,10 +51,10 @@ def read_images_csv(file: Path, score: ScoreRecord | None) -> tuple[pd.DataFrame
     listing = pd.DataFrame({"image": cells["image"].map(posix_path).tolist()})
     listing["where"] = [f"{file} row {line}" for line in cells.index]
     listing["image_id"] = image_ids(listing["where"], listing["image"])
-    listing["score_std"] = _numbers(file, cells, "score_std")
+    listing["score_std"] = _numbers(file, cells, "score_std", lowest=0)
     listing["score"] = _numbers(file, cells, column, is_score=True)
     listing["level"] = _levels(file, cells)
-    listing["distortion"] = [cell or None for cell in cells["distortion"]] if "distortion" in cells else None
+    listing["distortion"] = _types(cells)
     listing["region"] = _regions(cells, listing)
     references = _named_references(cells, listing)
     listing["is_reference"] = _reference_flags(cells, listing, references)
@@ -88,16 +91,15 @@ def image_ids(wheres: Iterable[str], images: Iterable[str]) -> list[str]:
     ids = []
     seen: dict[str, tuple[str, str]] = {}
     for where, image in zip(wheres, images, strict=True):
-        path = PurePosixPath(image)
-        if not path.name or path.is_absolute() or ".." in path.parts:
+        if _ELSEWHERE.match(image):
             raise InputError(
                 f"{where}: image {image!r} is not a path relative to the dataset's folder, or leads out of it; give a "
-                "relative path without '..'."
+                "relative path like 'folder/a.png'."
             )
         image_id = without_suffix(image)
         first = seen.setdefault(folded(image_id), (where, image))
         if first != (where, image):
-            how = "differs in letter case or the coding of its name only from"
+            how = "differs in letter case, dots or blanks at its end, or the coding of its name only from"
             how = "has the same id as" if without_suffix(first[1]) == image_id else how
             raise InputError(
                 f"{where}: image {image!r} {how} {first[1]!r} in {_short(first[0], where)} (path without suffix); "
@@ -113,19 +115,23 @@ def _short(other: str, where: str) -> str:
     return f"row {row}" if file and where.startswith(f"{file} row ") else other
 
 
-def _numbers(file: Path, cells: pd.DataFrame, column: str | None, is_score: bool = False) -> list[float | None]:
+def _numbers(
+    file: Path, cells: pd.DataFrame, column: str | None, *, is_score: bool = False, lowest: float = -math.inf
+) -> list[float | None]:
     """Numbers of a column, None where a cell holds none, such as NA, or the column is missing.
 
-    An infinite score is as good as none; elsewhere it is a mistake.
+    An infinite score is as good as none; elsewhere it is a mistake, as is a number below the lowest.
     """
     if column is None or column not in cells:
         return [None] * len(cells)
-    missing = _MISSING | _INFINITE if is_score else _MISSING
+    missing = {"", *MISSING, *(_INFINITE if is_score else ())}
     numbers = []
     for row, cell in cells[column].items():
-        value = None if cell.lower() in missing else number(cell)
+        value = number(cell)
         if value is None and cell.lower() not in missing:
             raise InputError(f"{file} row {row}: {column} {cell!r} is not a number; correct it{_advice(cell)}.")
+        if value is not None and value < lowest:
+            raise InputError(f"{file} row {row}: {column} {cell} is below {lowest:g}; correct it.")
         numbers.append(value)
     return numbers
 
@@ -142,6 +148,12 @@ def _levels(file: Path, cells: pd.DataFrame) -> list[int | None]:
     return [None if level is None else int(level) for level in levels]
 
 
+def _types(cells: pd.DataFrame) -> list[str | None]:
+    if "distortion" not in cells:
+        return [None] * len(cells)
+    return [None if cell.lower() in {"", *MISSING} else cell for cell in cells["distortion"]]
+
+
 def _regions(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str | None]:
     """The damaged region of each image as text, None where a cell is empty or the column is missing."""
     if "region" not in cells:
@@ -155,7 +167,8 @@ def _regions(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str | None]:
 def _named_references(cells: pd.DataFrame, listing: pd.DataFrame) -> list[str]:
     if "reference" not in cells:
         return list(listing["image_id"])
-    return reference_ids(listing["where"], list(listing["image"]), list(listing["image_id"]), cells["reference"])
+    columns = (listing["where"], listing["image"], listing["image_id"], cells["reference"])
+    return reference_ids(*map(list, columns))
 
 
 def _reference_flags(cells: pd.DataFrame, listing: pd.DataFrame, references: list[str]) -> list[bool]:
@@ -202,6 +215,6 @@ def check_scores(listing: pd.DataFrame, column: str, score: ScoreRecord) -> None
     low, high = score.range
     for image in listing[~listing["score"].between(low, high) & listing["score"].notna()].itertuples():
         raise InputError(
-            f"{image.where}: {column} {image.score:g} of {image.image} is outside the range {low:g} to {high:g}; "
+            f"{image.where}: {column} {image.score:.10g} of {image.image} is outside the range {low:g} to {high:g}; "
             "correct the score or the dataset's score_range."
         )

@@ -19,6 +19,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.decoding import check_image
 from iqadistill.images.listing import readable
 from iqadistill.parallel import map_ahead
+from iqadistill.paths import expand
 from iqadistill.sampling.image_checks import PatchRule
 from iqadistill.tables import as_table
 
@@ -48,7 +49,8 @@ def load_dataset(name: str, root: str | Path, **settings: Any) -> pa.Table:
 
     Args:
         name: One of `list_datasets()`.
-        root: Folder with the unpacked official archive, or with images.csv and the images it names.
+        root: Folder with the unpacked official archive, or with images.csv and the images it names; as a user writes it
+            (see `paths.expand`).
         settings: Further arguments of `index_dataset` (kind, score_range, on_error, workers).
 
     Returns:
@@ -57,7 +59,7 @@ def load_dataset(name: str, root: str | Path, **settings: Any) -> pa.Table:
     Raises:
         InputError: As `index_dataset`.
     """
-    images, metadata = index_dataset(name, root, source=name, **settings)
+    images, metadata = index_dataset(name, expand(str(root)), source=name, **settings)
     return images.replace_schema_metadata(metadata)
 
 
@@ -108,7 +110,9 @@ def index_dataset(
     elif file.is_file():
         listing, column = read_images_csv(file, score)
     else:
-        raise InputError(f"{file}: does not exist; {_remedy(record)}.")
+        below = sorted(root.glob("*/images.csv"))
+        remedy = f"set the dataset's root to {below[0].parent}, which has one" if below else _remedy(record)
+        raise InputError(f"{file}: does not exist; {remedy}.")
     if column is not None and score is not None:
         check_scores(listing, column, score)
     listing["path"] = [(root / image).as_posix() for image in listing["image"]]

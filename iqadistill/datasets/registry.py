@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, TypeAdapter, ValidationError, field_val
 
 from iqadistill.datasets.labels.registry import format_module
 from iqadistill.errors import InputError
+from iqadistill.paths import UserUrl
 from iqadistill.settings import Settings, first_error
 from iqadistill.yaml_file import read_yaml
 
@@ -16,7 +17,6 @@ USER_ENTRIES = Path("datasets.yaml")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")]
-Url = Annotated[str, Field(pattern=r"^(https?|file)://")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 RENAMED = {"pictures": "pristine_images"}
@@ -41,7 +41,7 @@ class ArchiveRecord(Settings):
     """One official file: an archive, one part of several, or a plain file such as a table of scores."""
 
     name: FileName = Field(description="File name.")
-    urls: tuple[Url, ...] = Field(
+    urls: tuple[UserUrl, ...] = Field(
         (), description="Addresses to download it from: the official one first, then mirrors."
     )
     bytes: PositiveInt | None = Field(None, description="Size; default: recorded on the first download.")
@@ -153,6 +153,8 @@ def dataset_records() -> dict[str, DatasetRecord]:
     # nothing
     shipped = Path(__file__).with_suffix(".yaml")
     known = _read_records(shipped, 0)
+    if (USER_ENTRIES.exists() or USER_ENTRIES.is_symlink()) and not USER_ENTRIES.is_file():
+        raise InputError(f"{USER_ENTRIES}: is a folder, or a link that leads nowhere; expected a YAML file.")
     users = _read_records(USER_ENTRIES.resolve(), USER_ENTRIES.stat().st_mtime_ns) if USER_ENTRIES.is_file() else {}
     for name in users:
         if name in known:

@@ -38,16 +38,18 @@ def collect_costs(jobs: Iterable[MeasuredJob]) -> pd.DataFrame:
         Table "costs"; `wildcards` holds the names as JSON, `max_rss` and `max_vram` are in bytes.
 
     Raises:
-        InputError: A benchmark file is missing.
+        InputError: A benchmark file is missing, or a file is damaged.
     """
     return pd.DataFrame([_cost(job) for job in jobs])
 
 
 def _cost(job: MeasuredJob) -> dict[str, object]:
     try:
-        measured = pd.read_csv(job["benchmark"], sep="\t", na_values="-").iloc[-1]
+        measured = pd.read_csv(job["benchmark"], sep="\t", na_values="-", usecols=["s", "cpu_time", "max_rss"]).iloc[-1]
     except FileNotFoundError:
         raise InputError(f"{job['benchmark']}: benchmark file not found; run its job again with --force.") from None
+    except (ValueError, IndexError):
+        raise InputError(f"{job['benchmark']}: not a benchmark file; run its job again with --force.") from None
     return {
         "rule": job["rule"],
         "wildcards": json.dumps(job["names"], sort_keys=True),
@@ -60,5 +62,8 @@ def _cost(job: MeasuredJob) -> dict[str, object]:
 
 def _sidecar_cost(sidecar: str | None) -> dict[str, float]:
     """Parameters, FLOPs and peak GPU memory of a deep network, or the time of scoring; empty for other jobs."""
-    facts = json.loads(Path(sidecar).read_text(encoding="utf-8")) if sidecar else {}
+    try:
+        facts = json.loads(Path(sidecar).read_text(encoding="utf-8")) if sidecar else {}
+    except ValueError as error:
+        raise InputError(f"{sidecar}: not valid JSON ({error}); delete it and run its stage again.") from None
     return facts.get("cost") or {}

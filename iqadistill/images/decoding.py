@@ -10,6 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from iqadistill.errors import InputError
+from iqadistill.file_kinds import HEAD, HEIC, JPEG_XL, REMEDIES, file_kind
 from iqadistill.images.listing import readable
 
 # 16k equirectangular panoramas have 134 million pixels; twice that still fits in memory, a decompression bomb does not
@@ -19,6 +20,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # wh
 # bytes could unpack to gigabytes.
 PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = 2**26, 2**28
 
+_REMEDIES = REMEDIES | dict.fromkeys((HEIC, JPEG_XL), "save it as JPEG or PNG")
 GAP = 2  # how many times larger than asked for a JPEG is decoded at least: what is left is low-pass filtered exactly
 DARK = 16  # of 255: no sample is above it where 12 bits were stored as 16
 _UPRIGHT = {
@@ -130,6 +132,8 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         with Image.open(path) as image:
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {LARGEST}")
+            if image.format == "EPS":
+                raise ValueError("PostScript is a program, which is not run; save it as PNG")
             if image.mode == "F":
                 raise ValueError("floating-point samples have no known white level")
             if image.mode == "I" and image.format != "PPM":  # whose samples Pillow scales to 16 bits
@@ -141,14 +145,22 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         ) from None
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         raise InputError(
-            f"{readable(path)}: cannot be decoded ({_reason(error)}); replace the file or remove it from the dataset."
+            f"{readable(path)}: cannot be decoded ({_reason(error, path)}); replace the file or remove it from the "
+            "dataset."
         ) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: str | Path) -> str:
     """What a decoder says, in one line and without the name of the file."""
     if isinstance(error, UnidentifiedImageError):
-        return "not an image of a known format"
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+        kind = file_kind(head)
+        if not head.strip(b"\0"):
+            return "it is empty or begins with zero bytes, as an interrupted copy leaves it"
+        return f"it is {kind}; {_REMEDIES[kind]}" if kind in _REMEDIES else "not an image of a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"its pixels are more than {LARGEST}"
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return readable(" ".join(said.split())) or type(error).__name__
 

@@ -12,10 +12,12 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".rw2")
 _NEWER = (".avif", ".heic", ".heif", ".j2k", ".jp2", ".jpx", ".jxl")
 _OTHER = (".apng", ".dib", ".exr", ".gif", ".hdr", ".jfif", ".jpe", ".mpo", ".pbm", ".pgm", ".pnm", ".ppm", ".psd")
-_LEFT_OUT = frozenset((*_RAW, *_NEWER, *_OTHER, ".svg", ".tga"))
+OTHER_SUFFIXES = frozenset((*_RAW, *_NEWER, *_OTHER, ".svg", ".tga"))
+"""Suffixes of other images, which are left out with a warning."""
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"GIF8", b"RIFF")
 # made by operating systems and network storage: copies of metadata, thumbnails, deleted files
 _SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information"})
+_SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _NAMED = 3  # files left out that a sentence names
 
 
@@ -71,7 +73,7 @@ def is_unicode(path: str | Path) -> bool:
 
 def is_kept_by_system(name: str) -> bool:
     """Whether a file or folder is hidden, as the copies `._x.jpg` by macOS are, or kept by an operating system."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS | _SYSTEM_FILES
 
 
 _NO_IMAGE = "no image"
@@ -125,7 +127,7 @@ def _reason(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return "" if is_unicode(path) else "the name is not valid UTF-8; rename it"
-    if suffix in _LEFT_OUT or (not suffix and _starts_like_an_image(path)):
+    if suffix in OTHER_SUFFIXES or (not suffix and _starts_like_an_image(path)):
         return f"not one of {', '.join(IMAGE_SUFFIXES)}; convert or rename it"
     return _NO_IMAGE
 

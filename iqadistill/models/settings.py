@@ -87,7 +87,8 @@ class TrainingSettings(Settings):
         1,
         ge=1,
         description="Pieces in which a batch passes through the network, their gradients added up; losses that compare"
-        " the patches of a batch see one piece at a time.",
+        " the patches of a batch see one piece at a time. There are fewer where a piece would be too small for a"
+        " batch normalisation.",
     )
     clip: float | None = Field(
         None, gt=0, description="Largest norm of the gradient, which is scaled down to it; default: no limit."

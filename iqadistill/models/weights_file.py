@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iqadistill.errors import InputError
+from iqadistill.file_kinds import HEAD, REMEDIES, ZIP, file_kind
 
 WRAPPERS = (
     *("state_dict", "model_state_dict", "model", "net", "network", "module", "params"),
@@ -20,18 +21,12 @@ WRAPPERS = (
 """Keys under which published checkpoints hold a state dict; a moving average is taken where there is nothing else."""
 
 _DEPTH = 8  # of wrappers in wrappers, and of prefixes such as "module.model.backbone."
-_STARTS = (
-    (b"version https://git-lfs", "a pointer of Git LFS instead of the file; fetch it with git lfs pull"),
-    (b"\x89HDF", "an HDF5 file, as Keras and TensorFlow write; convert it to a PyTorch state dict"),
-    (b"\x1f\x8b", "a gzip archive; unpack it and name the file of weights in it"),
-    (b"Rar!", "a RAR archive; unpack it and name the file of weights in it"),
-    (b"7z\xbc\xaf", "a 7z archive; unpack it and name the file of weights in it"),
-    (b"BZh", "a bzip2 archive; unpack it and name the file of weights in it"),
-    (b"\xfd7zXZ", "an xz archive; unpack it and name the file of weights in it"),
-    (b"\x93NUMPY", "a NumPy array; save the model's state_dict by torch.save"),
-    (b"%PDF", "a PDF document; download the file of weights itself"),
-    (b"GGUF", "a GGUF file; convert it to a PyTorch state dict"),
-)
+_REMEDIES = REMEDIES | {
+    "an HDF5 file": "convert it from Keras or TensorFlow to a PyTorch state dict",
+    "a GGUF file": "convert it to a PyTorch state dict",
+    "a NumPy array": "save the model's state_dict by torch.save",
+    "a JSON file": "if it is the index of weights in several files, save them as one state dict",
+}
 
 
 def read_state_dict(path: str | Path, key: str = "weights") -> dict[str, Tensor]:
@@ -128,25 +123,21 @@ def without_prefix(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], 
 
 def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(512)
+        return file.read(HEAD)
 
 
 def _other_file(path: Path, start: bytes) -> str | None:
     """What a file is that cannot hold weights; None for one that may."""
     if not start:
         return "an empty file; download or save it again"
-    for bytes_, what in _STARTS:
-        if start.startswith(bytes_):
-            return what
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "a web page; download the file itself, not the page that shows it"
-    if text.startswith((b"{", b"[")) and not _is_safetensors(path, start):
-        return "a JSON file, perhaps the index of weights in several files; save them as one state dict"
+    kind = file_kind(start)
+    if kind == ZIP:
+        return _other_zip(path)
+    if kind and not _is_safetensors(path, start):
+        archive = "unpack it and name the file of weights in it" if kind.endswith("archive") else None
+        return f"{kind}; {_REMEDIES.get(kind, archive or 'give the file of weights itself')}"
     if path.suffix.lower() in (".onnx", ".pb", ".tflite"):
         return f"a {path.suffix.lower()} graph; save the model's state_dict by torch.save"
-    if start.startswith(b"PK"):
-        return _other_zip(path)
     return None
 
 

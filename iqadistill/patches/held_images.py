@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from iqadistill.errors import InputError
-from iqadistill.images.decoding import read_image
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.crops import extract_crops
-from iqadistill.patches.reading import reduced_corners, reduced_shape, reduction
+from iqadistill.patches.reading import IndexedImage, reduced_corners, reduced_shape, reduction
 
 
 def are_flat_crops(patches: pa.Table) -> bool:
@@ -77,7 +76,8 @@ class HeldImages:
             for (height, width), crop in zip(lengths.tolist(), self.sides, strict=True)
         ]
         self.nbytes = 3 * np.prod(np.array(shapes, dtype=np.int64), axis=1)
-        self._paths, self._image, self._side, self._size = facts["path"].tolist(), image, side, size
+        self._images = [IndexedImage(*fact) for fact in facts[["path", "height", "width"]].itertuples(index=False)]
+        self._image, self._side, self._size = image, side, size
         self._workers, self.memory = workers, memory
         self._held: dict[int, Tensor] = {}  # the image used last comes last
         self._bytes = 0
@@ -112,7 +112,7 @@ class HeldImages:
             if image is not None:
                 self._held[index] = image
                 return image
-        pixels = read_image(self._paths[index], reduction(int(self.sides[index]), self._size))
+        pixels = self._images[index].read(reduction(int(self.sides[index]), self._size))
         image = torch.from_numpy(np.moveaxis(pixels, 2, 0).copy())  # a copy: Pillow's array is read-only
         with self._lock:
             self._held[index] = image

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,40 @@ from torch import Tensor
 
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image, scaled
+from iqadistill.images.listing import readable
 from iqadistill.panorama.viewports import extract_viewports
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.crops import extract_crops
+
+
+class IndexedImage(NamedTuple):
+    """An image as its dataset's index knows it.
+
+    Attributes:
+        path: Its file.
+        height: Height in pixels; None if it is not known.
+        width: Width in pixels.
+    """
+
+    path: str
+    height: int | None
+    width: int | None
+
+    def read(self, scale: float = 1.0) -> np.ndarray:
+        """Pixels (H, W, 3), uint8, of the image reduced by a factor of at most 1, see `read_image`.
+
+        Raises:
+            InputError: The file cannot be read, or was replaced by an image of another size.
+        """
+        pixels = read_image(self.path, scale)
+        if self.height is None or self.width is None:
+            return pixels
+        if pixels.shape[:2] != (scaled(self.height, scale), scaled(self.width, scale)):
+            raise InputError(
+                f"{readable(self.path)}: was {self.width} x {self.height} pixels when its dataset was indexed and has "
+                "been replaced since; run again, so that it is indexed anew."
+            )
+        return pixels
 
 
 def read_patches(
@@ -39,15 +71,16 @@ def read_patches(
     Raises:
         InputError: An image cannot be read, is not in the images table, or has patches of several sizes.
     """
-    paths = dict(zip(images["image_id"].to_pylist(), images["path"].to_pylist(), strict=True))
+    columns = (images[name].to_pylist() for name in ("image_id", "path", "height", "width"))
+    indexed = {name: IndexedImage(*facts) for name, *facts in zip(*columns, strict=True)}
     groups = list(_groups_by_image(patches))
     for name, _ in groups:
-        if name not in paths:
+        if name not in indexed:
             raise InputError(f"patches of {name!r}: this image is not in the images table; run sample_patches again.")
 
     def read(group: tuple[str, pa.Table]) -> Tensor:
         name, rows = group
-        return _cut(paths[name], rows, size, device)
+        return _cut(indexed[name], rows, size, device)
 
     return map_ahead(read, groups, workers)
 
@@ -61,17 +94,17 @@ def _groups_by_image(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         start += count
 
 
-def _cut(path: str, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
+def _cut(indexed: IndexedImage, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
     sides = rows["size"].unique().to_pylist()
     if len(sides) > 1:
         raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; run sample_patches again.")
     side = sides[0]
     if rows["yaw"].null_count:
         x, y = (rows[name].to_numpy() for name in ("x", "y"))
-        image = read_image(path, reduction(side, size))
+        image = indexed.read(reduction(side, size))
         x, y, side = reduced_corners(x, y, image.shape, side, size)
         return extract_crops(_channels_first(image, device), x, y, side).float() / 255
-    image = read_image(path)
+    image = indexed.read()
     if rows["x"].null_count:
         yaw, pitch, fov = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
         patches = extract_viewports(_channels_first(image, device), yaw, pitch, fov, side)

@@ -122,7 +122,7 @@ def price_study(plan: Plan, rates: Rates, *, cores: int = 1, cards: int = 1) -> 
         durations[job.output] = job_seconds(job, work, rates)
         stages[job.rule].add(work, durations[job.output])
     launches = Stage(LAUNCH, seconds=len(plan.jobs) * rates.launch)
-    weights = Stage(WEIGHTS_ROW, download=_weights_bytes(plan))
+    weights = Stage(WEIGHTS_ROW, download=weights_bytes(plan))
     rows = [*(stage for stage in stages.values() if stage.jobs), launches, weights]
     wall = wall_seconds(plan, durations, rates, cores=cores, cards=cards)
     shown = cards if rates.card else 0
@@ -166,7 +166,7 @@ def wall_seconds(plan: Plan, durations: Mapping[str, float], rates: Rates, *, co
     """
     producer = {_stem(output): output for output in plan.jobs}
     waits = {
-        output: {producer[_stem(file)] for file in _files(job) if _stem(file) in producer} - {output}
+        output: {producer[_stem(file)] for file in job.input_files if _stem(file) in producer} - {output}
         for output, job in plan.jobs.items()
     }
     followers: dict[str, list[str]] = {output: [] for output in plan.jobs}
@@ -202,11 +202,6 @@ def wall_seconds(plan: Plan, durations: Mapping[str, float], rates: Rates, *, co
     return now
 
 
-def _files(job: Job) -> Iterable[str]:
-    for given in job.inputs.values():
-        yield from [given] if isinstance(given, str) else given
-
-
 def _stem(file: str) -> str:
     """A path without what tells a job's outputs apart."""
     file = file.replace("/tables/", "/figures/").replace("/summary.parquet", "/metrics.parquet")
@@ -216,7 +211,7 @@ def _stem(file: str) -> str:
     return f"{folder}/{name}"
 
 
-def _weights_bytes(plan: Plan) -> float:
+def weights_bytes(plan: Plan) -> float:
     """Bytes of weights that the hub is asked for, each network once."""
     study, networks = plan.study, {}
     for table in plan.embedded:

@@ -42,7 +42,7 @@ from iqadistill.report.tables import (
     stability_table,
 )
 from iqadistill.report.verdicts import verdict_sentence
-from iqadistill.tables import read_metadata, write_atomically
+from iqadistill.tables import read_metadata, read_rows, write_atomically
 
 TEMPLATE = "report.html.j2"
 SCALE = 0.55  # CSS pixels per pixel of the 200 dpi PNG, so that text in figures has the size of the text around them
@@ -116,7 +116,7 @@ class ReportFigure:
     @property
     def table(self) -> pd.DataFrame:
         """Table of its numbers."""
-        return pd.read_parquet(with_suffix(self.table_stem, "parquet"))
+        return read_rows(with_suffix(self.table_stem, "parquet")).to_pandas()
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,12 @@ class Report:
     @property
     def caveats(self) -> list[str]:
         """What changes a reader's conclusion."""
-        return [*self.warnings, *training_warnings(self.histories), *caveats(self.summary, self.may_have_seen)]
+        return [
+            *(_quarantine_caveat(facts) for facts in self.datasets if facts.quarantined),
+            *self.warnings,
+            *training_warnings(self.histories),
+            *caveats(self.summary, self.may_have_seen),
+        ]
 
     @property
     def method_notes(self) -> list[str]:
@@ -235,6 +240,14 @@ def dataset_facts(images: pa.Table) -> DatasetFacts:
         quarantined=len(images) - pc.sum(ok).as_py(),
         scores=facts.get("scores", ""),
         ceiling=float(facts["noise_ceiling"]) if "noise_ceiling" in facts else None,
+    )
+
+
+def _quarantine_caveat(facts: DatasetFacts) -> str:
+    total = facts.images + facts.unscored + facts.quarantined
+    return (
+        f"{facts.name}: {facts.quarantined} of {total} images are quarantined; nothing here holds for them. The log of"
+        " index_dataset says why."
     )
 
 

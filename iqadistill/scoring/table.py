@@ -1,7 +1,8 @@
 """Scores of images as rows, text and Parquet."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,38 @@ def score_line(row: Mapping[str, Any], width: int) -> str:
     spread = "-" if row["spread"] is None else f"{row['spread']:.3f}"
     numbers = (f"{row['quality']:.3f}", f"{row['score']:.2f}", spread, str(row["num_patches"]))
     return "  ".join((readable(row["path"]).ljust(width), *map(str.rjust, numbers, _WIDTHS)))
+
+
+@contextlib.contextmanager
+def printed_json(facts: Mapping[str, Any], failures: list[str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Print one JSON object, its array of scores as they come; it is closed as well where an error ends the scoring.
+
+    Args:
+        facts: What is known about the result.
+        failures: What went wrong, printed at the end.
+
+    Yields:
+        The function that prints a row.
+    """
+    print(f'{{\n  "result": {_indented(facts, 2)},\n  "scores": [', end="", flush=True)
+    end = "]"
+
+    def print_row(row: Mapping[str, Any]) -> None:
+        nonlocal end
+        print(f"{'' if end == ']' else ','}\n    {_indented(row, 4)}", end="", flush=True)
+        end = "\n  ]"
+
+    try:
+        yield print_row
+    except BaseException:
+        failures.append("the scoring was interrupted; the images that follow are missing.")
+        raise
+    finally:
+        print(f'{end},\n  "failures": {_indented(failures, 2)}\n}}', flush=True)
+
+
+def _indented(value: object, by: int) -> str:
+    return json.dumps(value, indent=2).replace("\n", "\n" + " " * by)
 
 
 def write_scores(rows: Sequence[Mapping[str, Any]], result: TrainedResult, path: Path) -> None:

@@ -94,7 +94,7 @@ class Sidecar(Settings):
         except FileNotFoundError:
             raise InputError(f"{path}: the sidecar of the weights is missing; run the training to its end.") from None
         except ValueError as error:
-            raise InputError(f"{path}: not valid JSON ({error}); run the training again.") from None
+            raise InputError(f"{path}: not valid JSON ({error}); delete it and run the training again.") from None
         version = facts.get("version") if isinstance(facts, dict) else None
         if version != VERSION:
             raise InputError(

@@ -19,4 +19,6 @@ logs.mkdir(parents=True, exist_ok=True)
 limits = ["-l", select, "-l", f"walltime={hours}:{minutes:02}:00"]
 name = properties.get("rule") or "group"
 command = ["qsub", "-N", name[:15], *limits, "-j", "oe", "-o", str(logs.resolve()), script]
-print(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+submitted = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+print(submitted.stdout.strip())
+sys.exit(submitted.returncode)

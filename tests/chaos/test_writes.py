@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from iqadistill.cli import main, score
 from iqadistill.errors import InputError, machine_fault
-from iqadistill.tables import read_table, write_atomically, write_table
+from iqadistill.tables import read_metadata, read_rows, read_table, write_atomically, write_table
 
 SPLITS = pd.DataFrame({"split": [0] * 5000, "image_id": [os.urandom(8).hex() for _ in range(5000)], "role": "test"})
 
@@ -74,6 +74,21 @@ def test_job_on_a_full_disk_ends_with_one_sentence(tmp_path):
     assert (tmp_path / "log").read_text() == "error: x.png: no space is left on the disk; make room and run again.\n"
 
 
+def test_no_changed_byte_gives_another_table(tmp_path):
+    path = tmp_path / "splits.parquet"
+    write_table(SPLITS[:30], path, "splits", {"simulated": "yes"})
+    whole, table = path.read_bytes(), read_table(path, "splits")
+    places, refused = range(0, len(whole), 7), 0
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            found = read_table(path, "splits")
+            assert found.equals(table) and read_metadata(found)["simulated"] == "yes"
+        except InputError as error:
+            refused += "run its stage again" in str(error)
+    assert refused > len(places) // 2
+
+
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped"])
 def test_damaged_table_is_named(tmp_path, damage):
     path = tmp_path / "splits.parquet"
@@ -84,6 +99,13 @@ def test_damaged_table_is_named(tmp_path, damage):
     path.write_bytes(damaged[damage])
     with pytest.raises(InputError, match=r"splits\.parquet: not a readable Parquet file .* run its stage again"):
         read_table(path, "splits")
+
+
+def test_damaged_table_of_a_figure_is_named(tmp_path):
+    path = tmp_path / "overlap.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"overlap\.parquet: not a readable Parquet file .* run its stage again"):
+        read_rows(path)
 
 
 def test_interrupted_command_says_so(monkeypatch, capsys, tmp_path):

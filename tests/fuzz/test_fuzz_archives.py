@@ -148,13 +148,21 @@ def check(content, name, encoding=None):
 slow = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
+# bytes before and behind a zip, which `zipfile` takes for damage beyond 64 kB
+AROUND = ((b"", b""), (b"", bytes(70_000)), (b"", b"<p>" * 30_000), (b"MZ" + bytes(99), bytes(70_000)))
+
+
 @slow
 @given(
-    content=zips, edits=changes, name=st.sampled_from(("a.zip", "a.tar.gz")), encoding=st.sampled_from((None, "gbk"))
+    around=st.sampled_from(AROUND),
+    content=zips,
+    edits=changes,
+    name=st.sampled_from(("a.zip", "a.tar.gz")),
+    encoding=st.sampled_from((None, "gbk")),
 )
-@example(content=b"PK\5\6" + bytes(18), edits=[], name="a.zip", encoding=None)
-def test_any_zip_is_unpacked_or_refused(content, edits, name, encoding):
-    check(mutated(content, edits), name, encoding)
+@example(around=(b"", b""), content=b"PK\5\6" + bytes(18), edits=[], name="a.zip", encoding=None)
+def test_any_zip_is_unpacked_or_refused(around, content, edits, name, encoding):
+    check(around[0] + mutated(content, edits) + around[1], name, encoding)
 
 
 @slow

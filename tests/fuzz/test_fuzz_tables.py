@@ -45,6 +45,20 @@ CELLS = [
     "true",
 ]
 CELLS += [
+    "a.",
+    "02",
+    "2",
+    "2.0",
+    "a%20b.png",
+    "a.png.jpg",
+    "'a.png'",
+    "C:\\x\\a.png",
+    "~/a.png",
+    "file:///a",
+    "#1.png",
+    "-1",
+]
+CELLS += [
     "tile 0 0 .5 1",
     "tile 0 0 1",
     "e\u0301.png",
@@ -89,5 +103,6 @@ def test_damaged_images_csv_is_read_or_refused(data):
             return
     assert len({folded(name) for name in listing.image_id}) == len(listing) > 0
     assert listing.reference_id.map(folded).nunique() == listing.reference_id.nunique()
-    assert not any(".." in name.split("/") for name in listing.image)
+    assert not any(".." in name.split("/") or name[1:3] == ":/" or name.startswith("~/") for name in listing.image)
+    assert not (listing.score_std.astype(float) < 0).any()
     assert pd.to_numeric(listing.score).abs().max() != float("inf")

@@ -103,7 +103,7 @@ def running_cluster(folder: Path) -> Iterator[None]:
     """Start munged, slurmctld and slurmd with all of their files in a folder, and end them and their jobs.
 
     Raises:
-        RuntimeError: The node is not idle within half a minute.
+        RuntimeError: A daemon does not start, or the node is not idle within half a minute.
     """
     munge, link = folder / "munge", INSTALLED.parent
     for name in (munge, folder / "state", folder / "spool"):
@@ -129,7 +129,7 @@ def running_cluster(folder: Path) -> Iterator[None]:
         for file in files:
             file.symlink_to(folder / file.name)
         for daemon in daemons:
-            subprocess.run(daemon, check=True, capture_output=True, timeout=30)
+            _start(daemon, folder)
         _wait_until_idle(folder)
         yield
     finally:
@@ -140,6 +140,14 @@ def running_cluster(folder: Path) -> Iterator[None]:
             file.unlink(missing_ok=True)
         if made:
             link.rmdir()
+
+
+def _start(daemon: list[str], folder: Path) -> None:
+    started = subprocess.run(daemon, capture_output=True, text=True, timeout=30)
+    if started.returncode:
+        log = folder / f"{daemon[0]}.log"
+        said = log.read_text()[-500:] if log.exists() else started.stderr
+        raise RuntimeError(f"{daemon[0]} does not start here: {said.strip()}")
 
 
 def _wait_until_idle(folder: Path) -> None:

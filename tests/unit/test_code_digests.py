@@ -141,8 +141,8 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
     ("job", "most"),
     [
         ("split_dataset", 9),
-        ("predict_mlps", 20),
-        ("index_dataset", 25),
+        ("predict_mlps", 21),
+        ("index_dataset", 27),
         ("evaluate", 18),
         ("compare", 24),
         ("collect_costs", 8),

@@ -1,6 +1,7 @@
 """Cells of CSV files as any exporter writes them: kept as they are spelt, or refused with file and row."""
 
 import codecs
+import gzip
 
 import pytest
 
@@ -37,6 +38,7 @@ def read(tmp_path):
         "image, score\n a.png , 1.5\n\u200bb.png\u00a0,2.5\ufeff\n",
         "Image,SCORE\na.png,1.5\nb.png,2.5\n",
         '"image","score"\n"a.png","1.5"\n"b.png", "2.5"\n',
+        "image,score\n\u3000a.png\u2003,\u202f1.5\nb.png\u2060,2.5\n",
     ],
 )
 def test_two_rows_however_they_are_written(read, text):
@@ -56,6 +58,11 @@ def test_rows_are_named_by_the_line_they_begin_on(read):
 
 def test_numbers_of_rows_without_a_name_are_left_out(read):
     assert read(",image,score\n0,a.png,1\n1,b.png,2\n") == [(2, "a.png", "1"), (3, "b.png", "2")]
+
+
+def test_number_sign_may_name_a_column_or_begin_a_name(read):
+    assert read("#,image,score\n1,#1.png,2\n") == [(2, "1", "#1.png", "2")]
+    assert read("name,PK,PAR1,score\nx,1,2,3\n") == [(2, "x", "1", "2", "3")]
 
 
 def test_header_in_other_words_is_the_known_one(tmp_path):
@@ -88,6 +95,31 @@ def test_header_in_other_words_is_the_known_one(tmp_path):
         ("image,score\nö,1\n".encode("latin-1"), "not UTF-8"),
         (b"image,score\na\0,1\n", "row 2: .*NUL"),
         (b"PK\3\4 and so on", "Excel workbook"),
+        (b"<!DOCTYPE html>\n<html><head><title>404, not found</title>", "but a web page; download the file itself"),
+        (b"\n <HTML lang=en>", "but a web page"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>", "but an XML file, perhaps the error message"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "but a Git LFS pointer; .*git lfs pull",
+        ),
+        (gzip.compress(b"image,score\na,1\n", mtime=0), "but a gzip archive; unpack it"),
+        (b"PK\5\6" + bytes(18), "but a zip archive"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99),
+            r"but an old Office document \(\.xls\), or one with a password",
+        ),
+        (b"%PDF-1.7\n", "but a PDF document"),
+        (b'[{"image": "a.png", "score": 1}]', "but a JSON file"),
+        (b"\x89PNG\r\n\x1a\n", "but a PNG image"),
+        ("image,score\na,1".encode("utf-32"), "UTF-32"),
+        ("# scores of 2020\nimage,score\na,1\n", "row 1: holds '# scores of 2020' instead of the header, .* row 2"),
+        ("Scores,of,2020\n\nimage,score\na,1\n", "row 1: holds 'Scores' instead of the header, .* row 3"),
+        ("# image,score\na,1\n", "row 1: its header begins with #; remove the #"),
+        ("# a note\nname,value\na,1\n", "row 1: begins with #"),
+        (
+            "image,score\n# a note\na,1\n",
+            "row 2: has 1 cells for 2 columns, too few; remove the line if it is a comment",
+        ),
         ('image,score\na,1\n"b,2\nc,3\n', "row 3: not a valid CSV"),
         ('image,score\n"a"b,1\n', "row 2: not a valid CSV"),
         ("image,score\n" + "a" * 200_000 + ",1\n", "row 2: has more than 100000 characters"),
@@ -104,7 +136,7 @@ def test_missing_file_and_too_many_rows_are_refused(tmp_path, read, monkeypatch)
         read_cells(tmp_path / "none.csv")
     monkeypatch.setattr(csv_files, "MOST_ROWS", 3)
     read("image,score\n" + "a,1\n" * 3)
-    with pytest.raises(InputError, match="more than 3 rows"):
+    with pytest.raises(InputError, match="more than 3 lines"):
         read("image,score\n" + "a,1\n" * 4)
 
 

@@ -21,7 +21,7 @@ def gpu_driver(monkeypatch):
 
 def hold_gpu(folder, leased):
     """Lease one of two GPUs and keep it until killed."""
-    with lease_cards(1, 2, folder) as (card,):
+    with lease_cards(1, "01", folder) as (card,):
         leased.put((os.getpid(), card))
         time.sleep(60)
 
@@ -48,6 +48,68 @@ def test_two_jobs_never_share_a_gpu(holders):
     start, leased = holders
     start(), start()
     assert {leased.get()[1], leased.get()[1]} == {0, 1}
+
+
+def hold_one_named(folder, visible, leased):
+    """Lease a card as a job does that sees some named ones, say which, and keep it until killed."""
+    devices._count_cards = lambda: 1 if visible.startswith("MIG") else 2
+    devices.tempfile.gettempdir = lambda: str(folder)
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible
+    with lease_device("auto") as device:
+        leased.put((device, os.environ["CUDA_VISIBLE_DEVICES"]))
+        time.sleep(60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        ("GPU-8a1b,GPU-77c2", {("cuda:0", "GPU-8a1b,GPU-77c2"), ("cuda:1", "GPU-8a1b,GPU-77c2")}),
+        ("2,3", {("cuda:0", "2,3"), ("cuda:1", "2,3")}),
+        # of parts of cards, CUDA shows a process the first that is named
+        ("MIG-GPU-8a1b/1/0,MIG-GPU-8a1b/2/0", {("cuda:0", "MIG-GPU-8a1b/1/0"), ("cuda:0", "MIG-GPU-8a1b/2/0")}),
+    ],
+)
+def test_two_jobs_share_no_card_of_those_that_the_user_named(visible, expected, tmp_path):
+    context = multiprocessing.get_context("fork")
+    leased = context.SimpleQueue()
+    jobs = [context.Process(target=hold_one_named, args=(tmp_path, visible, leased)) for _ in range(2)]
+    try:
+        for job in jobs:
+            job.start()
+        assert {leased.get(), leased.get()} == expected
+    finally:
+        for job in jobs:
+            job.kill()
+            job.join()
+
+
+def test_cards_of_two_allocations_have_the_same_numbers_and_are_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with lease_device("auto") as first, lease_device("auto") as second:
+        monkeypatch.setenv("SLURM_JOB_ID", "8")
+        with lease_device("auto") as other:
+            assert (first, second, other) == ("cuda:0", "cuda:1", "cuda:0")
+
+
+def test_parts_of_cards_serve_one_job_each(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-11aa,MIG-22bb")
+    with lease_device("cuda") as device:
+        assert (device, os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda:0", "MIG-11aa")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "MIG-11aa,MIG-22bb"
+    with (
+        pytest.raises(InputError, match="gpu: 2 cards were granted to the job, 1 can be used"),
+        lease_device("auto", 2),
+    ):
+        pass
+    monkeypatch.setattr(devices, "DRIVERS", ("/no/such/driver",))
+    with lease_device("auto") as device:
+        assert device == "cpu"
 
 
 def hold_two_gpus(folder, leased):
@@ -84,7 +146,7 @@ def test_job_of_two_gpus_waits_for_both_and_sees_both(tmp_path, monkeypatch):
 
 def test_lock_file_of_a_job_that_has_ended_holds_no_gpu(tmp_path):
     (tmp_path / "cuda0").write_text("left behind")
-    with lease_cards(1, 1, tmp_path) as held:
+    with lease_cards(1, "0", tmp_path) as held:
         assert held == [0]
 
 
@@ -92,11 +154,11 @@ def test_folder_that_cannot_hold_lock_files_is_one_sentence(tmp_path, monkeypatc
     (tmp_path / "file").touch()
     with (
         pytest.raises(InputError, match=r"file/leases.*not a directory.*TMPDIR"),
-        lease_cards(1, 1, tmp_path / "file/leases"),
+        lease_cards(1, "0", tmp_path / "file/leases"),
     ):
         pass
     (tmp_path / "file2").touch()
-    with pytest.raises(InputError, match=r"file2.*TMPDIR"), lease_cards(1, 1, tmp_path / "file2"):
+    with pytest.raises(InputError, match=r"file2.*TMPDIR"), lease_cards(1, "0", tmp_path / "file2"):
         pass
 
     def refuse(number):
@@ -107,10 +169,10 @@ def test_folder_that_cannot_hold_lock_files_is_one_sentence(tmp_path, monkeypatc
 
     for number in (errno.ENOLCK, errno.EOPNOTSUPP):
         monkeypatch.setattr(devices.fcntl, "flock", refuse(number))
-        with pytest.raises(InputError, match="has no file locks"), lease_cards(1, 1, tmp_path):
+        with pytest.raises(InputError, match="has no file locks"), lease_cards(1, "0", tmp_path):
             pass
     monkeypatch.setattr("builtins.open", refuse(errno.EACCES))  # a folder of another user
-    with pytest.raises(InputError, match="permission denied"), lease_cards(1, 1, tmp_path):
+    with pytest.raises(InputError, match="permission denied"), lease_cards(1, "0", tmp_path):
         pass
 
 
@@ -118,7 +180,6 @@ def test_folder_that_cannot_hold_lock_files_is_one_sentence(tmp_path, monkeypatc
     ("visible", "cards", "seen"),
     [
         ("GPU-8a1b,GPU-77c2", 2, "GPU-8a1b,GPU-77c2"),
-        ("MIG-11aa, MIG-22bb,MIG-33cc", 3, "MIG-11aa,MIG-22bb"),
         ("3,1,-1,0", 2, "3,1"),
     ],
 )
@@ -190,7 +251,7 @@ def test_job_waiting_for_two_gpus_does_not_block_the_free_one(holders, monkeypat
     start, leased = holders
     start()
     _, taken = leased.get()
-    waiting = multiprocessing.get_context("fork").Process(target=lambda: lease_cards(2, 2, tmp_path).__enter__())
+    waiting = multiprocessing.get_context("fork").Process(target=lambda: lease_cards(2, "01", tmp_path).__enter__())
     waiting.start()
     start()
     assert leased.get()[1] == 1 - taken

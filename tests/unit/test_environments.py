@@ -2,9 +2,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from iqadistill.figures.registry import FIGURES
 from iqadistill.provenance import code_modules
@@ -68,6 +71,18 @@ def test_constraints_pin_every_dependency():
     extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
     for name in requirements(PROJECT["dependencies"] + extras):
         assert name == "iqadistill" or re.fullmatch(r"==[\w.]+", pins[name]), name
+
+
+def test_pins_agree_with_one_another():
+    pins = requirements((REPOSITORY / "constraints.txt").read_text().splitlines())
+    for package in distributions():
+        name = canonicalize_name(package.metadata["Name"])
+        if pins.get(name) != f"=={package.version}":
+            continue
+        for needed in map(Requirement, package.requires or []):
+            pin = pins.get(canonicalize_name(needed.name))
+            if pin and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+                assert needed.specifier.contains(pin.removeprefix("=="), prereleases=True), f"{name}: {needed}"
 
 
 def test_environments_named_in_rules_exist():

@@ -19,6 +19,8 @@ REFUSED = {
     "a: !!python/object/apply:os.system [true]\n": "not a valid YAML file",
     "a: 2024-02-31\n": "not a valid YAML file",
     "a: &a [*a]\n": "go too deep, or an alias holds itself",
+    "__use_yte__: true\na: ?1\n": "the key __use_yte__ makes Snakemake run code in the file",
+    "{__use_yte__: false}": "the key __use_yte__ makes Snakemake run code in the file",
     "[" * 20000: "go too deep",
     "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))]): "aliases",
 }

@@ -16,7 +16,17 @@ from subprocess import CalledProcessError
 from snakemake.cli import main
 from snakemake.script import PythonScript
 
-PRELOADED = ["torch", "timm", "pandas", "pyarrow.dataset", "scipy.stats", "scipy.optimize", "matplotlib.pyplot"]
+# snakemake.cli too: each job imports this file once more, and Snakemake with it
+PRELOADED = [
+    "snakemake.cli",
+    "torch",
+    "timm",
+    "pandas",
+    "pyarrow.dataset",
+    "scipy.stats",
+    "scipy.optimize",
+    "matplotlib.pyplot",
+]
 
 
 # Starting a process asks all others for their exit status, which each can be asked for by one thread only.
@@ -55,6 +65,6 @@ def execute_script(script: PythonScript, fname: str, edit: bool = False) -> None
 
 
 if __name__ == "__main__":
-    multiprocessing.set_forkserver_preload(["__main__", *PRELOADED])
+    multiprocessing.set_forkserver_preload(PRELOADED)
     PythonScript.execute_script = execute_script
     main()

@@ -41,8 +41,26 @@ def test_default_study_is_found_beside_the_snakefile(shipped, tmp_path):
 
 
 def test_directory_elsewhere(shipped, tmp_path):
+    before = sorted(shipped.folder.rglob("*"))
     planned = shipped.dry_run("--cores", "2", "--directory", str(tmp_path))
     assert planned.counts["render_report"] == 1
+    assert sorted(shipped.folder.rglob("*")) == before  # the checkout may be read-only
+
+
+def test_code_in_the_default_study_is_refused_and_not_run(shipped, tmp_path):
+    code = "__use_yte__: true\nname: ?open('ran', 'w').name\n"
+    (tmp_path / "config.yaml").write_text(code)
+    planned = dry_run(tmp_path, "--cores", "2", "-s", str(shipped.folder / "Snakefile"))
+    assert not planned.succeeded and "config.yaml: the key __use_yte__ makes Snakemake run code" in planned.text
+    assert not (tmp_path / "ran").exists()
+
+
+def test_file_as_folder_of_a_dataset_is_refused(shipped, tmp_path):
+    (tmp_path / "taken").touch()
+    study = shipped.study("taken", datasets={"own": {"source": "images", "root": str(tmp_path / "taken")}})
+    planned = shipped.dry_run("--cores", "2", "--configfile", study, check=False)
+    (shipped.folder / study).unlink()
+    assert not planned.succeeded and "taken is a file, expected a folder" in planned.text
 
 
 def test_study_of_another_folder(shipped, elsewhere):

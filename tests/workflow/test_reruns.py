@@ -99,6 +99,16 @@ def test_other_study_with_the_same_names_leaves_the_first_as_it_is(finished):
     assert not finished.dry_run(*ARGUMENTS).jobs
 
 
+def test_images_csv_that_is_saved_anew_reruns_nothing(finished):
+    labels = finished.folder / "data/images.csv"
+    times = labels.stat()
+    labels.touch()
+    try:
+        assert finished.dry_run(*ARGUMENTS).rules == set()
+    finally:
+        os.utime(labels, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 def test_replaced_image_reruns_the_index_and_what_follows(finished):
     image = finished.folder / "data/03.png"
     before, times = image.read_bytes(), image.stat()

@@ -1,5 +1,6 @@
 """A dataset of the user's from the download: an archive on a web server, and one that its authors must be asked for."""
 
+import base64
 import io
 import json
 import tarfile
@@ -42,7 +43,8 @@ def test_own_archive_is_retrieved_once_and_indexed(workflow, mirror):
     archive = {"name": "lab.tar.gz", "urls": [mirror.url("lab.tar.gz")]}
     own = {"title": "Ours", "kind": "sphere", "origin": "archive", "score": {}, "archives": [archive]}
     (workflow.folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": own}))
-    study = workflow.study(datasets={"lab": {}}, samplers={"erp": {"count": 4, "size": 32}})
+    samplers = {"erp": {"count": 4, "size": 32}}
+    study = workflow.study(datasets={"lab": {}}, samplers=samplers)
     arguments = ["datasets", "patches", "--cores", "2", "--configfile", study]
     workflow.run_forked(*arguments)
     assert len(pd.read_parquet(shared_result(workflow.folder, "index_dataset", "lab"))) == 30
@@ -50,10 +52,39 @@ def test_own_archive_is_retrieved_once_and_indexed(workflow, mirror):
     facts = json.loads(manifest.read_text())
     assert facts["dataset"] == "lab" and facts["files"]["lab.tar.gz"]["url"] == mirror.url("lab.tar.gz")
     # the same bytes found once more change nothing behind them
-    assert "Nothing to be done" in workflow.run("-n", *arguments).stdout
+    assert not workflow.dry_run(*arguments).jobs
     printed = workflow.run(*arguments, "--forcerun", str(manifest.relative_to(workflow.folder))).stdout
     assert "Retrieving the official files of lab" in printed and "Checking every image" not in printed
-    assert [name for name, _ in mirror.asked] == ["lab.tar.gz"]
+    assert [name for name, _ in mirror.asked] == ["lab.tar.gz"] and not workflow.dry_run(*arguments).jobs
+    # one that has a reason of its own is made, and the run goes on to what else is left to do
+    for splits in (workflow.folder / "results/split_dataset").rglob("splits-*"):
+        splits.unlink()
+
+    def planned():
+        return workflow.dry_run(*arguments).rules - {"datasets", "patches"}
+
+    assert planned() == {"split_dataset"}
+    marked = base64.b64encode(str(manifest.relative_to(workflow.folder)).encode()).decode()
+    (workflow.folder / ".snakemake/incomplete" / marked).touch()
+    assert planned() == {"retrieve_dataset", "split_dataset"}
+    whole = manifest.read_bytes()
+    manifest.unlink()  # which Snakemake does before the job starts
+    everything = {"retrieve_dataset", "index_dataset", "split_dataset", "sample_patches"}
+    assert planned() == everything
+    manifest.write_bytes(whole[:40])
+    assert f"{manifest.name}: not valid JSON" in workflow.dry_run(*arguments, check=False).text
+    (workflow.folder / ".snakemake/incomplete" / marked).unlink()
+    manifest.write_bytes(whole + b"\n")  # of other files, but killed before their index was made
+    assert planned() == everything - {"retrieve_dataset"}
+    manifest.write_bytes(whole)
+    moved = {**own, "archives": [{**archive, "urls": [mirror.url("new/lab.tar.gz")]}]}
+    (workflow.folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": moved}))
+    assert planned() == {"retrieve_dataset", "split_dataset"}
+    (workflow.folder / "datasets.yaml").write_text(yaml.safe_dump({"lab": own}))
+    workflow.study(datasets={"lab": {"url": mirror.url("lab.tar.gz")}}, samplers=samplers)
+    assert planned() == {"retrieve_dataset", "split_dataset"}
+    (workflow.folder / "data").rename(workflow.folder / "old")
+    assert planned() == everything
 
 
 def test_gated_dataset_stops_the_run_with_one_sentence(workflow):

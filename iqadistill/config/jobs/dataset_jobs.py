@@ -9,6 +9,7 @@ from iqadistill.config.jobs.files import Files
 from iqadistill.config.jobs.job import Job, dump, text
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.labels.registry import format_module
+from iqadistill.errors import InputError
 from iqadistill.images.listing import find_images
 from iqadistill.sampling.registry import SAMPLERS
 
@@ -27,11 +28,18 @@ def dataset_jobs(plan: Files) -> Iterator[Job]:
                 "source": settings.source,
                 "root": plan.root_of(dataset),
                 "url": settings.url,
+                "archives": [text(dump(archive)) for archive in source_of(plan.study, dataset).archives],
             }
             yield Job("retrieve_dataset", files, names, params=params)
         if origin == "rendered":
-            params = {"source": settings.source, "root": plan.root_of(dataset), "seed": plan.study.seed}
-            yield Job("render_dataset", files, names, {"pristine": _pristine_images(plan, dataset)}, params)
+            panoramas = _pristine_images(plan, dataset)
+            params = {
+                "source": settings.source,
+                "root": plan.root_of(dataset),
+                "seed": plan.study.seed,
+                "files": plan.file_states(panoramas),
+            }
+            yield Job("render_dataset", files, names, {"pristine": panoramas}, params)
         inputs = {
             "labels": _label_file(plan, dataset),
             "manifest": [plan.path("retrieve_dataset", **files)] if origin == "archive" else [],
@@ -85,7 +93,10 @@ def _changed_files(plan: Files, dataset: str) -> str:
     manifest = plan.folder / plan.path("retrieve_dataset", files=plan.files_ids[dataset])
     if not manifest.is_file():
         return ""
-    retrieved = json.loads(manifest.read_text(encoding="utf-8")).get("fingerprint", "")
+    try:
+        retrieved = json.loads(manifest.read_text(encoding="utf-8")).get("fingerprint", "")
+    except ValueError as error:
+        raise InputError(f"{manifest}: not valid JSON ({error}); delete it and run again.") from None
     return "" if fingerprint == retrieved else fingerprint
 
 

@@ -40,6 +40,11 @@ class Job:
         return path_of(self.rule, suffix).format(**self.wildcards)
 
     @property
+    def input_files(self) -> list[str]:
+        """All of its inputs."""
+        return [file for given in self.inputs.values() for file in ([given] if isinstance(given, str) else given)]
+
+    @property
     def log(self) -> str:
         """Where the job's messages go."""
         return beside(self.rule, "logs", ".log").format(**self.wildcards)

@@ -65,3 +65,16 @@ class Plan(Files):
     def outputs(self, *rules: str) -> list[str]:
         """First outputs of all jobs of some rules."""
         return [output for output, job in self.jobs.items() if job.rule in rules]
+
+    def replaced_meanwhile(self) -> str:
+        """A sentence on the user's folders of images, and files, that changed since the jobs were planned, or ""."""
+        now = Plan(self.study, self.folder).jobs
+        changed = [job for output, job in self.jobs.items() if output not in now or job.params != now[output].params]
+        folders = {job.params["root"] for job in changed if job.rule == "index_dataset"}
+        read = {file for job in changed if job.rule != "index_dataset" for file in job.input_files}
+        if not (names := sorted(folders | {file for file in read if not file.startswith("results/")})):
+            return ""
+        return (
+            f"{', '.join(names)}: changed while the study ran, so that results may mix both states; run again, and what"
+            " was made from it is made anew."
+        )

@@ -10,6 +10,7 @@ from iqadistill.datasets.labels.label import Label
 from iqadistill.datasets.labels.registry import format_module
 from iqadistill.datasets.labels.unpacked_folder import UnpackedFolder
 from iqadistill.datasets.spelling import one_spelling, without_suffix
+from iqadistill.errors import InputError
 
 
 def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
@@ -33,6 +34,11 @@ def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
     reader = importlib.import_module(format_module(format))
     folder = UnpackedFolder(root)
     labels = reader.read_labels(folder)
+    for label in labels:
+        if label.score_std is not None and label.score_std < 0:
+            raise InputError(
+                f"{label.where}: the standard deviation {label.score_std:g} is below 0; get the label file again."
+            )
     references = one_spelling((label.reference for label in labels), [label.image for label in labels])
     labels = [label._replace(reference=name) for label, name in zip(labels, references, strict=True)]
     listed = {label.image for label in labels}
@@ -42,8 +48,8 @@ def read_official_labels(format: str, root: str | Path) -> pd.DataFrame:
             labels.append(Label(label.where, label.reference, None, is_reference=True))
     listing = pd.DataFrame(labels, columns=Label._fields).astype({"score": float, "score_std": float, "level": "Int32"})
     listing = listing.rename(columns={"image": "official"})
-    listing["image"] = [folder.find(image) or image for image in listing["official"]]
     listing["image_id"] = image_ids(listing["where"], listing["official"])
+    listing["image"] = [folder.find(image) or image for image in listing["official"]]
     named = listing["reference"].where(listing["reference"].notna(), listing["official"])
     listing["reference_id"] = named.map(without_suffix)
     return listing.drop(columns=["official", "reference"])

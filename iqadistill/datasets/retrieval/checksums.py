@@ -4,6 +4,7 @@ There is one file per dataset, so that simultaneous downloads never write the sa
 workflow runs and is worth keeping with a study: it identifies the bytes that the results are based on.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
@@ -62,5 +63,16 @@ def check_file(source: str, archive: ArchiveRecord, file: Path, url: str | None)
     if locked is None:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         locks[file.name] = LockedFile(bytes=size, sha256=digest, url=url, when=when)
-        text = yaml.safe_dump(locks, sort_keys=True)
-        write_atomically(LOCKS / f"{source}.yaml", lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        _write(source, locks)
+
+
+def forget_file(source: str, name: str) -> None:
+    """Remove a file that could not be used from the record, so that another one may take its place."""
+    locks = read_locks(source)
+    if locks.pop(name, None):
+        _write(source, locks)
+
+
+def _write(source: str, locks: Mapping[str, LockedFile]) -> None:
+    text = yaml.safe_dump(dict(locks), sort_keys=True)
+    write_atomically(LOCKS / f"{source}.yaml", lambda temporary: temporary.write_text(text, encoding="utf-8"))

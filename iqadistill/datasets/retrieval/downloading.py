@@ -55,7 +55,7 @@ def download(urls: Iterable[str], target: Path) -> str:
 
     The bytes are collected in `target` with the suffix .part; the file gets its name when it is complete. An
     interrupted download resumes if the server still has the same version of the file, and starts from the beginning
-    otherwise.
+    otherwise. The address stays beside the file until `settle`, for a kill may come before anyone has recorded it.
 
     Args:
         urls: Addresses (http, https, file) tried one after the other.
@@ -83,6 +83,18 @@ def download(urls: Iterable[str], target: Path) -> str:
     )
 
 
+def downloaded_from(target: Path) -> str | None:
+    """Address of a downloaded file that was not settled; None for one that was put there by hand."""
+    part = _part(target)
+    return None if part.exists() else _read_note(part).get("url")
+
+
+def settle(target: Path) -> None:
+    """Forget the address of a downloaded file."""
+    if not _part(target).exists():
+        _note(_part(target)).unlink(missing_ok=True)
+
+
 def _fetch(url: str, target: Path) -> None:
     part, failed = _part(target), 0
     while True:
@@ -90,7 +102,6 @@ def _fetch(url: str, target: Path) -> None:
         try:
             if _append(url, part):
                 part.replace(target)
-                _note(part).unlink(missing_ok=True)
                 return
             problem = "the connection ended early"
         except requests.exceptions.SSLError:
@@ -199,7 +210,10 @@ def _note(part: Path) -> Path:
 
 
 def _read_note(part: Path) -> dict:
-    return json.loads(_note(part).read_text()) if _note(part).is_file() else {}
+    try:
+        return json.loads(_note(part).read_text()) if _note(part).is_file() else {}
+    except ValueError:  # damaged: the download begins again
+        return {}
 
 
 def _received(part: Path) -> int:

@@ -9,7 +9,9 @@ from iqadistill.errors import InputError
 CHUNK = 1 << 20
 BLOCK = 4096  # bytes that the smallest file takes on a disk, so that many empty files count as well
 
-DISK_FULL = "{archive}: the disk of {folder} is full or your quota used up; free some space and run again."
+
+class UnusableArchive(InputError):
+    """A file that is not the archive, or not the whole of it: another one has to be got."""
 
 
 class Entry(NamedTuple):

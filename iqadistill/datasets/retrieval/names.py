@@ -90,9 +90,11 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
         InputError: The path is absolute, leads out of the folder, or is too long for a disk.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
+    # C:/x is a path on a drive of Windows, but a:b.png a name
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:[/\\]", name) or "\0" in name:
         raise InputError(
-            f"{archive}: entry {name[:200]!r} leads out of the folder; this is not an official archive, delete it."
+            f"{archive}: entry {name[:200]!r} leads out of the folder; if you trust the archive, unpack it yourself "
+            f"into {archive.parent}, or pack it again with paths inside its folder."
         )
     if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST for part in path.parts):
         raise InputError(

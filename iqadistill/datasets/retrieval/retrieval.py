@@ -4,17 +4,19 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.registry import ArchiveRecord, DatasetRecord, dataset_record
 from iqadistill.datasets.retrieval.archives import is_archive
-from iqadistill.datasets.retrieval.checksums import check_file, read_locks
-from iqadistill.datasets.retrieval.downloading import PART, download
+from iqadistill.datasets.retrieval.checksums import check_file, forget_file, read_locks
+from iqadistill.datasets.retrieval.downloading import PART, download, downloaded_from, settle
+from iqadistill.datasets.retrieval.entries import UnusableArchive
 from iqadistill.datasets.retrieval.unpacking import unpack
 from iqadistill.errors import InputError
+from iqadistill.paths import expand
 
 UNPACKING = ".unpacking"  # folder; removed where nothing of it was moved into place
 MOVING = ".moving"  # file; as long as it exists some files are in place and others are not
@@ -32,7 +34,7 @@ def retrieve_dataset(source: str, root: str | Path, *, url: str | None = None) -
 
     Args:
         source: Name in `list_datasets()` of a dataset that comes as an archive.
-        root: The folder.
+        root: The folder, as a user writes it (see `paths.expand`).
         url: A mirror to use instead of the official addresses: a folder (http, https or file) with the official files,
             or one archive with the complete dataset.
 
@@ -44,15 +46,14 @@ def retrieve_dataset(source: str, root: str | Path, *, url: str | None = None) -
         InputError: There is no such dataset; its files must be requested from the authors; a file cannot be downloaded,
             differs from its known checksum or cannot be unpacked; something is missing after unpacking.
     """
-    record, root = dataset_record(source), Path(root)
+    record, root = dataset_record(source), Path(expand(str(root)))
     if record.origin != "archive":
         raise InputError(f"dataset {source!r} does not come as an archive, so there is nothing to retrieve; index it.")
     if not is_unpacked(record, root):
         _fetch(source, record, root, url)
-        if not is_unpacked(record, root):
-            _unpack(source, record, root)
+        nested = [] if is_unpacked(record, root) else _unpack(source, record, root)
         if missing := _missing(record, root):
-            raise InputError(_request(source, record, root, missing))
+            raise InputError(_request(source, record, root, missing, nested))
     return {"source": source, "files": read_locks(source), "fingerprint": folder_fingerprint(root)}
 
 
@@ -92,10 +93,15 @@ def _fetch(source: str, record: DatasetRecord, root: Path, url: str | None) -> N
     """Download missing files, and compare all with their known checksums."""
     for archive in _mirrored(source, record, url) if url else record.archives:
         file = root / archive.name
+        if archive.urls and not file.is_file():
+            download(archive.urls, file)
         if file.is_file():
-            check_file(source, archive, file, None)
-        elif archive.urls:
-            check_file(source, archive, file, download(archive.urls, file))
+            try:
+                check_file(source, archive, file, downloaded_from(file))
+            except InputError:
+                settle(file)
+                raise
+            settle(file)
 
 
 def _mirrored(source: str, record: DatasetRecord, url: str) -> list[ArchiveRecord]:
@@ -111,28 +117,46 @@ def _mirrored(source: str, record: DatasetRecord, url: str) -> list[ArchiveRecor
     return [a.model_copy(update={"urls": (f"{url.rstrip('/')}/{quote(a.name)}",)}) for a in record.archives]
 
 
-def _unpack(source: str, record: DatasetRecord, root: Path) -> None:
-    """Unpack every archive into a temporary folder, and move the files into place once all are unpacked."""
+def _unpack(source: str, record: DatasetRecord, root: Path) -> list[str]:
+    """Unpack every archive into a temporary folder, and move the files into place once all are unpacked.
+
+    Returns:
+        Archives that were in the archives.
+    """
     known = {archive.name: archive for archive in record.archives}
     archives, temporary = _archives(record, root), root / UNPACKING
     if not archives:
-        return
+        return []
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        _unpack_all(source, archives, known, temporary)
+        nested = _unpack_all(source, archives, known, temporary)
     except InputError:
         shutil.rmtree(temporary, ignore_errors=True)  # what the user unpacks instead will count
         raise
     (root / MOVING).touch()
+    around = _folder_around(record, [temporary / file.name for file in archives])
     for file in archives:
-        _move(temporary / file.name, root)
+        _move(temporary / file.name / around, root)
     os.sync()  # flush the files before they are declared complete
     shutil.rmtree(temporary)
     (root / MOVING).unlink()
+    return nested
 
 
-def _unpack_all(source: str, archives: list[Path], known: Mapping[str, ArchiveRecord], temporary: Path) -> None:
-    """Unpack each archive into a folder of its name in the temporary one."""
+def _folder_around(record: DatasetRecord, folders: list[Path]) -> str:
+    """Folder that all archives hold alone, and images.csv in it, whose paths begin there; empty for none."""
+    around = PurePosixPath()
+    while record.labels is None and not any((folder / around / "images.csv").is_file() for folder in folders):
+        inside = {path.name for folder in folders for path in (folder / around).glob("*")}
+        if len(inside) != 1:
+            return ""
+        around /= inside.pop()
+    return str(around)
+
+
+def _unpack_all(source: str, archives: list[Path], known: Mapping[str, ArchiveRecord], temporary: Path) -> list[str]:
+    """Unpack each archive into a folder of its name in the temporary one; returns the archives in them."""
+    nested = []
     for file in archives:
         archive = known.get(file.name, ArchiveRecord(name=file.name))
         if file.name not in known:
@@ -140,15 +164,24 @@ def _unpack_all(source: str, archives: list[Path], known: Mapping[str, ArchiveRe
         limit = archive.unpacked or max(LIMIT_RATIO * file.stat().st_size, LOWEST_LIMIT)
         folder = temporary / file.name
         folder.mkdir(parents=True)
-        unpack(file, folder, limit, archive.names)
-        _warn_of_nested(file, folder)
+        try:
+            unpack(file, folder, limit, archive.names)
+            if (folder / file.name).exists():
+                raise UnusableArchive(
+                    f"{file}: holds a file of its own name; put that one in its place, then run again."
+                )
+        except UnusableArchive:
+            forget_file(source, file.name)
+            raise
+        nested += _warn_of_nested(file, folder)
         if archive.folder and not (folder / archive.folder).is_dir():
             (folder / archive.folder).mkdir()
             for path in [path for path in folder.iterdir() if path.name != archive.folder]:
                 path.rename(folder / archive.folder / path.name)
+    return nested
 
 
-def _warn_of_nested(archive: Path, folder: Path) -> None:
+def _warn_of_nested(archive: Path, folder: Path) -> list[str]:
     nested = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_archive(path.name))
     if nested:
         more = f" and {len(nested) - 3} more" if len(nested) > 3 else ""
@@ -157,6 +190,7 @@ def _warn_of_nested(archive: Path, folder: Path) -> None:
             f"where images are missing, unpack them yourself in {archive.parent}.",
             stacklevel=2,
         )
+    return nested
 
 
 def _move(folder: Path, root: Path) -> None:
@@ -167,8 +201,13 @@ def _move(folder: Path, root: Path) -> None:
             path.replace(target)
 
 
-def _request(source: str, record: DatasetRecord, root: Path, missing: list[str]) -> str:
+def _request(source: str, record: DatasetRecord, root: Path, missing: list[str], nested: list[str]) -> str:
     """Message about files that the user must get: where to ask, which files, which folder."""
+    if nested:
+        return (
+            f"{root}: {source} is unpacked but {', '.join(missing)} is missing, perhaps in {nested[0]}, an archive in "
+            "the archive; unpack it there, then run again."
+        )
     if record.access == "open":
         return f"{root}: {source} is unpacked but {', '.join(missing)} is missing; delete the folder to get it again."
     names = [archive.name for archive in record.archives]

@@ -97,9 +97,19 @@ def open_tar(archive: Path, limit: int) -> Iterator[tarfile.TarFile]:
             if end.strip(b"\0") or (len(end) < _BLOCK and not compressed):
                 raise tarfile.ReadError("unexpected end of data")
             behind = 0
-            while rest := file.read(CHUNK):
+            while rest := _read_on(file):
                 behind += len(rest)
                 check_limit(archive, behind, limit)
+
+
+def _read_on(file: IO[bytes]) -> bytes:
+    """What follows a tar in its file; other bytes behind a gzip file are ignored, as gzip does, bzip2 and xz here."""
+    try:
+        return file.read(CHUNK)
+    except gzip.BadGzipFile as error:
+        if str(error).startswith("Not a gzipped file"):  # and not that its check sum differs
+            return b""
+        raise
 
 
 class _BoundedHeaders:

@@ -5,6 +5,7 @@ bzip2 and LZMA, such as Deflate64, which Windows uses for large files.
 """
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -16,11 +17,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from iqadistill.datasets.retrieval.archives import has_further_parts
-from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, DISK_FULL, Entry, check_limit, special
-from iqadistill.errors import InputError
+from iqadistill.datasets.retrieval.entries import BLOCK, CHUNK, Entry, UnusableArchive, check_limit, special
+from iqadistill.errors import InputError, machine_fault
 
 # bsdtar cannot read archives of several parts, and unrar reads rar only
 PROGRAMS = ("bsdtar", "7z", "7zz", "7za", "unrar")
@@ -31,7 +32,7 @@ _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "zstd", 95: "xz", 98:
 _BY_UNZIP = READ_HERE - {zipfile.ZIP_LZMA} | {1, 6, 9}
 _BY_BSDTAR = READ_HERE | {93, 95, 98}
 _DAMAGE = "crc|data error|headers error|unexpected end|truncated|damaged|corrupt|malformed|offset|check sum|ends early"
-_SEVEN_ZIP = ("7z", "7zz", "7za")
+SEVEN_ZIP = ("7z", "7zz", "7za")
 _WATCH = 0.5  # seconds between two checks of what a program has written
 
 
@@ -82,7 +83,7 @@ def _zip_command(archive: Path, methods: set[int]) -> list[str]:
     path = str(archive.resolve())
     if methods <= _BY_BSDTAR and (bsdtar := shutil.which("bsdtar")):  # older 7z cannot read zstd
         return [bsdtar, "-xOf", path]
-    if seven_zip := next(filter(None, map(shutil.which, _SEVEN_ZIP)), None):
+    if seven_zip := next(filter(None, map(shutil.which, SEVEN_ZIP)), None):
         return [seven_zip, "x", "-so", "-p", path]
     if methods <= _BY_UNZIP and (unzip := shutil.which("unzip")):
         return [unzip, "-p", path]
@@ -171,7 +172,7 @@ def unpack_by_program(archive: Path, folder: Path, limit: int, *, check: Callabl
     """
     with open(archive, "rb") as file:
         rar = file.read(4) == b"Rar!" or archive.suffix.lower() == ".rar"
-    candidates = map(shutil.which, (*_SEVEN_ZIP, *["unrar"] * rar))
+    candidates = map(shutil.which, (*["unrar"] * rar, *SEVEN_ZIP))  # many builds of 7z leave rar out
     program = next((path for path in candidates if path), None)
     if program is None:
         several = "of several parts " if has_further_parts(archive) else ""
@@ -180,7 +181,7 @@ def unpack_by_program(archive: Path, folder: Path, limit: int, *, check: Callabl
             f"{archive}: this archive {several}needs {' or '.join(wanted)}; "
             f"install one of them, or unpack it yourself into {archive.parent}."
         )
-    seven_zip = Path(program).name in _SEVEN_ZIP
+    seven_zip = Path(program).name in SEVEN_ZIP
     listed = _run(
         archive,
         [program, "l", "-ba", "-slt", "-p", str(archive)] if seven_zip else [program, "lb", "-p-", str(archive)],
@@ -240,14 +241,14 @@ def _failure(archive: Path, command: list[str], errors: IO[str], reason: str = "
         return InputError(PASSWORD.format(archive=archive, folder=archive.parent))
     message = message[-300:] or reason
     if re.search("no space left|disk full|quota", message, re.IGNORECASE):
-        return InputError(DISK_FULL.format(archive=archive, folder=archive.parent))
+        return cast(InputError, machine_fault(OSError(errno.ENOSPC, message), archive))
     if has_further_parts(archive):
         return InputError(
             f"{archive}: a part is missing or damaged ({message}); put all of its parts into {archive.parent}, "
             "then run again."
         )
     if re.search(_DAMAGE, message, re.IGNORECASE):
-        return InputError(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
+        return UnusableArchive(f"{archive}: is damaged or truncated ({message}); delete it and get it again.")
     return InputError(
         f"{archive}: cannot be unpacked by {Path(command[0]).name} ({message}); "
         f"unpack it yourself into {archive.parent}."

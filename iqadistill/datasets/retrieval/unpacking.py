@@ -18,12 +18,12 @@ from pathlib import Path, PurePosixPath
 
 from iqadistill.console import byte_progress
 from iqadistill.datasets.retrieval import unpackers
-from iqadistill.datasets.retrieval.archives import archive_kind, has_further_parts
-from iqadistill.datasets.retrieval.entries import BLOCK, DISK_FULL, Entry, check_limit
+from iqadistill.datasets.retrieval.archives import archive_kind, has_further_parts, is_blank
+from iqadistill.datasets.retrieval.entries import BLOCK, Entry, UnusableArchive, check_limit
 from iqadistill.datasets.retrieval.names import is_left_out, safe_path
 from iqadistill.datasets.retrieval.tar_entries import open_tar, tar_entries
 from iqadistill.datasets.retrieval.zip_entries import zip_entries
-from iqadistill.errors import InputError
+from iqadistill.errors import InputError, machine_fault
 
 # what the standard library raises for bytes that make no sense; OSError without a number is that of gzip and bz2
 _DAMAGE = (
@@ -38,7 +38,6 @@ _DAMAGE = (
     RecursionError,
     MemoryError,
 )
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def unpack(archive: Path, folder: Path, limit: int, encoding: str | None = None) -> None:
@@ -52,9 +51,9 @@ def unpack(archive: Path, folder: Path, limit: int, encoding: str | None = None)
         encoding: Encoding of names where a zip or tar does not state it; None for UTF-8, or else cp437.
 
     Raises:
+        UnusableArchive: The archive is damaged, empty or not an archive.
         InputError: An entry leads out of the folder, is a link or a device, or occurs twice; the archive unpacks to
-            more than `limit` bytes, is damaged, not an archive or protected by a password; a program to read it is
-            missing; the disk is full.
+            more than `limit` bytes or is protected by a password; a program to read it is missing; the disk is full.
     """
     try:
         entries = _entries(archive, folder, limit, encoding)
@@ -63,6 +62,9 @@ def unpack(archive: Path, folder: Path, limit: int, encoding: str | None = None)
             _remove_left_out(folder)
         else:
             _write(archive, entries, folder, limit)
+        if not any(path.is_file() for path in folder.rglob("*")):
+            what = "only zero bytes, as an interrupted download leaves them" if is_blank(archive) else "no files"
+            raise UnusableArchive(f"{archive}: holds {what}; delete it and get it again.")
     except InputError:  # a ValueError
         raise
     except _DAMAGE as error:
@@ -96,7 +98,7 @@ def _entries(archive: Path, folder: Path, limit: int, encoding: str | None) -> G
 
 def _damaged(archive: Path, error: BaseException) -> InputError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return InputError(f"{archive}: is damaged or truncated ({reason}); delete it and get it again.")
+    return UnusableArchive(f"{archive}: is damaged or truncated ({reason}); delete it and get it again.")
 
 
 def _write(archive: Path, entries: Generator[Entry, None, None], folder: Path, limit: int) -> None:
@@ -175,8 +177,9 @@ def _writing(archive: Path, entry: Entry) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise InputError(DISK_FULL.format(archive=archive, folder=archive.parent)) from None
+        fault = machine_fault(error, archive)
+        if fault and error.errno != errno.ENAMETOOLONG:  # the entry's name, not the archive's
+            raise fault from None
         raise InputError(
             f"{archive}: entry {entry.name[:100]!r} cannot be written into {archive.parent} ({error.strerror}); "
             f"unpack it yourself into {archive.parent}, or keep the dataset on another disk."

@@ -35,7 +35,10 @@ def save_figure(figure: Figure, table: pd.DataFrame, figure_stem: Path, table_st
     rows = pa.Table.from_pandas(table, preserve_index=False)
     rows = rows.replace_schema_metadata({"figure": Path(figure_stem).name, "iqadistill_version": __version__})
     write_csv(rows, with_suffix(table_stem, "csv"))
-    write_atomically(with_suffix(table_stem, "parquet"), lambda path: pq.write_table(rows, path, compression="zstd"))
+    write_atomically(
+        with_suffix(table_stem, "parquet"),
+        lambda path: pq.write_table(rows, path, compression="zstd", write_page_checksum=True),
+    )
 
 
 def with_suffix(stem: str | Path, suffix: str) -> Path:

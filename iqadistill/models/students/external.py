@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from iqadistill.models.settings import LearnsFrom, StudentSettings
+from iqadistill.paths import UserPath
 
 
 class ExternalSettings(StudentSettings):
@@ -19,7 +20,7 @@ class ExternalSettings(StudentSettings):
         "external",
         description="external: predictions from a file, measured and compared like those of students.",
     )
-    files: dict[str, str] = Field(
+    files: dict[str, UserPath] = Field(
         min_length=1,
         description="CSV of each dataset entry: image, prediction and split, the number of the split (see"
         " results/split_dataset) on whose training images alone the tool was trained. Without the column split the tool"

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from iqadistill.provenance import file_digest
 from iqadistill.tables import write_atomically
+from iqadistill.training.tensor_files import load_tensors, save_tensors
 
 _NEWEST, _PREVIOUS = "newest.safetensors", "previous.safetensors"
 
@@ -74,11 +74,10 @@ class Checkpoints:
     def save(self, tensors: Mapping[str, Tensor], counters: Mapping[str, Any]) -> None:
         """Write a checkpoint; the previous one stays readable until it is complete."""
         newest = self.folder / _NEWEST
-        stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         header = {"counters": json.dumps(counters)}
 
         def write(temporary: Path) -> None:
-            save_file(stored, temporary, header)
+            save_tensors(tensors, temporary, header)
             if newest.exists():
                 newest.replace(self.folder / _PREVIOUS)
 
@@ -94,11 +93,9 @@ class Checkpoints:
             if not file.exists():
                 continue
             try:
-                with safe_open(file, "pt") as stored:
-                    counters = json.loads(stored.metadata()["counters"])
-                    tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+                tensors, metadata = load_tensors(file)
             except (SafetensorError, OSError) as error:
-                print(f"checkpoint {file}: incomplete ({error}), ignored", file=sys.stderr, flush=True)
+                print(f"checkpoint {file}: not whole ({error}), ignored", file=sys.stderr, flush=True)
                 continue
-            return tensors, counters
+            return tensors, json.loads(metadata["counters"])
         return None

@@ -54,7 +54,8 @@ class NetworkOptimiser:
 
     Attributes:
         network: The module.
-        pieces: Number of pieces in which a batch passes through the network; doubled whenever memory runs out.
+        pieces: Number of pieces in which a batch passes through the network, or fewer where a piece would be too small
+            for a normalisation; doubled whenever memory runs out.
 
     Raises:
         InputError: The settings give the backbone another learning rate and the network has no backbone.
@@ -75,6 +76,7 @@ class NetworkOptimiser:
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimiser]
         self._optimiser = kind(_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
         self._model, self._accelerated = accelerator.prepare(_Losses(network), self._optimiser)
+        self._smallest: int | None = None
 
     @property
     def result(self) -> nn.Module:
@@ -86,6 +88,36 @@ class NetworkOptimiser:
         self.network.train()
         for module in self._frozen:
             module.eval()
+
+    def smallest_piece(self, side: int) -> int:
+        """Number of patches that have to pass through the network together in training: 1 or 2.
+
+        It is 2 where a batch normalisation gets a map of one pixel, so that a single patch has one value per channel.
+        One patch is tried, once; random generators and running statistics stay as they were.
+
+        Args:
+            side: Side of the patches in pixels.
+        """
+        if self._smallest is None:
+            self._smallest = self._try_one_patch(side)
+        return self._smallest
+
+    def check_smallest_batch(self, patches: int, side: int) -> None:
+        """Check that the smallest batch of a training is large enough for the network.
+
+        Args:
+            patches: Number of patches that a process has of the smallest batch.
+            side: Their side in pixels.
+
+        Raises:
+            InputError: A normalisation needs more patches.
+        """
+        if patches == 1 and self.smallest_piece(side) > 1:
+            raise InputError(
+                f"train: a normalisation of {self._name} needs two patches of {side} pixels at a time, and the smallest"
+                f" batch{' of a process' if self._accelerator.num_processes > 1 else ''} has one; raise batch_size, "
+                "set freeze_batchnorm, or take larger patches."
+            )
 
     def step(
         self, patches: Tensor, quality: Tensor, flips: Tensor, *, seed: int, rate: float, weight: float = 1.0
@@ -108,13 +140,13 @@ class NetworkOptimiser:
             Each loss by name, the mean over the batch times the weight, on the device.
 
         Raises:
-            InputError: A single patch does not fit into memory, or a piece of one patch is too small for a
-                normalisation.
+            InputError: The fewest patches that can pass through the network together do not fit into memory, or patches
+                are so small that a normalisation gets maps of one pixel.
         """
         for group in self._optimiser.param_groups:
             group["lr"] = group["peak"] * rate
         while (parts := self._attempt(patches, quality, flips, seed, weight)) is None:
-            self._halve(len(patches))
+            self._halve(len(patches), patches.shape[-1])
         if self._settings.clip:
             self._accelerator.clip_grad_norm_(self.network.parameters(), self._settings.clip)
         self._accelerated.step()
@@ -129,7 +161,7 @@ class NetworkOptimiser:
         """Compute the gradients of a batch and return its losses; None if memory runs out."""
         torch.manual_seed(seed)
         totals: dict[str, Tensor] = {}
-        pieces = list(zip(*(tensor.chunk(self.pieces) for tensor in (patches, quality, flips)), strict=True))
+        pieces = list(zip(*self._cut(patches, quality, flips), strict=True))
         try:
             for index, (part, target, flipped) in enumerate(pieces, 1):
                 last = index == len(pieces)
@@ -140,13 +172,11 @@ class NetworkOptimiser:
                 for name, loss in losses.items():
                     totals[name] = totals.get(name, 0) + loss.detach().double() * share
         except ValueError as error:
-            if "more than 1 value per channel" not in str(error):  # torch's words, of batch normalisation alone
+            if "more than 1 spatial element" not in str(error):  # torch's words, of instance normalisation alone
                 raise
-            smallest = min(len(part) for part, _, _ in pieces)
             raise InputError(
-                f"train: a normalisation of {type(self.network).__name__} needs two values, and a piece of {smallest} "
-                f"patch of {patches.shape[-1]} pixels has one; raise batch_size, lower accumulation, set "
-                "freeze_batchnorm, or take larger patches."
+                f"train: a normalisation of {self._name} gets maps of one pixel from patches of {patches.shape[-1]} "
+                "pixels, where nothing can be normalised; take larger patches."
             ) from None
         except torch.OutOfMemoryError:
             if self._accelerator.num_processes > 1:  # the others wait for this one's gradients
@@ -154,14 +184,46 @@ class NetworkOptimiser:
             return None
         return totals
 
-    def _halve(self, batch: int) -> None:
-        if self.pieces >= batch:
-            raise InputError("train: a single patch does not fit into memory; use a smaller network or patch size.")
+    def _cut(self, patches: Tensor, *others: Tensor) -> list[tuple[Tensor, ...]]:
+        """Cut tensors (b, ...) into `pieces` each, or into fewer of nearly one size if one would be too small."""
+        pieces = [tensor.chunk(self.pieces) for tensor in (patches, *others)]
+        if len(pieces[0][-1]) > 1:  # the last is the smallest
+            return pieces
+        smallest = self.smallest_piece(patches.shape[-1])
+        if smallest == 1:
+            return pieces
+        number = max(1, min(self.pieces, len(patches) // smallest))
+        return [tensor.tensor_split(number) for tensor in (patches, *others)]
+
+    def _halve(self, batch: int, side: int) -> None:
         self._accelerated.zero_grad()
         if self._accelerator.device.type == "cuda":
             torch.cuda.empty_cache()
-        self.pieces = min(2 * self.pieces, batch)
+        smallest = self.smallest_piece(side)
+        if self.pieces >= batch // smallest:
+            what = "a single patch does not" if smallest == 1 else f"the patches that {self._name} normalises do not"
+            raise InputError(f"train: {what} fit into memory; use a smaller network or patch size.")
+        self.pieces = min(2 * self.pieces, batch // smallest)
         print(f"train: out of memory, batches are now cut into {self.pieces} pieces", file=sys.stderr, flush=True)
+
+    def _try_one_patch(self, side: int) -> int:
+        self.train()
+        device = self._accelerator.device
+        before = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
+        patch, quality = torch.zeros(1, 3, side, side, device=device), torch.zeros(1, device=device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
+            try:
+                cast(Trainable, self.network).losses(patch, quality)
+            except (ValueError, torch.OutOfMemoryError) as error:  # another one comes again in the first step
+                return 2 if "more than 1 value per channel" in str(error) else 1  # torch's words
+            finally:
+                for buffer, value in before:
+                    buffer.copy_(value)
+        return 1
+
+    @property
+    def _name(self) -> str:
+        return type(self.network).__name__
 
     def _pixels(self, patches: Tensor, flips: Tensor) -> Tensor:
         patches = patches.to(self._accelerator.device, non_blocking=True).float().div_(255)

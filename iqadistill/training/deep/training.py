@@ -77,8 +77,8 @@ def train_network(
         the process.
 
     Raises:
-        InputError: A table lacks an image, a patch or a quality, the split lacks images, the loss is not finite, or two
-            settings contradict each other.
+        InputError: A table lacks an image, a patch or a quality, the split lacks images, the loss is not finite, two
+            settings contradict each other, or a batch is too small for a normalisation of the network.
     """
     if settings.crops == "fresh" and selection is not None:
         raise InputError("crops: fresh crops have no ranking to be selected by; use fixed, or all patches.")
@@ -101,7 +101,8 @@ def train_network(
         raise InputError(f"splits: split {split} has no validation image, which patience needs; raise val_fraction.")
     accelerator = _accelerator(settings, device)
     planner = EpochPlanner(data.store.counts[: data.trained], settings, seed, split, data.reader.windows)
-    if np.diff(planner.bounds).min() < accelerator.num_processes:
+    smallest_share = int(np.diff(planner.bounds).min()) // accelerator.num_processes
+    if not smallest_share:
         raise InputError(f"batch_size: {settings.batch_size} leaves a process without a patch; raise it.")
     if checkpoints:
         weights = _digest(tensor.cpu().numpy() for tensor in network.state_dict().values())
@@ -109,6 +110,7 @@ def train_network(
         checkpoints = checkpoints.of(*facts)
     with torch.random.fork_rng([accelerator.device] if accelerator.device.type == "cuda" else []):
         optimiser = NetworkOptimiser(network, settings, accelerator)
+        optimiser.check_smallest_batch(smallest_share, data.store.side)
         run = TrainingRun(optimiser, settings, data, planner, accelerator, checkpoints)
         rows = run.run()
     return _history(rows, {**variant, "keep": keep, "split": split})

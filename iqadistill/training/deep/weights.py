@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import cast
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from iqadistill.errors import InputError
@@ -12,25 +11,27 @@ from iqadistill.models.registry import STUDENTS, TEACHERS
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.tables import write_atomically
 from iqadistill.training.sidecar import Sidecar
+from iqadistill.training.tensor_files import load_tensors, save_tensors
 
 
 def save_network(network: nn.Module, path: str | Path, metadata: dict[str, str] | None = None) -> None:
     """Write a network's weights as safetensors, atomically; `metadata` goes into the file's header."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+    write_atomically(path, lambda temporary: save_tensors(network.state_dict(), temporary, metadata))
 
 
 def load_network(network: nn.Module, path: str | Path) -> nn.Module:
     """Load weights that `save_network` wrote into a network, and return it in eval mode.
 
     Raises:
-        InputError: The file is missing, or holds the weights of another network.
+        InputError: The file is missing or damaged, or holds the weights of another network.
     """
     try:
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(load_tensors(path)[0])
     except FileNotFoundError:
         raise InputError(f"{path}: no such weights; run the training stage.") from None
-    except (SafetensorError, RuntimeError) as error:
+    except SafetensorError as error:
+        raise InputError(f"{path}: not readable weights ({error}); delete it and train it again.") from None
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path}: not the weights of this network ({reason}); train it again.") from None
     return network.eval()

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
 from iqadistill.errors import InputError
 from iqadistill.models.mlp import MLP
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table, write_atomically
 from iqadistill.training.mlp.stacked_mlps import StackedMlps
+from iqadistill.training.tensor_files import load_tensors, save_tensors
 
 
 @dataclass(frozen=True)
@@ -75,31 +75,31 @@ class TrainedMlps:
         """Write the weights as safetensors, atomically; variants and `metadata` go into the file's header."""
         tensors = {f"weight.{layer}": tensor for layer, tensor in enumerate(self.stack.weights)}
         tensors |= {f"bias.{layer}": tensor for layer, tensor in enumerate(self.stack.biases)}
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         identity = {
             "train_dataset": self.train_dataset,
             "variants": [asdict(variant) for variant in self.variants],
             "dropout": self.dropout,
         }
         header = {**(metadata or {}), "mlps": json.dumps(identity)}
-        write_atomically(path, lambda temporary: save_file(tensors, temporary, header))
+        write_atomically(path, lambda temporary: save_tensors(tensors, temporary, header))
 
 
 def load_mlps(path: str | Path, device: str = "cpu") -> TrainedMlps:
     """Read trained MLPs that `TrainedMlps.save` wrote.
 
     Raises:
-        InputError: The file is missing, or does not hold trained MLPs.
+        InputError: The file is missing or damaged, or does not hold trained MLPs.
     """
     try:
-        with safe_open(path, "pt", device=device) as file:
-            identity = json.loads((file.metadata() or {})["mlps"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = load_tensors(path)
+        identity = json.loads(metadata["mlps"])
     except FileNotFoundError:
         raise InputError(f"{path}: no such weights; run the training stage.") from None
-    except (SafetensorError, KeyError) as error:
-        raise InputError(f"{path}: does not hold trained MLPs ({error}); run the training stage again.") from None
+    except SafetensorError as error:
+        raise InputError(f"{path}: not readable weights ({error}); delete it and run its stage again.") from None
+    except KeyError:
+        raise InputError(f"{path}: does not hold trained MLPs; give it those of train_mlps.") from None
     layers = range(len(tensors) // 2)
-    weights, biases = ([tensors[f"{kind}.{layer}"] for layer in layers] for kind in ("weight", "bias"))
+    weights, biases = ([tensors[f"{kind}.{layer}"].to(device) for layer in layers] for kind in ("weight", "bias"))
     variants = [Variant(**variant) for variant in identity["variants"]]
     return TrainedMlps(identity["train_dataset"], variants, StackedMlps(weights, biases), tuple(identity["dropout"]))

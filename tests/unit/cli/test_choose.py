@@ -73,10 +73,21 @@ def test_rated_images_are_not_chosen_and_count_as_covered(folder):
     assert set(images) == NAMES - {"blurred/1.png"}
 
 
+def test_images_with_odd_names_are_known_as_rated(folder):
+    for number, name in enumerate([" 0.png", "1\\.png", "\n2.png"]):
+        (folder / f"photos/{number}.png").rename(folder / "photos" / name)
+    run("--count", 6)
+    (folder / "chosen.csv").rename(folder / "rated.csv")
+    write_image(folder / "photos/new.png", seed=9)
+    assert run("--count", 1, "--rated", "rated.csv") == (0, ["new.png"])
+
+
 def test_contents_are_taken_out_of_the_embeddings(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr("iqadistill.choosing.choose.choose_images", lambda *_, **given: seen.update(given) or [0])
-    (folder / "contents.csv").write_text("image,content\n0.png,a\nblurred/0.png,a\n1.png,b\nblurred/1.png,b\n2.png,\n")
+    (folder / "contents.csv").write_text(
+        "image,content\n0.png,a\nblurred/0.png,A.png\n1.png,b\nblurred/1.png,b\n2.png,\n"
+    )
     run("--count", 1, "--contents", "contents.csv")
     assert list(seen["contents"]) == [0, 1, -1, 0, 1, -1]
 
@@ -149,6 +160,10 @@ def test_invalid_arguments_are_refused(capsys, folder):
         capsys, "photos", "--count", 2, "--embeddings", "photos/0.png"
     )
     assert "--out empty: is a folder" in error_line(capsys, "photos", "--count", 2, "--out", "empty")
+    (folder / "r.csv").touch()
+    assert "r.csv: is a file that is read" in error_line(
+        capsys, "photos", "--count", 2, "--rated", "r.csv", "--out", "r.csv"
+    )
 
 
 @pytest.mark.parametrize(

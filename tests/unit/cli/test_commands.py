@@ -7,8 +7,9 @@ import shutil
 import pytest
 import yaml
 
-from iqadistill.cli import doctor, main
+from iqadistill.cli import main
 from iqadistill.datasets.registry import list_datasets
+from iqadistill.doctor import software
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,25 @@ def test_datasets_status_reflects_files_on_disk(capsys, folder):
     assert rows(capsys.readouterr().out)["kadid10k"][3] == "missing"
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("datasets --data a.yaml", "--data a.yaml: is a file; give a folder"),
+        ("choose folder --count 1 --rated folder", "--rated folder: is a folder; give a file"),
+        ("choose folder --count 1 --contents folder", "--contents folder: is a folder; give a file"),
+        ("cost --configfile a.yaml --tflops 30", "a.yaml: samplers: expected a mapping"),
+        ("cost --table folder", "folder: cannot be read (Is a directory)"),
+        ("cost --table a.yaml --readme none.md", "--readme none.md: no such file"),
+        ("prune a.yaml", "a.yaml: samplers: expected a mapping"),
+    ],
+)
+def test_path_of_another_kind_is_one_sentence(capsys, folder, command, message):
+    (folder / "folder").mkdir()
+    (folder / "a.yaml").write_text("name: a\n")
+    assert main(command.split()) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
 def test_datasets_json_has_the_full_record(capsys):
     main(["datasets", "--json"])
     entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
@@ -65,18 +85,53 @@ def test_user_dataset_is_listed_and_invalid_entry_is_refused(capsys, folder):
 
 def test_doctor_finds_no_problem(capsys):
     assert main(["doctor"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in lines if not line.startswith(" ")} <= {"ok", "warning"}
-    assert all(any(word in line for line in lines) for word in ("Python", "torch", "snakemake", "device", "disk"))
-    assert max(map(len, lines)) <= 100
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    headings = [line for line in lines[:-1] if line and not line.startswith(" ")]
+    assert headings == ["Software", "Machine", "Cards", "Folders", "Programs", "Cluster", "Datasets"]
+    assert set(re.findall(r"^  (\w+)", printed, flags=re.MULTILINE)) <= {"ok", "warning"}
+    assert all(word in printed for word in ("Python", "torch", "snakemake", "device", "disk"))
+    assert max(map(len, lines)) <= 100 and lines[-1].startswith("0 problems and ")
+
+
+def test_doctor_prints_json(capsys):
+    assert main(["doctor", "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)
+    python = next(finding for finding in findings if finding["subject"] == "Python")
+    assert python["group"] == "Software" and python["state"] == "ok" and " on " in python["text"]
+
+
+@pytest.mark.slow
+def test_doctor_checks_a_study_and_its_profile(capsys, folder):
+    study = {
+        "name": "mine",
+        "datasets": {"mine": {"source": "images"}},
+        "samplers": {"random_crops": {}},
+        "encoders": {"lite0": {"model": "tf_efficientnet_lite0", "weights": "packaged"}},
+        "selectors": {},
+        "keep": [1.0],
+        "students": {"mlp": {}},
+        "experiments": [{"figure": "students", "students": ["mlp"]}],
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study))
+    assert main(["doctor", "--configfile", "study.yaml"]) == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"^Study mine\n.*^  problem  images +data/mine is absent", printed, re.MULTILINE | re.DOTALL)
+    assert "Datasets" not in printed and printed.endswith("warning.\n" if "1 warning" in printed else "warnings.\n")
+    (folder / "profile").mkdir()
+    (folder / "profile/config.yaml").write_text("executor: no-such")
+    assert main(["doctor", "--workflow-profile", "profile"]) == 1
+    printed = capsys.readouterr().out
+    assert "Cards" not in printed and "snakemake-executor-plugin-no-such" in printed
+    assert main(["doctor", "--workflow-profile", "nosuch"]) == main(["doctor", "--configfile", "nosuch.yaml"]) == 2
 
 
 def test_doctor_warns_of_missing_unpackers_and_reports_wrong_packages(capsys, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert main(["doctor"]) == 0
-    assert re.search(r"^warning .*zip and tar", capsys.readouterr().out, flags=re.MULTILINE)
+    assert re.search(r"^  warning .*zip and tar", capsys.readouterr().out, flags=re.MULTILINE)
     monkeypatch.setattr(
-        doctor, "requires", lambda name: ["numpy>=99", "nosuchpackage>=1", "pytest>=99; extra == 'test'"]
+        software, "requires", lambda name: ["numpy>=99", "nosuchpackage>=1", "pytest>=99; extra == 'test'"]
     )
     assert main(["doctor"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
@@ -84,11 +139,13 @@ def test_doctor_warns_of_missing_unpackers_and_reports_wrong_packages(capsys, mo
     assert "nosuchpackage" in printed and "pytest>=99" not in printed
 
 
-@pytest.mark.parametrize(("free", "state", "status"), [(1 << 30, "problem", 1), (10 << 30, "warning", 0)])
+@pytest.mark.parametrize(("free", "state", "status"), [(10**9, "problem", 1), (10**10, "warning", 0)])
 def test_doctor_checks_free_disk_space(capsys, monkeypatch, free, state, status):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(free, 0, free))
     assert main(["doctor"]) == status
-    assert re.search(rf"^{state} +disk .*{free >> 30} GiB", capsys.readouterr().out, flags=re.MULTILINE | re.DOTALL)
+    assert re.search(
+        rf"^  {state} +disk .*{free / 1e9:.1f} GB", capsys.readouterr().out, flags=re.MULTILINE | re.DOTALL
+    )
 
 
 def test_unknown_command_is_refused(capsys):

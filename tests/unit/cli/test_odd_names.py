@@ -81,7 +81,7 @@ def test_map_whose_name_is_too_long_is_missed_and_its_score_is_not(capsys, folde
     assert run("in", "--model", results[0], "--map", "maps") == 1
     printed = capsys.readouterr()
     (failure,) = printed.err.splitlines()[-1:]
-    assert failure.startswith("error: maps/xxx") and "the map cannot be drawn" in failure
+    assert failure.startswith("error: maps/xxx") and "the name is longer than" in failure
     assert {file.name for file in (folder / "maps").iterdir()} == {f"{name}.png" for name in names[:3]}
     assert printed.out.count(".png") == 4
 
@@ -175,7 +175,7 @@ def test_parquet_file_that_cannot_be_written_is_an_error_after_the_scores(capsys
     (folder / "taken").write_text("")
     assert run("a.png", "--model", results[0], "--parquet", "taken/s.parquet") == 1
     printed = capsys.readouterr()
-    assert "a.png" in printed.out and printed.err.startswith("error: --parquet taken/s.parquet: cannot be written")
+    assert "a.png" in printed.out and printed.err.startswith("error: taken/s.parquet: a file is in the way")
 
 
 def test_small_crops_of_a_tiny_image(folder, results):

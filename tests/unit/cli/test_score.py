@@ -20,6 +20,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
 from iqadistill.scoring import load_result, score_images
+from iqadistill.scoring.table import printed_json
 from iqadistill.tables import write_table
 from iqadistill.training.deep.weights import rebuild_network, save_network
 from iqadistill.training.mlp.trained_mlps import Variant, load_mlps
@@ -320,6 +321,15 @@ def test_path_without_image_is_refused_before_loading_the_model(capsys, folder, 
     assert "empty: " in error_line(capsys, image, "--model", "lost", "--parquet", "empty")
 
 
+def test_no_output_replaces_an_image_or_the_model(capsys, folder, network, image):
+    copy_weights(folder, network)
+    weights = "0.safetensors"
+    arguments = (image, "--model", weights)
+    assert "has the name of an image" in error_line(capsys, *arguments, "--parquet", "new.png")
+    assert f"--parquet {weights}: is a file that is read" in error_line(capsys, *arguments, "--parquet", weights)
+    assert "is a file that is read" in error_line(capsys, *arguments, "--map", image)
+
+
 def test_model_of_recorded_scanpaths_refuses_new_images(capsys, folder, panorama_mlps):
     sampler = {"method": "sp", "count": 4, "size": 64, "fov": 60.0, "scanpaths": "seen.csv"}
     weights = copy_weights(folder, panorama_mlps)
@@ -347,3 +357,37 @@ def test_non_finite_score_is_reported(capsys, folder, network, mlps, image):
     save_network(model, copy_weights(folder, network))
     status, given = score(capsys, image, "--model", folder / "0.safetensors")
     assert status == 1 and re.match(rf"{re.escape(str(image))}: .*NaN", given["failures"][0])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_json_that_comes_row_by_row_is_that_of_the_whole(capsys, count):
+    facts, failures = {"student": "a\nb", "splits": [0, 1]}, ["x.png: cannot be decoded"]
+    rows = [{"path": f'{place}\n".png', "spread": None} for place in range(count)]
+    with printed_json(facts, failures) as print_row:
+        for row in rows:
+            print_row(row)
+    whole = json.dumps({"result": facts, "scores": rows, "failures": failures}, indent=2)
+    assert capsys.readouterr().out == whole + "\n"
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError])
+def test_json_is_valid_where_the_scoring_ends_early(capsys, monkeypatch, network, folder, fault):
+    """The first score is printed before the second image is scored."""
+    paths = [write_image(folder / f"images/{name}.png") for name in "ab"]
+    printed = []
+
+    def scores(result, images, **options):
+        yield next(score_images(result, images[:1]))
+        printed.append(capsys.readouterr().out)
+        raise fault("stopped")
+
+    monkeypatch.setattr("iqadistill.scoring.score.score_images", scores)
+    arguments = ["score", *map(str, paths), "--model", str(network), "--json", "--device", "cpu"]
+    if fault is KeyboardInterrupt:
+        assert main(arguments) == 130
+    else:
+        with pytest.raises(fault):
+            main(arguments)
+    given = json.loads(printed[0] + capsys.readouterr().out)
+    assert [row["path"] for row in given["scores"]] == [str(paths[0])] and "a.png" in printed[0]
+    assert given["failures"] == ["the scoring was interrupted; the images that follow are missing."]

@@ -1,5 +1,6 @@
 """A MATLAB file on which SciPy's compiled reader crashes ends no job: it is refused in one sentence."""
 
+import errno
 import os
 import signal
 
@@ -44,3 +45,13 @@ def test_file_too_large_for_labels_is_named_once(tmp_path, monkeypatch):
     with pytest.raises(InputError) as caught:
         label_files.read_variable(tmp_path / "labels.mat", "mos")
     assert str(caught.value).count("labels.mat") == 1 and "too many for a label file" in str(caught.value)
+
+
+def test_machine_without_shared_locks_is_not_called_a_damaged_file(tmp_path, monkeypatch):
+    def refuse(*arguments, **settings):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    savemat(tmp_path / "labels.mat", {"mos": np.arange(3.0)})
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+    with pytest.raises(InputError, match=r"labels\.mat: cannot be read, .* make /dev/shm writable, and run again\.$"):
+        label_files.read_variable(tmp_path / "labels.mat", "mos")

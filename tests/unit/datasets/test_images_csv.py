@@ -51,6 +51,8 @@ def test_unscored_image_in_a_chain_is_a_reference(tmp_path):
         ("image,mos,is_reference\na.png,1,perhaps\n", "row 2: is_reference 'perhaps'"),
         ("image,mos,level\na.png,1,2.5\n", "row 2: level 2.5"),
         ("image,mos\n/a.png,1\n", "row 2: image '/a.png'"),
+        ("image,mos,score_std\na.png,1,-0.5\n", "row 2: score_std -0.5 is below 0"),
+        ("image,mos,score_std\na.png,1,inf\n", "row 2: score_std 'inf' is not a number"),
         ("image,mos\n,1\n", "row 2: image '.'"),
         ("image,mos,reference\na.png,1,b.png\nb.png,2,a.png\n", "row 2: references .* a -> b -> a"),
         ("image,mos\na.png,1\na.jpg,2\n", "row 3: image 'a.jpg' .*'a.png' in row 2"),
@@ -74,3 +76,16 @@ def test_region_is_read_and_written_in_one_form(tmp_path):
 def test_cell_without_a_region_is_refused(tmp_path, region):
     with pytest.raises(InputError, match=rf"images\.csv row 3: region '{region}'"):
         read_rows(tmp_path, f"image,mos,region\n1.jpg,2,\n2.jpg,3,{region}\n")
+
+
+def test_what_programs_write_for_no_value_is_none(tmp_path):
+    cells = ["", "NA", "nan", "None", "-", "null"]
+    rows = read_rows(
+        tmp_path, "image,mos,score_std,distortion\n" + "".join(f"{n}.png,1,{c},{c}\n" for n, c in enumerate(cells))
+    )
+    assert rows.score_std.isna().all() and rows.distortion.isna().all()
+
+
+def test_letters_and_colons_that_are_no_drive_stay_names(tmp_path):
+    names = ["a:b.png", "C:a.png", "~a.png", "$HOME/a.png", "x/~/a.png"]
+    assert read_rows(tmp_path, "image,mos\n" + "".join(f"{name},1\n" for name in names)).image.tolist() == names

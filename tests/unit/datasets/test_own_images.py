@@ -116,6 +116,12 @@ def test_load_dataset_returns_index_with_metadata(tmp_path):
     assert table.num_rows == 3 and b"scores" in table.schema.metadata
 
 
+def test_load_dataset_finds_the_home_folder(tmp_path, monkeypatch):
+    write(tmp_path, GOOD)
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    assert len(load_dataset("images", f"~/{tmp_path.name}")) == 3
+
+
 def test_index_does_not_depend_on_the_number_of_workers(tmp_path):
     write(tmp_path, GOOD)
     one, four = (index(tmp_path, workers=workers)[0] for workers in (1, 4))

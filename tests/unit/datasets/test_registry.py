@@ -114,6 +114,10 @@ def test_edited_user_entry_is_read_again(tmp_path, monkeypatch):
             {"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"urls": ["ftp://x/y"]}]}},
             ["lab.archives.0.urls.0"],
         ),
+        (
+            {"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"urls": ["file://lab.zip"]}]}},
+            ["lab.archives.0.urls.0", "file:///FOLDER/FILE"],
+        ),
         ({"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"name": "../x.zip"}]}}, ["lab.archives.0.name"]),
         ({"lab": LAB | {"origin": "archive", "archives": [ARCHIVE | {"sha256": "abc"}]}}, ["lab.archives.0.sha256"]),
         ({"1 lab": LAB}, ["1 lab"]),
@@ -128,3 +132,20 @@ def test_invalid_user_entry_is_refused(tmp_path, monkeypatch, entries, parts):
         list_datasets()
     assert all(part in str(caught.value) for part in ("datasets.yaml", *parts)), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_address_in_a_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    entry = LAB | {"origin": "archive", "archives": [ARCHIVE | {"urls": ["file://~/lab.zip"]}]}
+    (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"lab": entry}))
+    assert dataset_record("lab").archives[0].urls == ("file:///home/ada/lab.zip",)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_registry_of_another_kind_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "datasets.yaml"
+    file.mkdir() if kind == "folder" else file.symlink_to("none")
+    with pytest.raises(InputError, match=r"datasets\.yaml: is a folder, or a link that leads nowhere"):
+        dataset_record("kadid10k")

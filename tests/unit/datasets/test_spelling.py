@@ -16,7 +16,14 @@ from iqadistill.errors import InputError
 
 NFC, NFD = (unicodedata.normalize(form, "é.bmp") for form in ("NFC", "NFD"))
 SPELLINGS = ["I02.bmp", "i02.bmp", "I02.BMP", "I02", '"I02 "', "./I02.bmp", "refs/I02.bmp", "refs\\I02.bmp", "I02.png"]
-SPELLINGS += ["REFS//i02", "\u200bI02.bmp", "I\uff102", "refs/./I02.bmp"]
+SPELLINGS += ["REFS//i02", "\u200bI02.bmp", "I\uff102", "refs/./I02.bmp", "I02.", "I02.bmp.", "I02.bmp.png", "I02..BMP"]
+SPELLINGS += [
+    "I02 .bmp",
+    "I02. bmp",
+    "refs/I02/",
+    "\uff29\uff10\uff12\uff0e\uff42\uff4d\uff50",
+    "I02.nef",
+]
 
 
 def contents(folder, *references, listed=()):
@@ -42,8 +49,71 @@ def test_accents_of_macos_are_those_of_other_systems(tmp_path):
 
 
 def test_other_scenes_stay_other_contents(tmp_path):
-    names = ["I1", "I01", "scene.v1", "scene.v2", "scene.v2.png", "a/x.png", "b/x.png", "I.02"]
-    assert len(set(contents(tmp_path, *names))) == 7  # scene.v2 is scene.v2.png
+    names = [
+        "I1",
+        "I10",
+        "scene.v1",
+        "scene.v2",
+        "scene.v2.png",
+        "a/x.png",
+        "b/x.png",
+        "I.02",
+        "t0.5",
+        "t0.05",
+        "a/1",
+        "b/01",
+    ]
+    assert len(set(contents(tmp_path, *names))) == 11  # scene.v2 is scene.v2.png
+
+
+UNSURE = [("2", "02"), ("I2.bmp", "I02.bmp"), ("2.0", "02"), ("I%2002.png", "I 02.png"), ("ref%2FI02.png", "I02.png")]
+UNSURE += [("my scene.png", "my_scene.png"), ("a-1", "a\u20131"), ("'x.png'", "x.png"), ("2020-1-5", "2020-01-05")]
+
+
+@pytest.mark.parametrize("names", UNSURE)
+def test_what_may_be_one_reference_is_refused(tmp_path, names):
+    """A program or person may have written one for the other: a spreadsheet removes zeros, a server codes blanks."""
+    for first, second in (names, names[::-1]):
+        with pytest.raises(InputError, match=r"row [23]: reference .* may be .*; spell a reference in one way"):
+            contents(tmp_path, first, second)
+        with pytest.raises(InputError, match=r"row 3: reference .* may be"):
+            contents(tmp_path, first, listed=[second])
+    assert len(set(contents(tmp_path, *names, listed=names))) == 2  # two files are two images
+
+
+def test_images_numbered_like_the_references_of_others_are_not_taken_for_them(tmp_path):
+    (tmp_path / "images.csv").write_text("image,mos,reference\n1.png,1,01.png\n2.png,2,02.png\n3.png,3,02.png\n")
+    assert read_images_csv(tmp_path / "images.csv", ScoreRecord())[0].reference_id.tolist() == [
+        "01.png",
+        "02.png",
+        "02.png",
+    ]
+
+
+def test_number_of_a_scene_is_not_taken_for_an_image_of_another(tmp_path):
+    rows = "".join(f"{number}.png,1,{(number + 1) // 2}\n" for number in range(1, 7))
+    (tmp_path / "images.csv").write_text(f"image,mos,reference\n{rows}")
+    with pytest.raises(
+        InputError, match=r"row 4: reference '2' may be the image '2', which has another reference itself"
+    ):
+        read_images_csv(tmp_path / "images.csv", ScoreRecord())
+    rows = rows.replace(",1,", ",1,scene-")
+    (tmp_path / "images.csv").write_text(f"image,mos,reference\n{rows}")
+    contents = read_images_csv(tmp_path / "images.csv", ScoreRecord())[0].reference_id
+    assert contents.tolist() == ["scene-1", "scene-1", "scene-2", "scene-2", "scene-3", "scene-3"]
+
+
+def test_path_of_an_image_comes_before_the_id_of_another(tmp_path):
+    (tmp_path / "images.csv").write_text("image,mos,reference\na.png,,\na.png.jpg,2,a.png\n")
+    rows = read_images_csv(tmp_path / "images.csv", ScoreRecord())[0]
+    assert rows.reference_id.tolist() == ["a", "a"] and rows.image_id.tolist() == ["a", "a.png"]
+
+
+@pytest.mark.parametrize("cell", ["NA", "nan", "None", "-", "n/a", "#N/A", "#REF!", "#NAME?"])
+def test_reference_that_may_stand_for_none_is_refused(tmp_path, cell):
+    with pytest.raises(InputError, match=r"row 2: reference .* may stand for none; leave the cell empty"):
+        contents(tmp_path, cell)
+    assert contents(tmp_path, cell, listed=[f"{cell}.png"]) == [cell]
 
 
 def test_longer_paths_of_one_reference_are_one_content(tmp_path):
@@ -57,6 +127,9 @@ def test_longer_paths_of_one_reference_are_one_content(tmp_path):
         (("a/x.png", "b/x.png", "X"), (), "row 4: reference 'X' fits 'a/x.png' and 'b/x.png'"),
         (("X",), ("a/x.png", "b/x.png"), "row 4: reference 'X' fits 'a/x' and 'b/x'"),
         (("x.png", "refs/x.png"), ("x.png",), "row 4: reference 'refs/x.png' is not in the listing, .* 'x'"),
+        (("../refs/x.png",), ("refs/x.png",), "row 3: reference '../refs/x.png' is not in the listing, .* 'refs/x'"),
+        (("refs/x.png",), ("x.png",), "row 3: reference 'refs/x.png' is not in the listing, .* 'x'"),
+        (("C:\\set\\x.png",), ("x.png",), "row 3: reference .* is not in the listing, .* 'x'"),
     ],
 )
 def test_spelling_that_may_mean_several_is_refused(tmp_path, references, listed, match):
@@ -64,13 +137,27 @@ def test_spelling_that_may_mean_several_is_refused(tmp_path, references, listed,
         contents(tmp_path, *references, listed=listed)
 
 
-@pytest.mark.parametrize("second", ["A/one.png", "a/ONE.jpg", "a/one\u200b.png", "a/\uff4fne.png"])
+@pytest.mark.parametrize(
+    "second", ["A/one.png", "a/ONE.jpg", "a/one\u200b.png", "a/\uff4fne.png", "a/one.", "a/one .png"]
+)
 def test_images_that_differ_in_spelling_only_are_refused(tmp_path, second):
-    with pytest.raises(InputError, match=r"row 3: .* differs in letter case .* 'a/one.png' in row 2"):
+    with pytest.raises(InputError, match=r"row 3: .* differs in letter case.* 'a/one.png' in row 2"):
         contents(tmp_path, listed=["a/one.png", second])
 
 
-@pytest.mark.parametrize("image", ["../a.png", "a/../b.png", "..", "/a.png", ".", "a/..", "C:/../x.png"])
+ELSEWHERE = [
+    "C:\\x\\a.png",
+    "c:/a.png",
+    "\\\\server\\a.png",
+    "\\a.png",
+    "~/a.png",
+    "~bob/a.png",
+    "file:///x/a.png",
+    "https://x/a",
+]
+
+
+@pytest.mark.parametrize("image", ["../a.png", "a/../b.png", "..", "/a.png", ".", "a/..", "C:/../x.png", *ELSEWHERE])
 def test_path_out_of_the_folder_is_refused(tmp_path, image):
     with pytest.raises(InputError, match=r"row 2: image .*relative"):
         contents(tmp_path, listed=[image])
@@ -108,6 +195,7 @@ def test_official_references_in_several_spellings_are_one(tmp_path):
         (f"x/{NFD}", f"x/{NFC}", "the names differ"),
         ("x/a.jpg", "x/a.png", "the folder has 'a.jpg'; correct"),
         ("x/photo_0001.png", "x/photo_001.png", "the folder has 'photo_0001.png'; correct"),
+        ("x/a b.png", "x/a%20b.png", "the folder has 'a b.png'; correct"),
         ("x/a.png", "x/zzzzzz.png", "does not exist; correct"),
         ("x/a.png", "y/z/a.png", "does not exist; correct"),
     ],

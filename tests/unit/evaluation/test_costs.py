@@ -72,3 +72,15 @@ def test_time_of_scoring_is_that_of_one_pass(job, tmp_path):
 def test_missing_benchmark_file_is_named(job):
     with pytest.raises(InputError, match=r"absent\.tsv"):
         collect_costs([{**job(), "benchmark": "absent.tsv"}])
+
+
+@pytest.mark.parametrize("damage", ["", "s\th:m:s\n", "\0\0\0"])
+def test_damaged_files_are_named(job, tmp_path, damage):
+    whole = job("predict")
+    broken = tmp_path / "broken.tsv"
+    broken.write_text(damage)
+    with pytest.raises(InputError, match=r"broken\.tsv: not a benchmark file; run its job again"):
+        collect_costs([{**whole, "benchmark": str(broken)}])
+    (tmp_path / "broken.json").write_text(f"{{{damage}")
+    with pytest.raises(InputError, match=r"broken\.json: not valid JSON .* delete it and run its stage again"):
+        collect_costs([{**whole, "sidecar": str(tmp_path / "broken.json")}])

@@ -202,6 +202,13 @@ def test_dataset_facts_count_images(report):
     assert (facts.images, facts.contents, facts.unscored, facts.quarantined) == (2, 1, 1, 1)
 
 
+def test_quarantined_images_are_a_caveat(report):
+    (facts,) = report.datasets
+    assert report.caveats[0].startswith("gallery360: 1 of 4 images ") and "quarantined" in report.caveats[0]
+    whole = Report(**{**vars(report), "datasets": (replace(facts, quarantined=0),)})
+    assert "quarantined" not in " ".join(whole.caveats)
+
+
 def test_human_scores_are_not_called_simulated(report, tmp_path):
     facts = DatasetFacts("gallery360", images=2, contents=1, unscored=0, quarantined=0)
     render_report(Report(**{**vars(report), "datasets": (facts,)}), tmp_path / "index.html")

@@ -49,7 +49,9 @@ def read_labels(folder: UnpackedFolder) -> list[Label]:
 
 def _from_workbook(file: Path) -> Iterator[tuple[str, str, str, int, float | None, float]]:
     columns = ["image", "dst_type", "dst_lev", "dmos_std", "dmos"]
-    for where, (image, kind, level, deviation, score) in read_sheet(file, columns, sheet="all_by_image", header=4):
+    for where, (image, kind, level, deviation, score) in read_sheet(
+        file, columns, sheet="all_by_image", header=4, optional=["dmos_std"]
+    ):
         yield (
             where,
             image,

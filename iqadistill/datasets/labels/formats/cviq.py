@@ -3,7 +3,7 @@
 import re
 
 from iqadistill.datasets.labels.label import Label
-from iqadistill.datasets.labels.label_files import as_number, read_lines, read_variable
+from iqadistill.datasets.labels.label_files import as_name, as_number, read_lines, read_variable
 from iqadistill.datasets.labels.unpacked_folder import UnpackedFolder
 from iqadistill.errors import InputError
 
@@ -44,5 +44,6 @@ def _rows(folder: UnpackedFolder) -> list[tuple[str, str, float]]:
         )
     wheres = [f"{file} row {row}" for row in range(1, len(cells) + 1)]
     return [
-        (where, str(name), as_number(where, "mos", score)) for where, (name, score) in zip(wheres, cells, strict=True)
+        (where, as_name(where, "image", name), as_number(where, "mos", score))
+        for where, (name, score) in zip(wheres, cells, strict=True)
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from iqadistill.datasets.labels.label import Label
-from iqadistill.datasets.labels.label_files import as_number, read_variable
+from iqadistill.datasets.labels.label_files import as_name, as_number, read_variable
 from iqadistill.datasets.labels.unpacked_folder import UnpackedFolder
 from iqadistill.errors import InputError
 
@@ -46,9 +46,9 @@ def read_labels(folder: UnpackedFolder) -> list[Label]:
     pristine: dict[str, Label] = {}
     for row, (distortion, image) in enumerate(images):
         where = f"{file} row {row + 1}"
-        reference = f"refimgs/{references[row]}"
+        reference = f"refimgs/{as_name(where, 'reference', references[row])}"
         score, deviation = as_number(where, "dmos_new", scores[row]), as_number(where, "dmos_std", deviations[row])
-        if copies[row]:
+        if as_number(where, "orgs", copies[row]):
             pristine.setdefault(reference, Label(where, reference, score, is_reference=True))
         else:
             labels.append(Label(where, image, score, deviation, reference, distortion=distortion))

@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from iqadistill.datasets.labels.label import Label
-from iqadistill.datasets.labels.label_files import as_number, read_csv, read_lines, read_variable
+from iqadistill.datasets.labels.label_files import as_name, as_number, read_csv, read_lines, read_variable
 from iqadistill.datasets.labels.unpacked_folder import UnpackedFolder
 from iqadistill.errors import InputError
 
@@ -34,10 +34,11 @@ def _from_release(folder: UnpackedFolder) -> list[Label]:
             "get the release again."
         )
     labels = []
-    for row, name in enumerate(names):
-        if TRAINING.fullmatch(str(name)):
-            continue
+    for row, cell in enumerate(names):
         where = f"{files[1]} row {row + 1}"
+        name = as_name(where, "image", cell)
+        if TRAINING.fullmatch(name):
+            continue
         score, deviation = as_number(where, "MOS", scores[row]), as_number(where, "StdDev", deviations[row])
         labels.append(Label(where, f"Images/{name}", score, deviation))
     return labels

@@ -1,8 +1,10 @@
 """Archives from any packer: compressions, names in any encoding, and files that are not what their name says."""
 
+import bz2
 import errno
 import gzip
 import io
+import lzma
 import random
 import shutil
 import struct
@@ -248,7 +250,7 @@ def test_last_part_alone_asks_for_the_others(tmp_path):
         (b"<HTML>404", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer"),
         (b"not an archive" * 100, "not a zip, tar, rar or 7z archive"),
-        (gzip.compress(b"a table" * 300), "not a compressed tar"),
+        (gzip.compress(b"a table" * 300, mtime=0), "not a compressed tar"),
     ],
     ids=["empty", "page", "old page", "pointer", "text", "gz"],
 )
@@ -462,7 +464,9 @@ def test_overlapping_entries_count_each(tmp_path):
     assert "unpacks to more" in refusal(archive, 1 << 20)
 
 
-@pytest.mark.parametrize("number, said", [(errno.ENOSPC, "full"), (errno.EDQUOT, "full"), (errno.EILSEQ, "cannot be")])
+@pytest.mark.parametrize(
+    "number, said", [(errno.ENOSPC, "no space is left"), (errno.EDQUOT, "quota"), (errno.EILSEQ, "cannot be")]
+)
 @pytest.mark.parametrize("pack", ["zip", "tar"])
 def test_disk_that_refuses_is_one_sentence(tmp_path, monkeypatch, number, said, pack):
     archive = (
@@ -475,13 +479,13 @@ def test_disk_that_refuses_is_one_sentence(tmp_path, monkeypatch, number, said, 
 
     monkeypatch.setattr(unpacking, "open", lambda *_: Full(), raising=False)
     message = refusal(archive)
-    assert said in message and "damaged" not in message and "delete" not in message
+    assert said in message and "damaged" not in message and "delete it" not in message
 
 
 @pytest.mark.parametrize(
     "printed, said",
     [
-        ("System ERROR: errno=28 : No space left on device", "is full"),
+        ("System ERROR: errno=28 : No space left on device", "no space is left"),
         ("ERROR: CRC Failed : x", "damaged"),
         ("Unsupported Method : x", "cannot be unpacked by 7z"),
     ],
@@ -523,3 +527,148 @@ def test_archives_in_an_archive_are_warned_of(tmp_path, monkeypatch):
     raw_zip(tmp_path / "lab.zip", {b"images.csv": b"image,mos\n", b"sub/part.zip": b"PK"})
     with pytest.warns(UserWarning, match=r"lab\.zip: holds archives itself \(sub/part\.zip\)"):
         retrieval.retrieve_dataset("lab", tmp_path)
+
+
+EMPTY = {
+    "zeros.zip": lambda path: path.write_bytes(bytes(3000)),
+    "zeros.tar": lambda path: path.write_bytes(bytes(3000)),
+    "none.zip": lambda path: raw_zip(path, {}),
+    "none.tar.gz": lambda path: tar_of(path, {}),
+    "folders.zip": lambda path: raw_zip(path, {b"a/": b""}),
+    "system.zip": lambda path: raw_zip(path, {b"__MACOSX/._a.png": b"1", b"Thumbs.db": b"2"}),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_archive_without_files_is_refused(tmp_path, name):
+    EMPTY[name](tmp_path / name)
+    message = refusal(tmp_path / name)
+    assert ("holds only zero bytes" if name.startswith("zeros") else "holds no files") in message
+
+
+@needs_7z
+@pytest.mark.parametrize("program", ["7z", pytest.param("bsdtar", marks=needs_bsdtar)])
+def test_7z_without_files_is_refused(tmp_path, monkeypatch, program):
+    (tmp_path / "a").mkdir()
+    subprocess.run([SEVEN_ZIP, "a", "a.7z", "a"], cwd=tmp_path, check=True, capture_output=True)
+    only_programs(monkeypatch, program)
+    assert "holds no files" in refusal(tmp_path / "a.7z")
+
+
+@pytest.mark.parametrize(
+    "padding",
+    [bytes(70_000), b"\xff" * 200_000, b"\n" * 66_000, bytes(3), b"<html>log in</html>" * 9999],
+    ids=["zeros", "ones", "lines", "few", "text"],
+)
+@pytest.mark.parametrize("comment", [b"", b"made here"])
+@pytest.mark.parametrize("prefix", [b"", b"MZ" + bytes(900), bytes(4000)], ids=["", "program", "blank"])
+def test_zip_with_bytes_before_and_behind_it_is_read(tmp_path, padding, comment, prefix):
+    names = {name.encode(): content for name, content in CONTENT.items()}
+    archive = raw_zip(tmp_path / "a.zip", names, 8, prefix=prefix, comment=comment)
+    with open(archive, "ab") as file:
+        file.write(padding)
+    assert unpacked(archive) == CONTENT
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+@pytest.mark.parametrize("padding", [0, 100_000])
+def test_truncated_zip_is_damaged_with_and_without_padding(tmp_path, keep, padding):
+    """An archive that the zip holds uncompressed is never taken for the zip itself."""
+    inner = raw_zip(tmp_path / "inner.zip", {b"evil.png": b"1"}).read_bytes()
+    whole = raw_zip(
+        tmp_path / "a.zip", {b"x.bin": b"1" * 5000, b"inner.zip": inner, b"y.bin": b"2" * 5000}
+    ).read_bytes()
+    (tmp_path / "a.zip").write_bytes(whole[: int(keep * len(whole))] + bytes(padding))
+    assert "damaged" in refusal(tmp_path / "a.zip")
+    assert not any((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("pack", ["zip", "tar"])
+def test_colon_in_a_name_is_no_drive(tmp_path, pack):
+    names = {"a:b.png": b"1", "x/12:30.png": b"2"}
+    if pack == "zip":
+        archive = raw_zip(tmp_path / "a.zip", {name.encode(): content for name, content in names.items()})
+    else:
+        archive = tar_of(tmp_path / "a.tar", names, "w")
+    assert unpacked(archive) == names
+    message = refusal(raw_zip(tmp_path / "b.zip", {b"C:/set/a.png": b"1"}))
+    assert "leads out" in message and f"unpack it yourself into {tmp_path}" in message and "delete" not in message
+
+
+@pytest.fixture
+def retrieve(tmp_path, monkeypatch):
+    """A function that retrieves the dataset of an archive, with a record, from a folder."""
+    from iqadistill.datasets.registry import DatasetRecord
+
+    monkeypatch.setattr(retrieval, "check_file", lambda *_: None)
+    monkeypatch.setattr(retrieval, "read_locks", lambda _: {})
+
+    def retrieve(**record):
+        entry = {
+            "title": "Lab",
+            "kind": "flat",
+            "origin": "archive",
+            "access": "manual",
+            "holds": ("images.csv",),
+        } | record
+        monkeypatch.setattr(retrieval, "dataset_record", lambda _: DatasetRecord(**entry))
+        retrieval.retrieve_dataset("lab", tmp_path)
+        return {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+
+    return retrieve
+
+
+@pytest.mark.parametrize("around", ["", "lab/", "lab/labset 2/", "images.csv.d/"])
+def test_folders_around_images_csv_are_left_out(tmp_path, retrieve, around):
+    names = {f"{around}images.csv": b"image,mos\n", f"{around}d/a.png": b"1", "__MACOSX/._lab": b"2"}
+    raw_zip(tmp_path / "lab.zip", {name.encode(): content for name, content in names.items()})
+    assert retrieve() == {"lab.zip", "images.csv", "d/a.png"}
+
+
+def test_folder_around_several_archives_is_left_out_if_all_have_it(tmp_path, retrieve):
+    raw_zip(tmp_path / "a.zip", {b"lab/images.csv": b"image,mos\n"})
+    raw_zip(tmp_path / "b.zip", {b"lab/d/a.png": b"1"})
+    assert retrieve() == {"a.zip", "b.zip", "images.csv", "d/a.png"}
+
+
+def test_folders_of_official_labels_stay(tmp_path, retrieve):
+    raw_zip(tmp_path / "lab.zip", {b"lab/dmos.csv": b"x", b"lab/images/a.png": b"1"})
+    assert retrieve(labels="kadid10k", holds=("dmos.csv", "images")) == {"lab.zip", "lab/dmos.csv", "lab/images/a.png"}
+
+
+def test_archive_is_not_overwritten_by_one_of_its_name_in_it(tmp_path, retrieve):
+    inner = raw_zip(tmp_path / "lab.zip", {b"images.csv": b"image,mos\n"}).read_bytes()
+    outer = raw_zip(tmp_path / "lab.zip", {b"lab.zip": inner}).read_bytes()
+    with pytest.raises(InputError, match=r"lab\.zip: holds a file of its own name; put that one in its place"):
+        retrieve()
+    assert (tmp_path / "lab.zip").read_bytes() == outer and not (tmp_path / retrieval.UNPACKING).exists()
+    (tmp_path / "lab.zip").write_bytes(inner)
+    assert retrieve() == {"lab.zip", "images.csv"}
+
+
+@pytest.mark.filterwarnings("ignore:.*holds archives itself")
+def test_archive_of_an_archive_only_is_told_and_read_once_that_is_unpacked(tmp_path, retrieve):
+    raw_zip(tmp_path / "inner.zip", {b"images.csv": b"image,mos\n"})
+    raw_zip(tmp_path / "lab.zip", {b"parts/inner.zip": (tmp_path / "inner.zip").read_bytes()})
+    (tmp_path / "inner.zip").unlink()
+    with pytest.raises(
+        InputError, match=r"images\.csv is missing, perhaps in parts/inner\.zip, an archive in the archive"
+    ):
+        retrieve()
+    with zipfile.ZipFile(tmp_path / "parts/inner.zip") as packed:
+        packed.extractall(tmp_path)
+    assert "images.csv" in retrieve()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_other_bytes_behind_a_compressed_tar_are_ignored(tmp_path, compress):
+    tar = tar_of(tmp_path / "a.tar", CONTENT, "w").read_bytes()
+    (tmp_path / "a.tar.gz").write_bytes(compress(tar) + b"<html>" * 20)
+    assert unpacked(tmp_path / "a.tar.gz") == CONTENT
+
+
+def test_zip64_with_padding_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed, packed.open("a.png", "w", force_zip64=True) as file:
+        file.write(b"1")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes() + bytes(3 << 20))
+    assert unpacked(tmp_path / "a.zip") == {"a.png": b"1"}

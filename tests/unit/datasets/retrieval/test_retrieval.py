@@ -16,7 +16,7 @@ import yaml
 from iqadistill.datasets import retrieve_dataset
 from iqadistill.datasets.fingerprint import folder_fingerprint
 from iqadistill.datasets.registry import dataset_record
-from iqadistill.datasets.retrieval import downloading
+from iqadistill.datasets.retrieval import downloading, retrieval
 from iqadistill.datasets.retrieval.checksums import read_locks
 from iqadistill.datasets.retrieval.downloading import download
 from iqadistill.datasets.retrieval.retrieval import dataset_status, is_unpacked
@@ -66,7 +66,7 @@ def add_user_dataset(mirror, **archive):
 def test_dataset_is_downloaded_unpacked_and_its_checksum_recorded(mirror):
     packed = add_user_dataset(mirror)
     manifest = retrieve_dataset("lab", "data/lab")
-    assert Path("data/lab/lab/images.csv").is_file()
+    assert Path("data/lab/images.csv").is_file()
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "ready"
     locked = manifest["files"]["lab.zip"]
     assert (locked["sha256"], locked["bytes"]) == (file_digest(packed), packed.stat().st_size)
@@ -75,13 +75,35 @@ def test_dataset_is_downloaded_unpacked_and_its_checksum_recorded(mirror):
     assert retrieve_dataset("lab", "data/lab") == manifest and len(mirror.asked) == asked
 
 
+def test_address_of_a_download_survives_a_kill_before_it_was_recorded(mirror, monkeypatch):
+    add_user_dataset(mirror)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(retrieval, "check_file", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        retrieve_dataset("lab", "data/lab")
+    assert retrieve_dataset("lab", "data/lab")["files"]["lab.zip"]["url"] == mirror.url("lab.zip")
+    assert len(mirror.asked) == 1 and not list(Path("data/lab").glob("*.part*"))
+
+
+def test_damaged_note_of_a_download_begins_it_again(mirror, payload, partial_download):
+    Path("target.bin.part.json").write_text("{")
+    download([mirror.url("payload.bin")], Path("target.bin"))
+    assert file_digest("target.bin") == file_digest(payload)
+
+
+def test_home_folder_is_found_and_no_folder_of_its_sign_is_made(mirror, tmp_path, monkeypatch):
+    add_user_dataset(mirror)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    retrieve_dataset("lab", "~/lab")
+    assert (tmp_path / "home/lab/a.png").is_file() and not (tmp_path / "~").exists()
+
+
 def test_manifest_has_fingerprint_of_unpacked_folder(mirror):
     add_user_dataset(mirror)
     recorded = retrieve_dataset("lab", "data/lab")["fingerprint"]
     assert recorded == folder_fingerprint(Path("data/lab")) != ""
     Path("data/lab/lab.zip").unlink()  # may be deleted once it is unpacked
     assert retrieve_dataset("lab", "data/lab")["fingerprint"] == recorded
-    Path("data/lab/lab/a.png").write_bytes(b"replaced")
+    Path("data/lab/a.png").write_bytes(b"replaced")
     assert folder_fingerprint(Path("data/lab")) != recorded
 
 
@@ -90,6 +112,7 @@ def test_download_is_resumed_after_server_failure(mirror, payload, partial_downl
     download([mirror.url("payload.bin")], Path("target.bin"))
     assert mirror.asked[-1] == ("payload.bin", f"bytes={HALF}-")
     assert file_digest("target.bin") == file_digest(payload)
+    downloading.settle(Path("target.bin"))
     assert sorted(Path().glob("target*")) == [Path("target.bin")]
 
 
@@ -186,11 +209,25 @@ def test_archive_unlike_the_registry_is_refused(mirror, known):
 def test_truncated_archive_is_refused(mirror):
     packed = add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
-    shutil.rmtree("data/lab/lab")
+    for name in ("images.csv", "a.png"):
+        Path("data/lab", name).unlink()
     content = packed.read_bytes()
     Path("data/lab/lab.zip").write_bytes(content[:-1])
     with pytest.raises(InputError, match=rf"data/lab/lab\.zip: .*{len(content) - 1}.*{len(content)}"):
         retrieve_dataset("lab", "data/lab")
+
+
+@pytest.mark.parametrize("content", [b"<html>log in</html>", b"PK\3\4 cut", bytes(99)])
+def test_checksum_of_a_file_that_cannot_be_used_is_forgotten(mirror, content):
+    """Or the archive that the message asks for would be refused, as another one than that of the first download."""
+    packed = add_user_dataset(mirror)
+    whole = packed.read_bytes()
+    packed.write_bytes(content)
+    with pytest.raises(InputError, match=r"data/lab/lab\.zip: (is a web page|is damaged|holds only zero)"):
+        retrieve_dataset("lab", "data/lab")
+    assert read_locks("lab") == {}
+    Path("data/lab/lab.zip").write_bytes(whole)
+    assert retrieve_dataset("lab", "data/lab")["files"]["lab.zip"]["bytes"] == len(whole)
 
 
 def test_manually_placed_archive_is_used(mirror):
@@ -200,7 +237,7 @@ def test_manually_placed_archive_is_used(mirror):
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
     manifest = retrieve_dataset("lab", "data/lab")
     assert mirror.asked == [] and manifest["files"]["lab.zip"]["url"] is None
-    assert Path("data/lab/lab/a.png").is_file()
+    assert Path("data/lab/a.png").is_file()
 
 
 def test_unpacked_folder_is_accepted_without_its_archive():
@@ -214,10 +251,10 @@ def test_interrupted_unpacking_is_repeated(mirror):
     add_user_dataset(mirror)
     retrieve_dataset("lab", "data/lab")
     Path("data/lab/.unpacking").mkdir()
-    Path("data/lab/lab/a.png").unlink()
+    Path("data/lab/a.png").unlink()
     assert dataset_status(dataset_record("lab"), Path("data/lab")) == "archive present"
     retrieve_dataset("lab", "data/lab")
-    assert Path("data/lab/lab/a.png").is_file() and not Path("data/lab/.unpacking").exists()
+    assert Path("data/lab/a.png").is_file() and not Path("data/lab/.unpacking").exists()
 
 
 def test_status_shows_partial_download(mirror):

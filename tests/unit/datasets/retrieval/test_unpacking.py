@@ -179,6 +179,16 @@ def test_rar_is_unpacked_with_bsdtar(tmp_path, programs):
 
 
 @pytest.mark.slow
+def test_parts_of_a_rar_go_to_unrar_before_a_7z_that_may_not_read_them(tmp_path, programs):
+    (tmp_path / "a.part1.rar").write_bytes(b"Rar!")
+    install_program(programs, "7z", "sys.exit('Unsupported method')")
+    refused(tmp_path / "a.part1.rar", tmp_path, "Unsupported method")
+    install_program(programs, "unrar", "open(sys.argv[-1] + 'a.png', 'w') if sys.argv[1] == 'x' else print('a.png')")
+    unpack(tmp_path / "a.part1.rar", tmp_path / "out", LIMIT)
+    assert files(tmp_path / "out") == {"a.png"}
+
+
+@pytest.mark.slow
 def test_7z_listing_is_checked_before_unpacking(tmp_path, programs):
     (tmp_path / "a.7z").write_bytes(b"7z")
     body = """

@@ -4,7 +4,7 @@ import torch
 from tiny_networks import TinyNetwork, TinyStudy
 
 from iqadistill.errors import InputError
-from iqadistill.patches import held_images, reading
+from iqadistill.patches import reading
 from iqadistill.tables import SCHEMAS, as_table, read_table, write_table
 from iqadistill.training.deep.prediction import predict_network
 
@@ -29,8 +29,7 @@ def images_with_role(study, role, split=0):
 def decoded(monkeypatch):
     """Paths of the images decoded so far."""
     paths, real = [], reading.read_image
-    for module in (reading, held_images):
-        monkeypatch.setattr(module, "read_image", lambda path, *scale: paths.append(path) or real(path, *scale))
+    monkeypatch.setattr(reading, "read_image", lambda path, *scale: paths.append(path) or real(path, *scale))
     return paths
 
 

@@ -8,7 +8,7 @@ from tiny_networks import SIDE, TinyStudy
 
 from iqadistill.errors import InputError
 from iqadistill.models.settings import TrainingSettings
-from iqadistill.patches import held_images, reading
+from iqadistill.patches import reading
 from iqadistill.patches.store import PatchStore
 from iqadistill.tables import as_table
 from iqadistill.training.deep.batches import training_batches
@@ -43,8 +43,7 @@ def made(study, memory_gb=HELD, names=None, size=None, seed=0, **settings):
 def decoded(monkeypatch):
     """Paths of the images decoded so far."""
     paths, real = [], reading.read_image
-    for module in (reading, held_images):
-        monkeypatch.setattr(module, "read_image", lambda path, *scale: paths.append(path) or real(path, *scale))
+    monkeypatch.setattr(reading, "read_image", lambda path, *scale: paths.append(path) or real(path, *scale))
     return paths
 
 
