@@ -38,9 +38,10 @@ def train_mlps(
     """Train an MLP for every split, selector and keep rate, only on the kept patches of the split's training images.
 
     Models of the same split and keep rate are stacked and trained in lockstep; which models share a stack changes
-    nothing but rounding. Selectors that keep the same patches of all training images share one model. Initial weights, order of the images and dropout masks depend on (seed, split) only, so that
-    variants are paired. Features are standardised with each model's own kept training patches. Validation images, where
-    the splits have any, are used for the history only; test images are not used.
+    nothing but rounding. Selectors that keep the same patches of all training images share one model. Initial weights,
+    order of the images and dropout masks depend on (seed, split) only, so that variants are paired. Features are
+    standardised with each model's own kept training patches. Validation images, where the splits have any, are used
+    for the history only; test images are not used.
 
     Args:
         embeddings: Table "embeddings".
