@@ -1,24 +1,28 @@
 """Time the residual-selection solvers against the plain equations of arXiv 2412.12667, on one image and on many.
 
-    python benchmarks/benchmark_selection.py
-    python benchmarks/benchmark_selection.py --embeddings embeddings.parquet --peer emb_selection.py
+    python benchmarks/benchmark_selection.py --csv benchmarks/results
+    python benchmarks/benchmark_selection.py --embeddings gap.parquet stages.parquet --peer emb_selection.py
 
-Every method sees the same E and Z and is timed in turn; the table shows medians. `plain` is the paper's Eq. 9 and 11
-with d x d matrices in NumPy, once with the printed inverse and once with a linear solve instead; ratios are against the
-faster of the two. Gaps certify how far each answer is from the optimum.
+Kinds of features: pooled ReLU activations, Gaussian noise, standardised activations, and the image with most patches of
+each embeddings table given. On each, with both gammas, every method sees the same E and Z and is timed in turn; the
+tables show the smallest times, which other work on the machine disturbs least. `plain` is the paper's Eq. 9 and 11 with
+d x d matrices in NumPy, once with the printed inverse and once with a linear solve instead; ratios are against the
+faster of the two, never across runs. Gaps certify how far each answer is from the optimum.
 """
 
 import argparse
 import contextlib
 import importlib.util
 import io
-import statistics
+import itertools
+import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from iqadistill.selection.irls import solve_irls
@@ -26,9 +30,9 @@ from iqadistill.selection.objective import duality_gap
 from iqadistill.selection.published import EPS, RIDGE, solve_published
 from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.similarity import similarity_matrix, spectral_target
-from iqadistill.tables import embedding_matrix, read_table
 
 ITERATIONS = 50
+PLAIN_REPEATS = 2
 
 
 def synthetic_features(n: int, d: int, seed: int) -> np.ndarray:
@@ -39,11 +43,22 @@ def synthetic_features(n: int, d: int, seed: int) -> np.ndarray:
     return np.maximum(0, channel * (0.9 + 1.2 * scene + 0.25 * rng.standard_normal((n, d))))
 
 
-def plain(E: np.ndarray, Z: np.ndarray, alpha: float, beta: float, inverse: bool) -> np.ndarray:
-    """Fifty iterations of Eq. 9 and Eq. 11 with d x d matrices; returns W."""
+def kinds_of_features(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and features (n, d) of images."""
+    n, d = options.patches, options.width
+    yield "ReLU", synthetic_features(n, d, 0)
+    yield "Gaussian", np.random.default_rng(0).standard_normal((n, d))
+    activations = synthetic_features(n, d, 1)
+    yield "standardised", (activations - activations.mean(0)) / activations.std(0)
+    for path in options.embeddings:
+        yield path.stem, largest_image(path)
+
+
+def plain(E: np.ndarray, Z: np.ndarray, alpha: float, beta: float, inverse: bool, iterations: int) -> np.ndarray:
+    """Iterations of Eq. 9 and Eq. 11 with d x d matrices; returns W."""
     n, d = E.shape
     D_W, D_R, R = np.eye(d), np.eye(n), np.zeros((Z.shape[1], n))
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         system, right = E.T @ E + alpha * D_W + RIDGE * np.eye(d), E.T @ (R.T + Z)
         W = np.linalg.inv(system) @ right if inverse else np.linalg.solve(system, right)
         R = (np.linalg.inv(np.eye(n) + beta * D_R + RIDGE * np.eye(n)) @ (E @ W - Z)).T
@@ -85,41 +100,75 @@ def ours(solver: Callable, *stop: float) -> Callable[[np.ndarray, np.ndarray, fl
     return solve
 
 
-def compare(E: np.ndarray, gamma: str, options: argparse.Namespace, methods: dict[str, Callable]) -> None:
-    """Time every method in turn on one image and print medians, ratios and gaps."""
-    Z = spectral_target(similarity_matrix(E, gamma=gamma), options.components).numpy()
-    seconds: dict[str, list[float]] = {name: [] for name in methods}
-    gaps = {}
-    for _ in range(options.repeats):
-        for name, solve in methods.items():
+def target_of(E: np.ndarray, gamma: str, components: int) -> np.ndarray:
+    """Z (n, h)."""
+    return spectral_target(similarity_matrix(E, gamma=gamma), components).numpy()
+
+
+def compare(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.DataFrame:
+    """Time every method in turn on each kind of features with both gammas; print times, ratios and gaps."""
+    rows = []
+    for (kind, E), gamma in itertools.product(kinds_of_features(options), ("published", "scale_free")):
+        started = time.perf_counter()
+        Z = target_of(E, gamma, options.components)
+        seconds = {"similarity and target": [time.perf_counter() - started], **{name: [] for name in methods}}
+        gaps = {}
+        for repeat in range(options.repeats):
+            for name, solve in methods.items():
+                if repeat >= PLAIN_REPEATS and name.startswith("plain"):
+                    continue  # they take seconds
+                started = time.perf_counter()
+                W = solve(E, Z, options.alpha, options.beta)
+                seconds[name].append(time.perf_counter() - started)
+                _, gap = duality_gap(*map(torch.as_tensor, (E, Z, W)), options.alpha, options.beta)
+                gaps[name] = float(gap)
             started = time.perf_counter()
-            W = solve(E, Z, options.alpha, options.beta)
-            seconds[name].append(time.perf_counter() - started)
+            target_of(E, gamma, options.components)
+            seconds["similarity and target"].append(time.perf_counter() - started)
+        fastest = {name: min(times) for name, times in seconds.items()}
+        for name in fastest:
+            if name.startswith("plain") and options.plain_iterations < ITERATIONS:
+                fastest[name] *= ITERATIONS / options.plain_iterations
+                gaps[name] = np.nan
+        baseline = min(value for name, value in fastest.items() if name.startswith("plain"))
+        n, d = E.shape
+        print(f"\n{kind}: one image {n} x {d}, h = {options.components}, gamma {gamma}")
+        print(f"  {'method':34} {'ms':>9} {'faster':>8} {'gap':>9}")
+        for name, value in fastest.items():
+            gap = gaps.get(name, np.nan)
+            print(f"  {name:34} {1000 * value:9.1f} {baseline / value:7.1f}x {gap:9.1e}", flush=True)
+            entry = {"kind": kind, "gamma": gamma, "n": n, "d": d, "h": options.components, "method": name}
+            rows.append({**entry, "seconds": value, "times_plain": baseline / value, "gap": gap})
+    return pd.DataFrame(rows)
+
+
+def scaling(options: argparse.Namespace) -> pd.DataFrame:
+    """Seconds and gaps of both solvers over the number of patches, the width and h, one at a time."""
+    print(f"\nscaling, ReLU features (published {ITERATIONS} iterations, irls to a gap of 1e-3)")
+    standard = (options.patches, options.width, options.components)
+    sizes = [(n, *standard[1:]) for n in (20, 40, 90, 180, 360)]
+    sizes += [(standard[0], d, standard[2]) for d in (256, 512, 1024, 4096)]
+    sizes += [(*standard[:2], h) for h in (2, 5, 20, 40)]
+    rows = []
+    for n, d, h in sizes:
+        E = synthetic_features(n, d, 1)
+        Z = target_of(E, "scale_free", h)
+        for name, solve in (
+            ("published", ours(solve_published, ITERATIONS, 0.0)),
+            ("irls", ours(solve_irls, 1000, 1e-3)),
+        ):
+            times = []
+            for _ in range(options.repeats):
+                started = time.perf_counter()
+                W = solve(E, Z, options.alpha, options.beta)
+                times.append(time.perf_counter() - started)
             _, gap = duality_gap(*map(torch.as_tensor, (E, Z, W)), options.alpha, options.beta)
-            gaps[name] = float(gap)
-    median = {name: statistics.median(times) for name, times in seconds.items()}
-    baseline = min(value for name, value in median.items() if name.startswith("plain"))
-    print(
-        f"\none image {E.shape[0]} x {E.shape[1]}, h = {options.components}, gamma {gamma}, {options.repeats} repeats"
-    )
-    print(f"  {'method':34} {'seconds':>9} {'faster':>8} {'gap':>9}")
-    for name, value in median.items():
-        print(f"  {name:34} {value:9.3f} {baseline / value:7.1f}x {gaps[name]:9.1e}")
-
-
-def scaling(options: argparse.Namespace) -> None:
-    """Seconds of both solvers over the number of patches and over h."""
-    print(f"\nscaling at d = {options.width} (seconds: published {ITERATIONS} iterations, irls to a gap of 1e-3)")
-    sizes = [(n, options.components) for n in (40, 90, 180, 360)] + [(options.patches, h) for h in (5, 20, 40)]
-    for n, h in sizes:
-        E = synthetic_features(n, options.width, 1)
-        Z = spectral_target(similarity_matrix(E, gamma="scale_free"), h).numpy()
-        row = []
-        for solve in (ours(solve_published, ITERATIONS, 0.0), ours(solve_irls, 1000, 1e-3)):
-            started = time.perf_counter()
-            solve(E, Z, options.alpha, options.beta)
-            row.append(time.perf_counter() - started)
-        print(f"  n = {n:4} h = {h:3}   published {row[0]:7.3f}   irls {row[1]:7.3f}")
+            rows.append({"n": n, "d": d, "h": h, "method": name, "seconds": min(times), "gap": float(gap)})
+            print(
+                f"  n = {n:4} d = {d:4} h = {h:3} {name:10} {1000 * min(times):8.1f} ms, gap {float(gap):.1e}",
+                flush=True,
+            )
+    return pd.DataFrame(rows)
 
 
 def throughput(options: argparse.Namespace) -> None:
@@ -145,6 +194,8 @@ def throughput(options: argparse.Namespace) -> None:
 
 def largest_image(path: Path) -> np.ndarray:
     """Embeddings of the image with most patches in an embeddings table."""
+    from iqadistill.tables import embedding_matrix, read_table
+
     table = read_table(path, "embeddings")
     names, counts = np.unique(table["image_id"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
     chosen = table["image_id"].to_numpy(zero_copy_only=False).astype(str) == names[counts.argmax()]
@@ -159,13 +210,15 @@ def main() -> None:
     parser.add_argument("--components", type=int, default=10, help="h (default 10)")
     parser.add_argument("--alpha", type=float, default=0.1)
     parser.add_argument("--beta", type=float, default=0.1)
-    parser.add_argument("--repeats", type=int, default=3, help="timings of each method; the median counts (default 3)")
+    parser.add_argument("--repeats", type=int, default=9, help="timings of each method but plain; the smallest counts")
+    parser.add_argument(
+        "--plain-iterations", type=int, default=ITERATIONS, help="iterations to time; fewer are scaled up to 50"
+    )
     parser.add_argument("--images", type=int, default=64, help="images of the throughput test (default 64)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch")
     parser.add_argument("--device", default="cpu", help="device of the throughput test")
-    parser.add_argument(
-        "--embeddings", type=Path, help="embeddings table; its largest image replaces the synthetic one"
-    )
+    parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="embeddings tables, one kind each")
+    parser.add_argument("--csv", type=Path, help="folder for the tables selection_kinds.csv and selection_scaling.csv")
     parser.add_argument("--peer", type=Path, help="the authors' emb_selection.py, timed with the others")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -176,20 +229,32 @@ def main() -> None:
     )
 
     methods = {
-        "plain d x d, inverse": lambda *problem: plain(*problem, inverse=True),
-        "plain d x d, solve": lambda *problem: plain(*problem, inverse=False),
+        "plain d x d, inverse": lambda *problem: plain(*problem, inverse=True, iterations=options.plain_iterations),
+        "plain d x d, solve": lambda *problem: plain(*problem, inverse=False, iterations=options.plain_iterations),
     }
     if options.peer:
         methods["authors' script"] = peer(options.peer)
     methods["published, 50 iterations"] = ours(solve_published, ITERATIONS, 0.0)
     methods["irls to a gap of 1e-3"] = ours(solve_irls, 1000, 1e-3)
-    E = synthetic_features(options.patches, options.width, 0)
-    if options.embeddings:
-        E = largest_image(options.embeddings)
-    for gamma in ("published", "scale_free"):
-        compare(E, gamma, options, methods)
-    scaling(options)
+    tables = {"selection_kinds": compare(options, methods), "selection_scaling": scaling(options)}
     throughput(options)
+    if options.csv:
+        options.csv.mkdir(parents=True, exist_ok=True)
+        conditions = {"processor": processor(), "threads": options.threads}
+        conditions |= {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+        for name, table in tables.items():
+            table.assign(**conditions).to_csv(options.csv / f"{name}.csv", index=False)
+
+
+def processor() -> str:
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iqadistill import __version__
-from iqadistill.tables import write_atomically
+from iqadistill.atomic_writing import write_atomically
 
 PACKAGE = "iqadistill"
 PACKAGES = (

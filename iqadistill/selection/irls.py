@@ -6,35 +6,46 @@ the n patches, the best W for given weights is w_j = t_j g_j (up to sign), where
 
     A = I + E' diag(t) E'^T,   Y = A^-1 Z,   G = E'^T Y,   J(t) = <Y, Z> + sum_j lambda_j^2 t_j / 4,
 
-so only n x n systems occur. J is convex with the minimum of Phi, gradient lambda_j^2 / 4 - ||g_j||^2, and its Hessian
-is 2 (E'^T A^-1 E') * (G G^T), entrywise. A re-weighting step is t_j <- t_j 2 ||g_j|| / lambda_j (with R eliminated
-exactly, 1 + t_i <- max(1, (1 + t_i) 2 ||y_i|| / beta)): it never increases J but needs hundreds of steps for the last
-digits.
+so only n x n systems occur. J is convex with the minimum of Phi and the gradient lambda_j^2 / 4 - ||g_j||^2. A
+re-weighting step is t_j <- t_j 2 ||g_j|| / lambda_j (with R eliminated exactly, 1 + t_i <- max(1, (1 + t_i) 2 ||y_i|| /
+beta)): it never increases J but needs hundreds of steps for the last digits.
 
-So a few re-weightings sort out which rows matter; from then on Levenberg-Marquardt steps on the weights of the rows
-that are not about to vanish converge quadratically. A step that raises J is undone: the image goes back, re-weights
-once, and its damping grows. -2 Y scaled into the feasible set is dual feasible, which certifies every iterate at no
-further product with E.
+So a few re-weightings sort out which rows matter (`iqadistill.selection.reweighting`); from then on Levenberg-Marquardt
+steps on the weights of the rows that are not about to vanish converge quadratically (`iqadistill.selection.newton`).
+Each iteration looks at all rows of E, and one that was left out comes back when its 2 ||g_j|| exceeds lambda_j. A step
+that raises J is undone: the image goes back to a re-weighting of the last good weights, and its damping grows. -2 Y
+scaled into the feasible set is dual feasible, which certifies every iterate at no further product with E.
+
+Every iterate is solved and certified in the precision of E. Single precision, twice as fast, serves where an error
+costs no more than a step: for the first weights, and for the Newton steps until the gap is small. Where it stalls,
+double precision takes over. Inside, the h columns of Z, Y and G are rows, (b, h, n): their products with E then take a
+quarter of the time.
 """
 
 import torch
 
+from iqadistill.selection.newton import newton_weights
 from iqadistill.selection.objective import (
     Solution,
+    column_norms,
     huber,
+    primal,
     relative_gap,
     row_norms,
+    rows_of,
     soft_threshold,
     weighted_gram,
 )
+from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
 
-REWEIGHTINGS = 10  # plain steps before the first Newton step: they are cheap and thin out the weights it must handle
-OVER_RELAXATION = 1.5  # exponent of those steps; below 2 the fixed point stays attractive
-KEEP_RATIO = 0.85  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
-ACTIVE_SET_ROUNDS = 3  # linear solves to find which weights of a Newton step are zero
-DAMPING_START, DAMPING_FLOOR = 0.1, 1e-4  # relative to the Hessian's diagonal
+KEEP_RATIO = 0.8  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
+DAMPING_START, DAMPING_FLOOR, SINGLE_FLOOR = 0.3, 1e-6, 1e-4  # relative to the Hessian's diagonal
 DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
+SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
+SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it
 PATIENCE = 30  # iterations that may pass while the gap shrinks by less than a thousandth
+LEAP = 3.0  # ratio from which a re-weighting grows a weight faster than a Newton step
+ROUNDING = 1e-11  # relative difference of Phi and of what the system says about it that is put down to rounding
 START_FLOOR = 1e-8  # a zero row of a given start keeps a weight it can grow from
 
 
@@ -56,179 +67,203 @@ def solve_irls(
         Z: Targets (b, n, h).
         alpha: Weight of the row norms of W.
         beta: Weight of the row norms of R^T.
-        max_iter: Largest number of iterations.
+        max_iter: Largest number of iterations; the re-weightings that give the first weights do not count.
         tol: Relative duality gap to reach.
-        start: W (b, d, h) that gives the first weights; default: equal weights of all rows of W.
+        start: W (b, d, h) to re-weight from; default: equal weights of all rows of W.
     """
-    batch = len(columns)
-    active = _ActiveImages(columns, Z, alpha, beta, start)
-    solutions = [Solution(Z[i], Z[i]) for i in range(batch)]
+    solutions = [Solution(Z[i], Z[i]) for i in range(len(columns))]
+    targets = Z.mT.contiguous()
+    active = _ActiveImages(columns, targets, _first_weights(columns, Z, targets, alpha, beta, start), alpha, beta)
     for iteration in range(max_iter):
-        active.evaluate(warm=iteration <= REWEIGHTINGS)
-        gap = active.gap
-        for image, phi, certificate in zip(active.index.tolist(), active.best.tolist(), gap.tolist(), strict=True):
-            solutions[image].objective.append(phi)
-            solutions[image].gaps.append(certificate)
-        certified = gap <= tol
-        finished = certified | (active.idle > PATIENCE)
-        if iteration == max_iter - 1:
-            finished = torch.ones_like(finished)
+        active.evaluate()
+        current = [solutions[i] for i in active.index.tolist()]
+        for solution, phi, gap in zip(current, active.best[:, 0].tolist(), active.gap[:, 0].tolist(), strict=True):
+            solution.objective.append(phi)
+            solution.gaps.append(gap)
+        finished = (active.gap <= tol)[:, 0] | (active.idle > PATIENCE)[:, 0] | (iteration == max_iter - 1)
         if finished.any():
-            for i in finished.nonzero().flatten().tolist():
-                solution = solutions[active.index[i]]
-                P = active.columns[i].T @ active.coef[i] - active.Z[i]
-                solution.coef, solution.residual = active.coef[i], soft_threshold(P, beta)
-                solution.converged = bool(certified[i])
+            for i in finished.nonzero()[:, 0].tolist():
+                active.describe(i, current[i])
+                current[i].converged = current[i].gaps[-1] <= tol
             if finished.all():
                 break
             active.keep(~finished)
-        active.step(warm=iteration < REWEIGHTINGS)
+        active.step()
+    stalled = [i for i, one in enumerate(solutions) if not one.converged and len(one.gaps) < max_iter]
+    if stalled and columns.dtype == torch.float32:
+        double = (columns[stalled].double(), Z[stalled].double(), alpha, beta, max_iter, tol)
+        again = solve_irls(*double, None if start is None else start[stalled].double())
+        for i, one in zip(stalled, again, strict=True):
+            one.coef, one.residual, one.misfit = one.coef.float(), one.residual.float(), one.misfit.float()
+            solutions[i] = one
     return solutions
 
 
-class _ActiveImages:
-    """The images that are still being solved, as one batch."""
+def _first_weights(
+    columns: torch.Tensor,
+    Z: torch.Tensor,
+    targets: torch.Tensor,
+    alpha: float,
+    beta: float,
+    start: torch.Tensor | None,
+) -> torch.Tensor:
+    """Weights (b, d + n) that are sorted out already, in single precision where that suffices."""
+    batch, d, n = columns.shape
+    if start is None:
+        t = torch.cat([columns.new_full((batch, d), 1 / alpha), columns.new_zeros(batch, n)], 1)
+    else:
+        p = row_norms(columns.mT @ start - Z)
+        t = torch.cat([(2 * row_norms(start) + START_FLOOR) / alpha, (2 * p / beta - 1).clamp(min=0)], 1)
+    for dtype in (torch.float32, torch.float64):
+        weights = sorted_weights(columns.to(dtype), targets.to(dtype), t.to(dtype), alpha, beta).to(t.dtype)
+        if weights.isfinite().all():
+            return weights
+    return torch.where(weights.isfinite().all(1, keepdim=True), weights, t)
 
-    def __init__(self, columns: torch.Tensor, Z: torch.Tensor, alpha: float, beta: float, start: torch.Tensor | None):
-        batch, d, n = columns.shape
-        self.alpha, self.beta, self.d = alpha, beta, d
-        self.columns, self.Z = columns, Z
-        self.penalty = torch.cat([columns.new_full((d,), alpha), columns.new_full((n,), beta)])
-        if start is None:
-            self.t = torch.cat([columns.new_full((batch, d), 1 / alpha), columns.new_zeros(batch, n)], 1)
-        else:
-            p = row_norms(columns.mT @ start - Z)
-            self.t = torch.cat([(2 * row_norms(start) + START_FLOOR) / alpha, (2 * p / beta - 1).clamp(min=0)], 1)
-        self.index = torch.arange(batch)
-        self.best = Z.new_full((batch,), torch.inf)
-        self.dual = Z.new_full((batch,), -torch.inf)
-        self.coef = Z.new_zeros(batch, d, Z.shape[-1])
-        self.lowest = self.best.clone()  # J of the last accepted weights
-        self.fallback = self.t  # their re-weighting, to which a refused step returns
-        self.damping = Z.new_full((batch,), DAMPING_START)
-        self.gap = Z.new_full((batch,), torch.inf)
-        self.idle = torch.zeros(batch, device=Z.device, dtype=torch.int64)
-        self.watermark = self.gap.clone()  # the gap when it last shrank by more than a thousandth
+
+class _ActiveImages:
+    """The images that are still being solved, as one batch.
+
+    Attributes:
+        t: Weights of the features and patches (b, d + n).
+        Y, G: As in the equations, transposed (b, h, n) and (b, h, d), with the norms y (b, n) and g (b, d).
+        best: Smallest Phi so far (b, 1), reached with the weights best_t and best_Y.
+        dual: Largest dual value so far (b, 1).
+        lowest: J of the last accepted weights (b, 1).
+        fallback: Their re-weighting, to which a refused step returns.
+        watermark: The gap when it last shrank by more than a thousandth (b, 1), and `idle` iterations since.
+    """
+
+    def __init__(self, columns: torch.Tensor, targets: torch.Tensor, t: torch.Tensor, alpha: float, beta: float):
+        self.alpha, self.beta, self.d = alpha, beta, columns.shape[1]
+        self.columns, self.targets = columns, targets
+        self.index = torch.arange(len(columns), device=columns.device)
+        self.t = self.fallback = self.best_t = t
+        self.best_Y = targets
+        self.dual = targets.new_full((len(columns), 1), -torch.inf)
+        self.best = self.lowest = self.gap = self.watermark = -self.dual
+        self.damping = torch.full_like(self.dual, DAMPING_START)
+        self.idle = torch.zeros_like(self.dual, dtype=torch.int64)
 
     def keep(self, stay: torch.Tensor) -> None:
+        """Go on with some of the images."""
         for name, value in vars(self).items():
-            if isinstance(value, torch.Tensor) and name != "penalty":
-                setattr(self, name, value[stay.to(value.device)])
+            if isinstance(value, torch.Tensor):
+                setattr(self, name, value[stay])
 
-    def evaluate(self, warm: bool) -> None:
+    def describe(self, i: int, solution: Solution) -> None:
+        """Write W, R, E W - Z and the gap of this very W into the solution of the image at position `i`."""
+        t_w = self.best_t[i, : self.d]
+        index = t_w.nonzero()[:, 0]
+        rows = self.columns[i].index_select(0, index)
+        W = t_w[index] * (self.best_Y[i] @ rows.mT)
+        solution.coef = W.new_zeros(self.d, len(W)).index_copy_(0, index, W.mT)
+        solution.misfit = (W @ rows - self.targets[i]).mT
+        solution.residual = soft_threshold(solution.misfit, self.beta)
+        phi = primal(solution.misfit, W.mT, self.alpha, self.beta)
+        if phi > self.best[i, 0] * (1 + ROUNDING):
+            solution.gaps[-1] = float(relative_gap(phi, self.dual[i, 0]))
+            solution.objective[:] = [max(value, float(phi)) for value in solution.objective]
+
+    def evaluate(self) -> None:
         """Solve for the current weights; update the best W, the dual bound and whether the weights are accepted."""
+        alpha, beta = self.alpha, self.beta
         t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
         index, live = _padded(t_w > 0)
-        if index.shape[1] == self.d:
-            system = weighted_gram(self.columns, t_w)
-        else:
-            system = weighted_gram(_rows(self.columns, index), t_w.gather(1, index) * live)
+        rows = rows_of(self.columns, index)
+        system = weighted_gram(rows, t_w.gather(1, index) * live)
         system.diagonal(dim1=1, dim2=2).add_(1 + t_r)
         self.factor, _ = torch.linalg.cholesky_ex(system)
-        self.Y = torch.cholesky_solve(self.Z, self.factor)
-        self.G = torch.cat([self.columns @ self.Y, self.Y], 1)
-        self.g = row_norms(self.G)
+        self.Y = torch.cholesky_solve(self.targets.mT, self.factor).mT.contiguous()
+        self.G = self.Y @ self.columns.mT
+        self.g, self.y = column_norms(self.G), column_norms(self.Y)
 
         # E W - Z = -(1 + t_i) y_i and w_j = t_j g_j
-        value = huber((1 + t_r) * self.g[:, self.d :], self.beta).sum(1)
-        value = value + self.alpha * (t_w * self.g[:, : self.d]).sum(1)
+        value = _sum(huber((1 + t_r) * self.y, beta)) + alpha * _sum(t_w * self.g)
         better = value < self.best
         self.best = torch.where(better, value, self.best)
-        self.coef = torch.where(better[:, None, None], t_w[..., None] * self.G[:, : self.d], self.coef)
+        self.best_t = torch.where(better, self.t, self.best_t)
+        self.best_Y = torch.where(better[..., None], self.Y, self.best_Y)
 
         # U = -2 s Y: the dual is 2 s <Y, Z> - s^2 ||Y||^2, for the largest useful s that keeps U feasible
-        fit, energy = (self.Y * self.Z).sum((1, 2)), self.Y.square().sum((1, 2))
-        free = fit / energy.clamp(min=torch.finfo(fit.dtype).tiny)
-        scale = torch.minimum((self.penalty / (2 * self.g)).amin(1), free)
-        self.dual = torch.fmax(self.dual, 2 * scale * fit - scale.square() * energy)
+        fit, energy = _sum((self.Y * self.targets).flatten(1)), _sum(self.Y.square().flatten(1))
+        steepest = torch.maximum(self.g.amax(1, keepdim=True) / alpha, self.y.amax(1, keepdim=True) / beta)
+        s = torch.minimum(0.5 / steepest, fit / energy.clamp(min=torch.finfo(fit.dtype).tiny))
+        self.dual = torch.fmax(self.dual, s * (2 * fit - s * energy))
 
         self.gap = relative_gap(self.best, self.dual)
         shrank = self.gap < 0.999 * self.watermark
         self.watermark = torch.where(shrank, self.gap, self.watermark)
         self.idle = torch.where(shrank, 0, self.idle + 1)
 
-        bound = fit + (self.t * self.penalty.square()).sum(1) / 4
-        self.accepted = bound <= self.lowest
-        if warm:
-            self.accepted = torch.ones_like(self.accepted)
+        bound = fit + (alpha**2 * _sum(t_w) + beta**2 * _sum(t_r)) / 4
+        self.accepted = bound <= self.lowest * (1 + 1e-12)
         # after a refusal the re-weighted point is accepted whatever its rounding
         self.lowest = torch.where(self.accepted, bound, torch.inf)
 
-    def step(self, warm: bool) -> None:
+    def step(self) -> None:
         """Choose the next weights."""
-        reweighted = self._reweighted(OVER_RELAXATION if warm else 1.0)
-        if warm:
-            self.t = self.fallback = reweighted
-            return
-        refused = ~self.accepted
-        fallback = self.fallback
-        self.fallback = torch.where(refused[:, None], fallback, reweighted)
-        if refused.all():
-            self.t = fallback
-        else:
-            self.t = torch.where(refused[:, None], fallback, self._newton())
-        self.damping = torch.where(
-            refused, self.damping * DAMPING_GROWTH, (self.damping * DAMPING_DECAY).clamp(min=DAMPING_FLOOR)
-        )
-
-    def _reweighted(self, exponent: float) -> torch.Tensor:
-        ratio = 2 * self.g / self.penalty
         t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
-        return torch.cat([t_w * ratio[:, : self.d] ** exponent, ((1 + t_r) * ratio[:, self.d :] - 1).clamp(min=0)], 1)
+        reweighted = torch.cat([t_w * (2 / self.alpha * self.g), reweighted_patches(t_r, self.Y, self.beta)], 1)
+        retreat = self.fallback
+        self.fallback = torch.where(self.accepted, reweighted, retreat)
+        if self.accepted.any():
+            found = self._newton(torch.float32 if self._single() else self.t.dtype)
+            if not found.isfinite().all():
+                found = self._newton(self.t.dtype)
+            found = torch.where(found.isfinite().all(1, keepdim=True), found, reweighted)
+            # from a weight far too small a Newton step grows by half only, a re-weighting by the ratio
+            found = torch.where(reweighted > LEAP * self.t, torch.maximum(found, reweighted), found)
+            self.t = torch.where(self.accepted, found, retreat)
+        else:
+            self.t = retreat
+        softer, harder = (self.damping * DAMPING_DECAY).clamp(min=DAMPING_FLOOR), self.damping * DAMPING_GROWTH
+        self.damping = torch.where(self.accepted, softer, harder)
 
-    def _newton(self) -> torch.Tensor:
-        """Minimise the damped quadratic model of J over non-negative weights; rows left out get weight zero."""
-        ratio = 2 * self.g / self.penalty
-        wanted = ratio > 1
-        wanted |= (self.t > 0) & (ratio > KEEP_RATIO)
-        wanted[:, self.d :] |= self.t[:, self.d :] > 0  # their re-weighting is exact already: only the model drops them
+    def _single(self) -> bool:
+        """Whether single precision suffices for the next Newton step."""
+        steady = self.idle.amax() < SINGLE_PATIENCE and self.damping.amax() <= DAMPING_GROWTH * DAMPING_START
+        return bool(steady and self.gap.amin() > SINGLE_GAP)
+
+    def _newton(self, dtype: torch.dtype) -> torch.Tensor:
+        """Weights after a Newton step, which is found in `dtype`; rows left out get weight zero."""
+        alpha, beta = self.alpha, self.beta
+        t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
+        wanted = 2 / alpha * self.g > torch.where(t_w > 0, KEEP_RATIO, 1.0)
+        patches = (2 / beta * self.y > 1) | (t_r > 0)  # their re-weighting is exact already: only the model drops them
+        G = self.G
+        if patches.any():
+            wanted, G = torch.cat([wanted, patches], 1), torch.cat([G, self.Y], 2)
         index, live = _padded(wanted)
-        t = self.t.gather(1, index) * live
-        G = self.G.gather(1, index[..., None].expand(-1, -1, self.G.shape[-1])) * live[..., None]
-        rows = self._design_rows(index)
-        penalty = self.penalty[index]
-
-        V = torch.linalg.solve_triangular(self.factor, rows.mT, upper=False)
-        hessian = 2 * (V.mT @ V) * (G @ G.mT)
+        rows = self._design_rows(index) if wanted.shape[1] > self.d else rows_of(self.columns, index)
+        rows, half, mask = rows.to(dtype), self.factor.mT.to(dtype), live.to(dtype)
+        t = self.t.gather(1, index).to(dtype) * mask
+        G = G.to(dtype).gather(2, index[:, None].expand(-1, G.shape[1], -1)) * mask[:, None]
         # the rows left out go to zero: that move shifts the gradient of the others
-        leftover = self.Z - self.Y - rows.mT @ (t[..., None] * G)
-        shift = 2 * (G * (rows @ torch.cholesky_solve(leftover, self.factor))).sum(-1)
-        slope = penalty.square() / 4 - G.square().sum(-1) + shift
-        curvature = hessian.diagonal(dim1=1, dim2=2)
-        curvature.mul_(1 + self.damping[:, None]).add_(torch.finfo(t.dtype).tiny)
-        linear = slope - (hessian @ t[..., None]).squeeze(-1)
-
-        filler = curvature.amax(1, keepdim=True)
-        free = live
-        for _ in range(ACTIVE_SET_ROUNDS):
-            system = hessian * (free[:, :, None] & free[:, None, :])
-            system.diagonal(dim1=1, dim2=2).add_(~free * filler)
-            factor, _ = torch.linalg.cholesky_ex(system)
-            x = torch.cholesky_solve((-linear * free)[..., None], factor).squeeze(-1) * free
-            slack = (hessian @ x[..., None]).squeeze(-1) + linear
-            updated = live & torch.where(free, x > 0, slack < 0)
-            if torch.equal(updated, free):
-                break
-            free = updated
-        return torch.zeros_like(self.t).scatter_(1, index, x.clamp(min=0) * live)
+        leftover = (self.targets - self.Y).to(dtype) - (t[:, None] * G) @ rows
+        V, leftover = (torch.linalg.solve_triangular(half, x, upper=True, left=False) for x in (rows, leftover))
+        penalties = self.t.new_tensor([alpha**2 / 4, beta**2 / 4])
+        gradient = penalties[(index >= self.d).long()].to(dtype) + (G * (2 * (leftover @ V.mT) - G)).sum(1)
+        damping = self.damping.to(dtype).clamp(min=SINGLE_FLOOR if dtype == torch.float32 else DAMPING_FLOOR)
+        t = newton_weights(V, G, t, gradient, mask, damping, self.gap.to(dtype))
+        return torch.zeros_like(self.t).scatter_(1, index, t.to(self.t.dtype))
 
     def _design_rows(self, index: torch.Tensor) -> torch.Tensor:
         """Columns `index` of [E, I] as rows (b, m, n); the sign of I cancels everywhere."""
-        n = self.columns.shape[-1]
-        rows = _rows(self.columns, index.clamp(max=self.d - 1))
-        patch = index - self.d
-        unit = torch.nn.functional.one_hot(patch.clamp(min=0), n).to(rows.dtype)
-        return torch.where((patch >= 0)[..., None], unit, rows)
+        rows = rows_of(self.columns, index.clamp(max=self.d - 1))
+        unit = torch.nn.functional.one_hot((index - self.d).clamp(min=0), rows.shape[2]).to(rows.dtype)
+        return torch.where((index >= self.d)[..., None], unit, rows)
+
+
+def _sum(values: torch.Tensor) -> torch.Tensor:
+    return values.sum(1, keepdim=True)
 
 
 def _padded(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Indices (b, m) of the true entries, padded to the largest count, and which of them are true."""
+    if len(mask) == 1:
+        index = mask.nonzero()[:, 1][None]
+        return index, torch.ones_like(index, dtype=torch.bool)
     live, index = torch.sort(mask, dim=1, descending=True, stable=True)
-    most = max(1, int(mask.sum(1).max()))
+    most = int(mask.sum(1).max())
     return index[:, :most], live[:, :most]
-
-
-def _rows(columns: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Rows `index` (b, m) of each matrix of a batch (b, d, n)."""
-    offset = torch.arange(len(columns), device=columns.device)[:, None] * columns.shape[1]
-    return columns.flatten(0, 1).index_select(0, (index + offset).flatten()).unflatten(0, index.shape)

@@ -21,6 +21,7 @@ class Solution:
     Attributes:
         coef: W (d, h).
         residual: R^T (n, h).
+        misfit: E W - Z (n, h).
         objective: Phi after each iteration.
         gaps: Relative duality gap after each iteration, where the solver evaluates it.
         converged: Whether the solver's own stopping rule was met.
@@ -31,11 +32,17 @@ class Solution:
     objective: list[float] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     converged: bool = False
+    misfit: torch.Tensor = field(init=False)
 
 
 def row_norms(M: torch.Tensor) -> torch.Tensor:
     """Euclidean norms of the rows."""
     return torch.linalg.vector_norm(M, dim=-1)
+
+
+def column_norms(M: torch.Tensor) -> torch.Tensor:
+    """Euclidean norms of the columns of matrices with few rows."""
+    return M.square().sum(-2).sqrt_()
 
 
 def soft_threshold(P: torch.Tensor, beta: float) -> torch.Tensor:
@@ -83,3 +90,11 @@ def weighted_gram(columns: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     for low, high in pairwise(edges):
         product[..., low:high, :high] = weighted[..., low:high].mT @ columns[..., :high]
     return product
+
+
+def rows_of(matrices: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Rows `index` (b, m) of each matrix of a batch (b, d, n)."""
+    if len(matrices) == 1:
+        return matrices[0].index_select(0, index[0])[None]
+    offset = torch.arange(len(matrices), device=matrices.device)[:, None] * matrices.shape[1]
+    return matrices.flatten(0, 1).index_select(0, (index + offset).flatten()).unflatten(0, index.shape)

@@ -61,6 +61,7 @@ def solve_published(
             for i in finished.nonzero().flatten().tolist():
                 solution = solutions[active[i]]
                 solution.coef, solution.residual, solution.converged = W[i], R[i], bool(converged[i])
+                solution.misfit = (W[i].mT.contiguous() @ columns[i] - Z[i].mT).mT
             stay = ~finished
             if not stay.any():
                 break

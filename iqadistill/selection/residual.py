@@ -19,7 +19,7 @@ from iqadistill.selection.similarity import similarity_matrix, spectral_target
 SOLVERS = {"irls": (solve_irls, 1000, 1e-3), "published": (solve_published, 50, 1e-6)}  # with max_iter and tol
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 BATCH_BYTES = {
-    "cpu": 2**21,
+    "cpu": 2**23,
     "cuda": 2**31,
 }  # size of the embeddings solved together: they fit in the cache or on the GPU
 _DEFAULTS = ResidualSettings()
@@ -55,7 +55,7 @@ class ResidualSelector(Selector):
         objective_: Phi after each iteration.
         gaps_: Relative duality gap after each iteration (irls; empty for published).
         duality_gap_: Relative duality gap at the end: Phi, R eliminated, is at most this fraction above its minimum.
-        n_iter_: Iterations done.
+        n_iter_: Iterations done; irls does not count the re-weightings that give its first weights.
     """
 
     coef_: np.ndarray
@@ -121,7 +121,9 @@ class ResidualSelector(Selector):
                 tensors = [torch.as_tensor(matrices[i], dtype=DTYPES[self.dtype], device=self.device) for i in batch]
                 targets = [self._target(E) for E in tensors]
                 start = self._start([seeds[i] for i in batch], tensors[0])
-                columns = torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).mT.contiguous()
+                columns = tensors[0].new_zeros(len(tensors), tensors[0].shape[1], max(len(E) for E in tensors))
+                for padded, E in zip(columns, tensors, strict=True):
+                    padded[:, : len(E)] = E.mT
                 Z = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True)
                 solutions = solve(columns, Z, settings.alpha, settings.beta, max_iter, tol, start)
                 for i, E, target, solution in zip(batch, tensors, targets, solutions, strict=True):
@@ -168,11 +170,12 @@ class ResidualSelector(Selector):
         return torch.as_tensor(np.stack(starts), dtype=like.dtype, device=like.device)
 
     def _describe(self, X: np.ndarray, E: torch.Tensor, Z: torch.Tensor, solution: Solution) -> dict[str, Any]:
-        W = solution.coef
-        _, gap = duality_gap(E, Z, W, self.settings.alpha, self.settings.beta)
         first = first_occurrence(X)
-        p = row_norms(E @ W - Z).cpu().numpy()[first]
-        r = row_norms(solution.residual[: len(Z)]).cpu().numpy()[first]
+        p, r = (row_norms(M[: len(Z)]).cpu().numpy()[first] for M in (solution.misfit, solution.residual))
+        if solution.gaps:
+            gap = solution.gaps[-1]
+        else:
+            gap = float(duality_gap(E, Z, solution.coef, self.settings.alpha, self.settings.beta)[1])
         if self.settings.solver == "published":
             residuals, ranking = r, np.lexsort((p, np.where(r > EPS, r, 0)))
         else:
@@ -180,11 +183,11 @@ class ResidualSelector(Selector):
         return {
             "residuals_": residuals.astype(np.float64),
             "ranking_": ranking,
-            "coef_": W.cpu().numpy(),
+            "coef_": solution.coef.cpu().numpy(),
             "target_": Z.cpu().numpy(),
             "objective_": solution.objective,
             "gaps_": solution.gaps,
-            "duality_gap_": min([float(gap), *solution.gaps[-1:]]),
+            "duality_gap_": gap,
             "n_iter_": len(solution.objective),
         }
 

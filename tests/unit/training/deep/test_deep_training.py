@@ -5,7 +5,8 @@ from tiny_networks import TinyNetwork, TinyStudy
 
 from iqadistill.errors import InputError
 from iqadistill.patches import reading
-from iqadistill.tables import SCHEMAS, as_table, read_table, write_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table, read_table, write_table
 from iqadistill.training.deep import optimisation
 from iqadistill.training.deep.prediction import predict_network
 
