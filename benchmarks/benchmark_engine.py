@@ -1,48 +1,53 @@
-"""Speed of the training of deep networks, compared with the network alone.
+"""Speed of training as shipped, compared with the networks alone.
 
-    python benchmarks/benchmark_engine.py [--device cuda --model resnet50 --side 224 --precision bf16]
+    python benchmarks/benchmark_engine.py [--study config.yaml] [--networks adtrs rkiqt] [--csv FOLDER]
 
-`train_network` trains on crops of JPEG files on disk: it decodes, crops, flips, steps the optimiser and records the
-history. The bare loop does forward and backward passes on a random tensor of the same shape that is already on the
-device. Both run in turn; their ratio is the share of the bare speed that the training reaches, with all patches kept
-in memory and with every image decoded in every epoch.
+For each deep student and teacher of a study, `train_network` trains on crops of JPEG files on disk with the settings of
+its entry: it decodes, crops, flips, steps the optimiser and records the history. The bare loop does forward pass,
+backward pass and optimiser step of the same module on batches of the same patches that are already tensors on the
+device. Both run in turn; their ratio is the share of the bare speed that training reaches, with all patches kept in
+memory and with every image decoded in every epoch. Teachers' outputs are not cached, in both. For the MLP, the bare
+loop is one stacked model a thread, trained by autograd on patches that are already standardised; training starts from
+tables.
+
+On a card, training ADTRS with ResNet-50 at 224 pixels in bf16 and channels-last is also compared with the plain loop
+of four passes in float32, as in the authors' release (github.com/MAS94/ADTRS), and the utilisation of the card is
+printed.
 """
 
 import argparse
 import contextlib
 import statistics
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import timm
 import torch
+import yaml
+from benchmark_adtrs import Stopwatch, four_passes
+from benchmark_adtrs import train as plain_training
+from benchmark_training import tables as embedding_tables
+from conditions import conditions
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
-from iqadistill.models.settings import TrainingSettings
+from iqadistill.models.creation import create_model
+from iqadistill.models.registry import STUDENTS, TEACHERS
+from iqadistill.models.rkiqt.reference_pool import ReferencePool
+from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
+from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.tables import as_table
 from iqadistill.training.deep.training import train_network
+from iqadistill.training.mlp.stacked_mlps import StackedMlps
+from iqadistill.training.mlp.training import train_mlps
 
-VARIANT = {"train_dataset": "random", "sampler": "crops", "encoder": "", "teacher": "", "student": "timm"}
-
-
-class Student(nn.Module):
-    """A timm backbone with random weights and one output, trained with L1."""
-
-    def __init__(self, model: str) -> None:
-        super().__init__()
-        self.backbone = timm.create_model(model, num_classes=1)
-
-    def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Scores (B,)."""
-        return self.backbone(patches).squeeze(-1)
-
-    def losses(self, patches: torch.Tensor, quality: torch.Tensor) -> dict[str, torch.Tensor]:
-        """L1."""
-        return {"quality": (self(patches) - quality).abs().mean()}
+VARIANT = {"train_dataset": "random", "sampler": "crops", "encoder": "", "teacher": "", "student": ""}
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+IN_MEMORY, DECODED = "kept in memory", "decoded every epoch"
 
 
 def tables(folder: Path, images: int, crops: int, side: int):
@@ -65,60 +70,198 @@ def tables(folder: Path, images: int, crops: int, side: int):
     )
 
 
-def bare(options: argparse.Namespace, steps: int) -> float:
-    """Patches per second of forward and backward passes only."""
-    layout = torch.channels_last if options.channels_last else torch.contiguous_format
-    network = Student(options.model).to(options.device, memory_format=layout).train()
-    patches = torch.rand(options.batch, 3, options.side, options.side, device=options.device)
-    patches = patches.contiguous(memory_format=layout)
-    quality = torch.rand(options.batch, device=options.device)
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(options.precision)
-    torch.backends.cudnn.benchmark = True
+def entries(study: Path) -> dict[str, DeepStudentSettings | TeacherSettings]:
+    """Settings of the deep students and the teachers of a study, by name; lists of values are taken at their first."""
+    found = {}
+    for part, registry in (("students", STUDENTS), ("teachers", TEACHERS)):
+        for name, given in yaml.safe_load(study.read_text()).get(part, {}).items():
+            single = {key: value[0] if isinstance(value, list) and value else value for key, value in given.items()}
+            settings = registry.create({"model": name, **single})
+            if isinstance(settings, TrainingSettings):
+                found[name] = settings.without_weights()
+    return found
 
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            with torch.autocast(torch.device(options.device).type, kind) if kind else contextlib.nullcontext():
-                loss = network.losses(patches, quality)["quality"]
-            network.zero_grad()
-            loss.backward()
-        if options.device != "cpu":
-            torch.cuda.synchronize()
 
-    run(3)
+def trained_module(name: str, found: dict, side: int) -> nn.Module:
+    """The module that the engine trains for an entry: a network, with its teachers or references."""
+    torch.manual_seed(0)
+    settings = found[name]
+    pool = ReferencePool(torch.randint(0, 256, (32, 3, side, side), dtype=torch.uint8))
+    network = settings.create_network(side)
+    if isinstance(settings, TeacherSettings):
+        return settings.training_module(network, pool if settings.uses_references else None)
+    teachers = {role: found[teacher].create_network(side) for role, teacher in settings.teachers().items()}
+    return settings.distilled(network, teachers, pool if teachers else None)
+
+
+def bare(module: nn.Module, settings: TrainingSettings, batches: list[Tensor], device: str) -> float:
+    """Patches per second of forward pass, backward pass and optimiser step on batches that are on the device."""
+    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+    module.to(device).to(memory_format=layout).train()
+    batches = [batch.to(device).contiguous(memory_format=layout) for batch in batches]
+    quality = torch.rand(max(len(batch) for batch in batches), device=device)
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.lr, fused=True)
+    kind = TYPES.get(settings.precision)
+
+    def step(batch: Tensor) -> None:
+        with torch.autocast(torch.device(device).type, kind) if kind else contextlib.nullcontext():
+            loss = sum(module.losses(batch, quality[: len(batch)]).values())
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    for batch in batches[:2]:
+        step(batch)
+    wait(device)
     begin = time.perf_counter()
-    run(steps)
-    return steps * options.batch / (time.perf_counter() - begin)
+    for batch in batches:
+        step(batch)
+    wait(device)
+    return sum(map(len, batches)) / (time.perf_counter() - begin)
 
 
-def training(options: argparse.Namespace, made, memory_gb: float) -> float:
+def engine(module: nn.Module, settings: TrainingSettings, made, device: str, workers: int) -> float:
     """Patches per second of the training without its first epoch, which starts the threads and fills the memory."""
-    settings = TrainingSettings(
-        epochs=1 + options.epochs,
-        batch_size=options.batch,
-        precision=options.precision,
-        channels_last=options.channels_last,
-        memory_gb=memory_gb,
-    )
-    images, splits, patches = made
-    arguments = {"device": options.device, "workers": options.workers, "variant": VARIANT}
-    history = train_network(Student(options.model), images, splits, patches, None, 1.0, 0, settings, **arguments)
-    later = history.to_pandas().iloc[1:]
+    arguments = {"variant": VARIANT, "device": device, "workers": workers}
+    later = train_network(module, *made, None, 1.0, 0, settings, **arguments).to_pandas().iloc[1:]
     return float(later.num_patches.sum() / later.seconds.sum())
 
 
+def deep_rows(options: argparse.Namespace) -> Iterator[dict]:
+    """A row for each network, way and repeat."""
+    found = entries(options.study)
+    with tempfile.TemporaryDirectory() as folder:
+        made = tables(Path(folder), options.images, options.crops, options.side)
+        patches = torch.rand(options.images * options.crops, 3, options.side, options.side)
+        for name in options.networks or [*found, "mlp"]:
+            if name == "mlp":
+                continue
+            changed = {"epochs": 1 + options.epochs, "patches_per_epoch": None}
+            changed |= {"teacher_memory_gb": 0.0, "teacher_disk_gb": 0.0} if found[name].model == "rkiqt" else {}
+            if options.device != "cpu":
+                changed |= {"precision": "bf16", "channels_last": True}
+            settings = found[name] = found[name].model_copy(update=changed)
+            batches = list(patches.tensor_split(-(-len(patches) // settings.batch_size)))
+            for repeat in range(options.repeats):
+                for way, memory_gb in ((IN_MEMORY, 16.0), (DECODED, 0.0)):
+                    trained = engine(
+                        trained_module(name, found, options.side),
+                        settings.model_copy(update={"memory_gb": memory_gb}),
+                        made,
+                        options.device,
+                        options.workers,
+                    )
+                    alone = bare(trained_module(name, found, options.side), settings, batches, options.device)
+                    yield {"network": name, "way": way, "repeat": repeat, "bare": alone, "engine": trained}
+
+
+def mlp_rows(options: argparse.Namespace) -> Iterator[dict]:
+    """A row for each repeat: kept patches per second of all MLPs, one split, six selectors, one keep rate."""
+    images, patches, width, selectors, keep = 330, 20, 1024, 6, 0.4
+    settings = MlpSettings(hidden=(64,), dropout=(0.25,), batch_images=16, epochs=5)
+    made = embedding_tables(images, patches, width, splits=options.threads, selectors=selectors)
+    rates = [(f"selector{index}", keep) for index in range(selectors)]
+    trained, kept = round(0.8 * images), round(keep * patches)
+    passes = options.threads * selectors * settings.epochs * trained * kept
+
+    def stacked(split: int) -> None:
+        torch.manual_seed(split)
+        stack = StackedMlps.copies(settings.create_network(width), selectors)
+        parameters = [tensor.requires_grad_() for tensor in (*stack.weights, *stack.biases)]
+        optimiser = torch.optim.AdamW(parameters, lr=settings.lr, fused=True)
+        embeddings, target = torch.randn(selectors, trained * kept, width), torch.rand(trained * kept)
+        starts.wait()
+        for _ in range(settings.epochs):
+            for batch in torch.arange(trained * kept).tensor_split(-(-trained // settings.batch_images)):
+                rows = slice(int(batch[0]), int(batch[-1]) + 1)
+                hidden = torch.baddbmm(stack.biases[0][:, None], embeddings[:, rows], stack.weights[0]).relu()
+                hidden = hidden * (torch.rand(len(batch), hidden.shape[2]) >= settings.dropout[0]) / 0.75
+                scores = torch.baddbmm(stack.biases[1][:, None], hidden, stack.weights[1])[..., 0]
+                (scores - target[rows]).abs().mean(1).sum().backward()
+                optimiser.step()
+                optimiser.zero_grad()
+
+    for repeat in range(options.repeats):
+        begin = time.perf_counter()
+        train_mlps(*made, rates, settings)
+        shipped = passes / (time.perf_counter() - begin)
+        torch.set_num_threads(1)
+        starts = threading.Barrier(options.threads + 1)
+        threads = [threading.Thread(target=stacked, args=(split,)) for split in range(options.threads)]
+        for thread in threads:
+            thread.start()
+        starts.wait()
+        begin = time.perf_counter()
+        for thread in threads:
+            thread.join()
+        alone = passes / (time.perf_counter() - begin)
+        torch.set_num_threads(options.threads)
+        yield {"network": "mlp", "way": IN_MEMORY, "repeat": repeat, "bare": alone, "engine": shipped}
+
+
+def compare_with_release(options: argparse.Namespace) -> Iterator[dict]:
+    """On a card: patches per second of ADTRS as shipped in bf16 beside the plain loop of four passes in float32."""
+    if options.device == "cpu":
+        print("ADTRS in bf16 and channels-last against the plain loop of the release: skipped, there is no CUDA device")
+        return
+    settings = STUDENTS.create(
+        {"model": "adtrs", "weights": "none", "epochs": 4, "batch_size": 8, "precision": "bf16", "channels_last": True}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        made = tables(Path(folder), 64, 16, 224)
+        for repeat in range(options.repeats):
+            plain = create_model("adtrs", backbone="resnet50").to(options.device)
+            watch = Stopwatch(20)
+            watch.batch = torch.rand(8, 3, 224, 224, device=options.device), torch.rand(8, device=options.device)
+            plain_training(plain, four_passes, watch, torch.contiguous_format, torch.float32)
+            with utilisation(options.device) as measured:
+                shipped = engine(settings.create_network(224), settings, made, options.device, options.workers)
+            print(
+                f"ADTRS as shipped: the card is busy {statistics.mean(measured or [0]):.0f} % of the time", flush=True
+            )
+            way = "bf16 and channels-last, beside four passes in float32"
+            yield {"network": "adtrs", "way": way, "repeat": repeat, "bare": 8 / watch.seconds(), "engine": shipped}
+
+
+@contextlib.contextmanager
+def utilisation(device: str) -> Iterator[list[int]]:
+    """Per cent of the time that the card computes, taken ten times a second in the block; empty where it is unknown."""
+    measured: list[int] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        with contextlib.suppress(ModuleNotFoundError, RuntimeError):  # it needs NVIDIA's management library
+            while not ended.wait(0.1):
+                measured.append(torch.cuda.utilization(device))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield measured
+    finally:
+        ended.set()
+        thread.join()
+
+
+def wait(device: str) -> None:
+    """Wait for all that was started on a card."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
 def main() -> None:
-    """Print the speeds and their ratios."""
+    """Print the speeds and their ratios, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="tf_efficientnet_lite0")
+    parser.add_argument("--study", type=Path, default=Path("config.yaml"), help="its deep students and teachers")
+    parser.add_argument("--networks", nargs="+", metavar="NAME", help="only these entries, or mlp")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--precision", default="no", choices=("no", "bf16", "fp16"))
-    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--csv", type=Path, help="folder for the table training.csv")
     for name, default in {
-        "side": 128,
-        "batch": 16,
-        "images": 24,
-        "crops": 8,
-        "epochs": 2,
+        "side": 96,
+        "images": 32,
+        "crops": 4,
+        "epochs": 1,
         "repeats": 3,
         "workers": 2,
         "threads": torch.get_num_threads(),
@@ -126,17 +269,23 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    ratios: dict[str, list[float]] = {"kept in memory": [], "decoded every epoch": []}
-    with tempfile.TemporaryDirectory() as folder:
-        made = tables(Path(folder), options.images, options.crops, options.side)
-        steps = options.epochs * options.images * options.crops // options.batch
-        for repeat in range(options.repeats):
-            for way, memory_gb in zip(ratios, (16.0, 0.0), strict=True):
-                alone, trained = bare(options, steps), training(options, made, memory_gb)
-                ratios[way].append(trained / alone)
-                print(f"repeat {repeat}, {way}: bare {alone:.1f}, training {trained:.1f} patches/s", flush=True)
-    for way, measured in ratios.items():
-        print(f"{way}: training reaches {statistics.median(measured):.2f} of the bare speed (median)")
+    torch.backends.cudnn.benchmark = True
+    parts: list[Callable] = [deep_rows, compare_with_release]
+    if not options.networks or "mlp" in options.networks:
+        parts.insert(1, mlp_rows)
+    rows = []
+    for row in (row for part in parts for row in part(options)):
+        rows.append({**row, "ratio": row["engine"] / row["bare"]})
+        print(
+            "{network}, {way}: bare {bare:.1f}, training {engine:.1f} patches/s, {ratio:.2f}".format(**rows[-1]),
+            flush=True,
+        )
+    table = pd.DataFrame(rows)
+    print(table.groupby(["network", "way"], sort=False)[["bare", "engine", "ratio"]].median().round(2).to_string())
+    if options.csv:
+        options.csv.mkdir(parents=True, exist_ok=True)
+        facts = {"side": options.side, "device": options.device, **conditions()}
+        table.assign(**facts).to_csv(options.csv / "training.csv", index=False)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ _STARTS = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"\0\0\0\x0cJXL ", JPEG_XL),
+    (b"\xff\x0a", JPEG_XL),  # without a container
 )
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # after the length of the first box
 _PAGE = (b"<!doctype html", b"<html", b"<head", b"<title", b"<body", b"<script", b"<!--")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iqadistill import __version__
-from iqadistill.tables import write_atomically
+from iqadistill.atomic_writing import write_atomically
 
 PACKAGE = "iqadistill"
 PACKAGES = (
@@ -150,7 +150,7 @@ def _parse(file: Path) -> ast.Module:
 
 @cache
 def _tree(file: Path) -> str:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = _parse(file)  # it loses its docstrings here; imports alone are read from it besides
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
             node, clean=False

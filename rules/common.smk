@@ -1,5 +1,6 @@
 # Constrain the wildcards, and ask the study's plan what each job reads and is given.
 import functools
+import inspect
 import json
 import math
 import os
@@ -52,11 +53,18 @@ def benchmark_of(rule):
     return beside(rule, "benchmarks", ".tsv")
 
 
+def quick_to_ask(function):
+    """A function with its signature at hand: Snakemake asks for it twice whenever it calls one, thousands of times."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def reads(rule, name):
     """Input function: the files that a job reads under a name."""
-    return lambda wildcards: PLAN.job(rule, wildcards).inputs[name]
+    return quick_to_ask(lambda wildcards: PLAN.job(rule, wildcards).inputs[name])
 
 
+@quick_to_ask
 def manifest_behind_index(wildcards):
     """Input function: the manifest of an archive, which reruns an index only where it says something else than before.
 
@@ -74,12 +82,12 @@ def manifest_behind_index(wildcards):
 
 def given(rule, name):
     """Params function: what a job is given under a name."""
-    return lambda wildcards: PLAN.job(rule, wildcards).params[name]
+    return quick_to_ask(lambda wildcards: PLAN.job(rule, wildcards).params[name])
 
 
 def growing(amount):
     """Resources function: the amount at the first attempt, twice as much at the second, and so on."""
-    return lambda wildcards, attempt: attempt * amount
+    return quick_to_ask(lambda wildcards, attempt: attempt * amount)
 
 
 def memory_of_training(rule, entry):
@@ -92,13 +100,15 @@ def memory_of_training(rule, entry):
         settings = json.loads(PLAN.job(rule, wildcards).params[entry])
         return attempt * (6000 + math.ceil(1000 * settings["memory_gb"]))
 
-    return megabytes
+    return quick_to_ask(megabytes)
 
 
 def code(rule, script=None):
     """Params function: digest of the package code behind a job. Snakemake does not see edits in imported modules."""
     file = SCRIPTS / f"{script or rule}.py"
-    return lambda wildcards: CODE_DIGEST(file, PLAN.job(rule, wildcards).modules)
+    return quick_to_ask(
+        lambda wildcards: CODE_DIGEST(file, PLAN.job(rule, wildcards).modules)
+    )
 
 
 def experiments_read_by(rule):

@@ -10,7 +10,8 @@ from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.drawn_rankings import DrawnRankings, as_draws
 from iqadistill.evaluation.primaries import decide_primaries
 from iqadistill.evaluation.tested import TestedVariants
-from iqadistill.tables import SCHEMAS, read_table, write_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import read_table, write_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from job import decoding_threads, granted_cards, granted_device, quick_imports
+
 import torch
-from job import decoding_threads, granted_cards, granted_device
 from torch import nn
 
 from iqadistill.console import job_log
@@ -33,7 +34,8 @@ def run_training(
     def train() -> None:
         torch.set_num_threads(snakemake.threads)
         torch.manual_seed(params.seed + split)
-        network = settings.create_network(params.size)
+        with quick_imports():
+            network = settings.create_network(params.size)
         trained, arguments = prepare(network)
         train_into_files(
             network,

@@ -2,9 +2,10 @@
 
 import time
 
+from job import decoding_threads, granted_device, quick_imports
+
 import pyarrow.compute as pc
 import torch
-from job import decoding_threads, granted_device
 
 from iqadistill.console import job_log
 from iqadistill.evaluation.scoring_time import write_scoring_time
@@ -23,7 +24,9 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     if params.test_patches == "kept" and files.selection:
         patches = kept_patches(patches, read_table(files.selection[0], "selection"), sidecar.variant["keep"])
     patches = scoring_patches(patches, params.max_test_patches, params.seed)
-    network, images = rebuild_network(sidecar, files.weights), read_table(files.images, "images")
+    with quick_imports():
+        network = rebuild_network(sidecar, files.weights)
+    images = read_table(files.images, "images")
     start = time.perf_counter()
     predictions = predict_network(
         network,

@@ -3,9 +3,10 @@
 import json
 import time
 
+from job import granted_device
+
 import pyarrow.compute as pc
 import torch
-from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.evaluation.scoring_time import write_scoring_time

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.console import job_log
 from iqadistill.datasets.retrieval.retrieval import retrieve_dataset
-from iqadistill.tables import write_atomically
 
 with job_log(snakemake.log[0]):
     manifest = retrieve_dataset(snakemake.params.source, snakemake.params.root, url=snakemake.params.url)

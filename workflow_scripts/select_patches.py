@@ -2,7 +2,7 @@
 
 import json
 
-from job import granted_device
+from job import granted_device, quick_imports
 
 from iqadistill.console import job_log
 from iqadistill.selection.ranking import rank_patches
@@ -11,7 +11,8 @@ from iqadistill.tables import read_table, write_table
 
 with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     files = snakemake.input
-    selector = SELECTORS.create(json.loads(snakemake.params.selector)).create(device)
+    with quick_imports():
+        selector = SELECTORS.create(json.loads(snakemake.params.selector)).create(device)
     selection, trace = rank_patches(
         read_table(files.embeddings, "embeddings"),
         selector,

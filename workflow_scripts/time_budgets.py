@@ -2,9 +2,10 @@
 
 import json
 
+from job import granted_device
+
 import pyarrow as pa
 import torch
-from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.encoders.registry import ENCODERS

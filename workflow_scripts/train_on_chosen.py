@@ -2,9 +2,10 @@
 
 import json
 
+from job import granted_device
+
 import pyarrow.compute as pc
 import torch
-from job import granted_device
 
 from iqadistill.console import job_log
 from iqadistill.models.registry import STUDENTS

@@ -2,8 +2,9 @@
 
 import json
 
-import torch
 from job import granted_device
+
+import torch
 
 from iqadistill.console import job_log
 from iqadistill.models.registry import STUDENTS

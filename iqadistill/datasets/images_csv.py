@@ -15,6 +15,7 @@ from iqadistill.errors import InputError
 
 _COLUMNS = ("image", "score_std", "reference", "is_reference", "distortion", "level", "region")
 SCORE_COLUMNS = ("score", "mos", "dmos")
+LARGEST_SCORE = 1e100  # so that squares of scores, and their sums, are finite
 _INFINITE = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 # the root, a home folder, a drive of Windows or an address such as file:/, a way up; or no file at all
 _ELSEWHERE = re.compile(r"/|~[^/]*/|[a-z][a-z0-9+.-]*:/|(.*/)?\.\.(/|$)|\.?$", re.IGNORECASE | re.DOTALL)
@@ -200,7 +201,7 @@ def _contents(listing: pd.DataFrame, references: list[str]) -> list[str]:
 
 
 def check_scores(listing: pd.DataFrame, column: str, score: ScoreRecord) -> None:
-    """Check that scores are in the possible range.
+    """Check that scores are in the possible range: the dataset's, or what statistics can square.
 
     Args:
         listing: Columns where, image, score.
@@ -210,11 +211,10 @@ def check_scores(listing: pd.DataFrame, column: str, score: ScoreRecord) -> None
     Raises:
         InputError: A score is outside the range.
     """
-    if score.range is None:
-        return
-    low, high = score.range
+    low, high = score.range or (-LARGEST_SCORE, LARGEST_SCORE)
+    remedy = "correct the score" + (" or the dataset's score_range." if score.range else ".")
     for image in listing[~listing["score"].between(low, high) & listing["score"].notna()].itertuples():
         raise InputError(
             f"{image.where}: {column} {image.score:.10g} of {image.image} is outside the range {low:g} to {high:g}; "
-            "correct the score or the dataset's score_range."
+            f"{remedy}"
         )

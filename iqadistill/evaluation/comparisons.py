@@ -17,7 +17,8 @@ from iqadistill.evaluation.random_rankings import AmongRandom
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
 from iqadistill.evaluation.variant_names import side_names
 from iqadistill.evaluation.verdicts import NOTHING_SHARED, Estimate, decide, undefined, why_untested
-from iqadistill.tables import ALL, RANDOM, VARIANT_OVER_SPLITS, as_table
+from iqadistill.table_schemas import VARIANT_OVER_SPLITS
+from iqadistill.tables import ALL, RANDOM, as_table
 
 VARIANT = ["dataset", *VARIANT_OVER_SPLITS]
 COMPARED = ("srcc", "plcc")

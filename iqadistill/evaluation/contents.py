@@ -14,7 +14,7 @@ from iqadistill.evaluation.levels import Level, from_scale, to_scale
 from iqadistill.evaluation.metrics import HeldOut, held_out, metric_values
 from iqadistill.evaluation.paired import PairedTest
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.tables import VARIANT_OVER_SPLITS
+from iqadistill.table_schemas import VARIANT_OVER_SPLITS
 
 TEST = "contents"  # name in table "comparisons"
 MAPPED = ("plcc", "rmse")  # metrics of predictions after the logistic

@@ -4,37 +4,27 @@ Every metric takes two vectors (n,). A correlation is NaN where it is undefined:
 either vector is constant.
 """
 
-from collections.abc import Callable
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from iqadistill.errors import InputError
 
 ROUNDING = 1e-12  # a vector is constant up to rounding if its range is at most this fraction of its largest magnitude
 
 
-class _Result(Protocol):
-    """What the correlations of SciPy return."""
-
-    statistic: float
-
-
 def srcc(predictions: ArrayLike, scores: ArrayLike) -> float:
     """Spearman's rank correlation coefficient; ties share their mean rank."""
-    return _correlation(stats.spearmanr, predictions, scores)
+    return _correlation("spearmanr", predictions, scores)
 
 
 def plcc(predictions: ArrayLike, scores: ArrayLike) -> float:
     """Pearson's linear correlation coefficient."""
-    return _correlation(stats.pearsonr, predictions, scores)
+    return _correlation("pearsonr", predictions, scores)
 
 
 def krcc(predictions: ArrayLike, scores: ArrayLike) -> float:
     """Kendall's rank correlation coefficient, tau-b."""
-    return _correlation(stats.kendalltau, predictions, scores)
+    return _correlation("kendalltau", predictions, scores)
 
 
 def rmse(predictions: ArrayLike, scores: ArrayLike) -> float:
@@ -63,10 +53,11 @@ def is_constant(values: np.ndarray) -> bool:
     return len(values) == 0 or bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
-def _correlation(
-    coefficient: Callable[[np.ndarray, np.ndarray], _Result], predictions: ArrayLike, scores: ArrayLike
-) -> float:
+def _correlation(coefficient: str, predictions: ArrayLike, scores: ArrayLike) -> float:
+    """A correlation coefficient of `scipy.stats`, by the name of its function."""
+    from scipy import stats  # takes longer to import than all else that a figure's job imports from the package
+
     x, y = as_pair(predictions, scores)
     if is_constant(x) or is_constant(y):
         return float("nan")
-    return float(coefficient(x, y).statistic)
+    return float(getattr(stats, coefficient)(x, y).statistic)

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iqadistill.evaluation.correlation import srcc
-from iqadistill.tables import VARIANT_COLUMNS, as_table
+from iqadistill.table_schemas import VARIANT_COLUMNS
+from iqadistill.tables import as_table
 
 ALL_TYPES = ""  # in place of a type: all test images of a split
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from iqadistill.evaluation.random_rankings import AmongRandom, compare_students_with_random
 from iqadistill.evaluation.tested import TestedVariants
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 SWEEP = ["dataset", "sampler", "encoder", "student"]
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 from iqadistill.errors import InputError
 from iqadistill.evaluation.correlation import krcc, plcc, rmse, srcc
 from iqadistill.evaluation.logistic import Logistic, fit_logistic
-from iqadistill.tables import VARIANT_COLUMNS, as_table
+from iqadistill.table_schemas import VARIANT_COLUMNS
+from iqadistill.tables import as_table
 
 
 @dataclass(frozen=True)

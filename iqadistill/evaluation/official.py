@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from iqadistill.evaluation.contents import CommonTest, contents_of
 from iqadistill.evaluation.metrics import held_out
-from iqadistill.tables import METRICS, VARIANT_OVER_SPLITS, as_table
+from iqadistill.table_schemas import METRICS, VARIANT_OVER_SPLITS
+from iqadistill.tables import as_table
 
 
 def evaluate_official(

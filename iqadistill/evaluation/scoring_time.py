@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from iqadistill.tables import write_atomically
+from iqadistill.atomic_writing import write_atomically
 
 
 def write_scoring_time(path: str | Path, seconds: float, *, images: int, patches: int, passes: int = 1) -> None:

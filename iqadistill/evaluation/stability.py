@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from iqadistill.evaluation.metrics import with_roles
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.tables import VARIANT_COLUMNS, VARIANT_OVER_SPLITS, as_table
+from iqadistill.table_schemas import VARIANT_COLUMNS, VARIANT_OVER_SPLITS
+from iqadistill.tables import as_table
 
 
 def flip_stability(predictions: pa.Table, splits: Mapping[str, pa.Table], official: Mapping[str, int]) -> pa.Table:

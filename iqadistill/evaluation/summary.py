@@ -8,7 +8,8 @@ import pyarrow as pa
 from iqadistill.evaluation.contents import CrossDatasetTests
 from iqadistill.evaluation.levels import Level, level_over_splits
 from iqadistill.evaluation.random_splits import over_random_splits, split_sizes
-from iqadistill.tables import METRICS, VARIANT_OVER_SPLITS, as_table
+from iqadistill.table_schemas import METRICS, VARIANT_OVER_SPLITS
+from iqadistill.tables import as_table
 
 
 def summarise(

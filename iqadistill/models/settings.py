@@ -97,6 +97,11 @@ class TrainingSettings(Settings):
     channels_last: bool = Field(
         False, description="Channels-last memory layout of weights and patches, faster on most GPUs."
     )
+    compile: bool = Field(
+        False,
+        description="Compile the network with torch.compile before its first step, which takes minutes and needs a C++"
+        " compiler; results differ from those without in rounding only.",
+    )
     ema: float | None = Field(
         None,
         gt=0,

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import yaml
 from PIL import Image
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.errors import InputError
 from iqadistill.figures.captions import render_text, splits_in_words
 from iqadistill.figures.drawing.saving import with_suffix
@@ -42,7 +43,7 @@ from iqadistill.report.tables import (
     stability_table,
 )
 from iqadistill.report.verdicts import verdict_sentence
-from iqadistill.tables import read_metadata, read_rows, write_atomically
+from iqadistill.tables import read_metadata, read_rows
 
 TEMPLATE = "report.html.j2"
 SCALE = 0.55  # CSS pixels per pixel of the 200 dpi PNG, so that text in figures has the size of the text around them

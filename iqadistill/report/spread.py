@@ -8,7 +8,7 @@ import pandas as pd
 from iqadistill.figures.drawing.style import METRIC_LABELS
 from iqadistill.figures.drawing.variants import ALL, trained, without_selection
 from iqadistill.report.tables import MISSING, PageTable, number_text, page_table, student_text
-from iqadistill.tables import METRICS
+from iqadistill.table_schemas import METRICS
 
 KINDS = ("synthetic", "authentic")
 GAP = 0.15  # difference of mean SRCC between kinds of datasets from which on the report warns

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.report.answers import budget_objects, ratings_objects
 from iqadistill.report.verdicts import verdict_objects
-from iqadistill.tables import write_atomically
 
 if TYPE_CHECKING:
     from iqadistill.report.page import Report

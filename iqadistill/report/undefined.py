@@ -4,7 +4,8 @@ import pandas as pd
 
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.verdicts import without_metric
-from iqadistill.tables import ALL, VARIANT_OVER_SPLITS
+from iqadistill.table_schemas import VARIANT_OVER_SPLITS
+from iqadistill.tables import ALL
 
 NAMED = 3  # variants that a sentence names; it counts the others
 

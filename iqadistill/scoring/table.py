@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iqadistill import __version__
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.images.listing import readable
 from iqadistill.scoring.results import TrainedResult
 from iqadistill.scoring.score import ImageScore
-from iqadistill.tables import write_atomically
 
 SCHEMA = pa.schema(
     [

@@ -7,10 +7,10 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.errors import InputError
 from iqadistill.provenance import file_digest, git_commit, package_versions
 from iqadistill.settings import Settings, first_error
-from iqadistill.tables import write_atomically
 
 VERSION: Final = 2
 

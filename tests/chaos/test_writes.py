@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.cli import main, score
 from iqadistill.errors import InputError, machine_fault
-from iqadistill.tables import read_metadata, read_rows, read_table, write_atomically, write_table
+from iqadistill.tables import read_metadata, read_rows, read_table, write_table
 
 SPLITS = pd.DataFrame({"split": [0] * 5000, "image_id": [os.urandom(8).hex() for _ in range(5000)], "role": "test"})
 
@@ -56,7 +57,7 @@ def test_other_errors_keep_their_traceback():
 
 
 def test_leftover_of_a_killed_process_is_removed_and_that_of_a_living_one_kept(tmp_path):
-    lines = "import os, signal; from iqadistill.tables import write_atomically as w\n"
+    lines = "import os, signal; from iqadistill.atomic_writing import write_atomically as w\n"
     lines += "w('a', lambda f: (f.write_text('half'), os.kill(os.getpid(), signal.SIGTERM)))"
     subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, env={**os.environ}, check=False)
     (left,) = tmp_path.iterdir()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from iqadistill import __version__
-from iqadistill.tables import SCHEMAS, VARIANT_COLUMNS
+from iqadistill.table_schemas import SCHEMAS, VARIANT_COLUMNS
 
 REPOSITORY = Path(__file__).parents[2]
 ARCHITECTURE = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")

@@ -140,11 +140,11 @@ def test_edit_reruns_exactly_the_dependent_jobs(measured, file):
 @pytest.mark.parametrize(
     ("job", "most"),
     [
-        ("split_dataset", 9),
-        ("predict_mlps", 21),
-        ("index_dataset", 27),
-        ("evaluate", 18),
-        ("compare", 24),
+        ("split_dataset", 10),
+        ("predict_mlps", 23),
+        ("index_dataset", 29),
+        ("evaluate", 20),
+        ("compare", 25),
         ("collect_costs", 8),
     ],
 )

@@ -1,23 +1,12 @@
-import os
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from iqadistill import tables
 from iqadistill.errors import InputError
-from iqadistill.tables import (
-    SCHEMAS,
-    as_table,
-    embedding_matrix,
-    embeddings_table,
-    read_metadata,
-    read_table,
-    write_atomically,
-    write_table,
-)
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table, embedding_matrix, embeddings_table, read_metadata, read_table, write_table
 
 
 @pytest.fixture
@@ -78,43 +67,6 @@ def test_embeddings_keep_values_and_dtype(tmp_path, dtype):
     table = read_table(tmp_path / "e.parquet", "embeddings")
     assert table.schema.field("embedding").type == pa.list_(pa.from_numpy_dtype(dtype), 7)
     np.testing.assert_array_equal(embedding_matrix(table), vectors.astype("float32"))
-
-
-def test_failed_write_keeps_only_the_old_file(tmp_path, splits):
-    write_table(splits, tmp_path / "t.parquet", "splits")
-    before = (tmp_path / "t.parquet").read_bytes()
-
-    def fail(temporary):
-        temporary.write_bytes(b"half")
-        raise RuntimeError("disk full")
-
-    with pytest.raises(RuntimeError, match="disk full"):
-        write_atomically(tmp_path / "t.parquet", fail)
-    assert (tmp_path / "t.parquet").read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
-
-
-def test_folder_is_searched_for_leftovers_once(tmp_path, monkeypatch):
-    """Listing it at each write takes time that is quadratic in the number of its files."""
-    left = tmp_path / f".other.{tables._HOST}-{2**22 + 1}.partial"
-    foreign = tmp_path / f".other.00000000-{2**22 + 1}.partial"
-    for file in (left, foreign):
-        file.touch()
-    listed, scandir = [], os.scandir
-    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
-    for number in range(5):
-        write_atomically(tmp_path / f"{number}.txt", lambda path: path.write_text("x"))
-    assert listed == [tmp_path] and not left.exists() and foreign.exists()
-
-
-def test_no_device_pipe_or_folder_is_replaced_by_a_file(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to("pipe")
-    for name in ("pipe", "folder", "link"):
-        with pytest.raises(InputError, match=f"{name}: is a folder, a device or a pipe; give a file"):
-            write_atomically(tmp_path / name, lambda file: file.write_text("whole"))
-    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)

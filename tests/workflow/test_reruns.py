@@ -58,7 +58,7 @@ def test_second_run_does_nothing(finished):
 
 
 def test_edited_comment_reruns_nothing(finished, edited):
-    edited("iqadistill/tables.py", "import os\n", "# a remark\nimport os\n")
+    edited("iqadistill/tables.py", "import json\n", "# a remark\nimport json\n")
     assert planned_after_code_edit(finished) == set()
 
 

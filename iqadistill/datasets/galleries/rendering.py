@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.console import progress
 from iqadistill.datasets.galleries.distortions import DISTORTIONS, LEVELS
 from iqadistill.datasets.galleries.local_damage import LOCAL, LOCAL_LEVELS, draw_local_score, region_of
@@ -25,7 +26,7 @@ from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.images.listing import IMAGE_SUFFIXES, find_images
 from iqadistill.parallel import map_ahead
-from iqadistill.tables import write_atomically, write_csv
+from iqadistill.tables import write_csv
 
 WIDTHS = {"gallery360": 1024, "gallery2d": 512, "panoramas": 1024, "noise360": 1024}
 WIDTHS |= {source: WIDTHS[gallery] for source, (gallery, _) in LOCAL.items()}

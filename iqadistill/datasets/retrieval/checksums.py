@@ -11,10 +11,10 @@ from typing import TypedDict
 
 import yaml
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.datasets.registry import ArchiveRecord
 from iqadistill.errors import InputError
 from iqadistill.provenance import file_digest
-from iqadistill.tables import write_atomically
 
 LOCKS = Path("datasets.lock")
 

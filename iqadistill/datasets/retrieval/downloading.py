@@ -18,9 +18,9 @@ from urllib.request import url2pathname
 
 import requests
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.console import byte_progress
 from iqadistill.errors import InputError
-from iqadistill.tables import write_atomically
 
 ATTEMPTS = 5  # in a row without receiving a byte
 PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.figures.drawing.heat import draw_heat
 from iqadistill.figures.drawing.style import new_figure, styled
 from iqadistill.figures.kept_patches import outline
-from iqadistill.tables import write_atomically
 
 OPAQUE_OUTLINES = 40  # largest number of patches with opaque outlines; the outlines of more are translucent
 

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from iqadistill import __version__
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.figures.drawing.style import STYLE, any_script
-from iqadistill.tables import write_atomically, write_csv
+from iqadistill.tables import write_csv
 
 
 def save_figure(figure: Figure, table: pd.DataFrame, figure_stem: Path, table_stem: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from iqadistill.errors import InputError
@@ -26,9 +27,10 @@ class RKIQTDistillation(nn.Module):
         inv       the same between the INN teacher and the Inv token
 
     with weights 1, `mcd_weight` and twice `inductive_weight`; the paper's weights are not known. Without any teacher
-    the student alone is trained. The teachers are frozen and in eval mode; they follow the student from device to
-    device, but are neither among the parameters nor in the state dict. Its forward pass is the student's: scores need
-    nothing else.
+    the student alone is trained. A patch that comes again, flipped the same way, is not passed through the teachers
+    again as long as `teacher_memory_gb` and `teacher_disk_gb` hold their outputs. The teachers are frozen and in eval
+    mode; they follow the student from device to device, but are neither among the parameters nor in the state dict. Its
+    forward pass is the student's: scores need nothing else.
 
     Args:
         student: Student, trained in place.
@@ -36,8 +38,6 @@ class RKIQTDistillation(nn.Module):
         teachers: Trained teachers by role: a `NARTeacher` as "nar", a `Regressor` as "conv" and as "inv", each if
             given.
         pool: Pristine patches for the NAR-teacher.
-        memory_gb: Bound on the memory of cached teacher outputs in GiB: a patch that comes again, flipped the same way,
-            is not passed through the teachers again.
 
     Attributes:
         student: The student, which alone is scored with and saved.
@@ -52,7 +52,6 @@ class RKIQTDistillation(nn.Module):
         settings: RkiqtSettings,
         teachers: Mapping[str, nn.Module],
         pool: ReferencePool | None = None,
-        memory_gb: float = 1.0,
     ):
         super().__init__()
         nar = cast(NARTeacher | None, teachers.get("nar"))
@@ -81,7 +80,11 @@ class RKIQTDistillation(nn.Module):
             if settings.reverse
             else {}
         )
-        self._teachers = FrozenTeachers(nar, pool if nar else None, regressors, memory_gb)
+        self._teachers = FrozenTeachers(
+            nar, pool if nar else None, regressors, settings.teacher_memory_gb, settings.teacher_disk_gb
+        )
+        # what is cached cannot be compiled
+        self._teach = torch.compiler.disable(self._teachers.teach) if settings.compile else self._teachers.teach
 
     @property
     def backbone(self) -> nn.Module:
@@ -101,7 +104,7 @@ class RKIQTDistillation(nn.Module):
         """
         scores, maps = self.student.tokens_and_maps(patches)
         parts = {"quality": self.quality_loss(scores.mean(1), quality)}
-        differences, outputs = self._teachers.teach(patches)
+        differences, outputs = self._teach(patches)
         if self.mcd_loss:
             parts["mcd"] = self.mcd_weight * self.mcd_loss(maps, differences)
         for token, (teacher_scores, features) in outputs.items():

@@ -31,6 +31,7 @@ class FrozenTeachers:
         pool: References of the NAR-teacher.
         regressors: CNN and INN teachers by the name of the student's token that learns from them.
         memory_gb: Bound on the memory of cached outputs in GiB, see `TeacherOutputCache`.
+        disk_gb: Bound on the file of those beyond it, in GiB.
     """
 
     _references: list[Tensor] | None
@@ -42,8 +43,10 @@ class FrozenTeachers:
         pool: ReferencePool | None,
         regressors: Mapping[str, Regressor],
         memory_gb: float,
+        disk_gb: float,
     ):
-        self.nar, self.pool, self.regressors, self.memory_gb = nar, pool, dict(regressors), memory_gb
+        self.nar, self.pool, self.regressors = nar, pool, dict(regressors)
+        self.memory_gb, self.disk_gb = memory_gb, disk_gb
         for module in self._modules():
             module.eval().requires_grad_(False)
         self._reset()
@@ -95,7 +98,7 @@ class FrozenTeachers:
 
     def _reset(self) -> None:
         self._references = None
-        self._cache = TeacherOutputCache(self._forward, self.memory_gb)
+        self._cache = TeacherOutputCache(self._forward, self.memory_gb, self.disk_gb)
 
     def _modules(self) -> list[nn.Module]:
         modules = (self.nar, self.pool, *self.regressors.values())

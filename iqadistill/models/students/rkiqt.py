@@ -91,6 +91,19 @@ class RkiqtSettings(DeepStudentSettings):
     intermediate_width: int = Field(
         256, ge=1, description="Width of the intermediate head; the paper's value is unknown."
     )
+    teacher_memory_gb: float = Field(
+        1.0,
+        ge=0,
+        description="Memory in GiB, of the GPU where there is one, that a training gives to the teachers' outputs: a"
+        " patch that comes again, flipped the same way, does not pass through them again. Three teachers take about"
+        " 66 KB a patch. No effect on the weights.",
+    )
+    teacher_disk_gb: float = Field(
+        10.0,
+        ge=0,
+        description="Size in GiB of a temporary file, in the folder that TMPDIR names, for the teachers' outputs beyond"
+        " that memory; patches beyond both pass through the teachers every time. No effect on the weights.",
+    )
 
     @model_validator(mode="after")
     def _class_token_comes_first(self) -> Self:

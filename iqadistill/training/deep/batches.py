@@ -1,6 +1,6 @@
-"""The batches of a training, decoded while the network computes."""
+"""The batches of a training, decoded and copied to the GPU while the network computes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -45,3 +45,29 @@ def training_batches(reader: EpochReader, planner: EpochPlanner, first_step: int
 
     sizes = np.tile(np.diff(bounds), epochs)[first_step:].tolist()
     return cut_batches(map_ahead(read, pieces(), workers=1), sizes)
+
+
+def uploaded(batches: Iterable[tuple[Tensor, ...]], device: torch.device) -> Iterator[tuple[Tensor, ...]]:
+    """Batches on a GPU, each copied from pinned memory while the network computes with the one before it.
+
+    Args:
+        batches: Batches on the CPU.
+        device: The GPU.
+
+    Yields:
+        The same batches, on the GPU but for their rows, which are needed to look up qualities on the CPU.
+    """
+    stream = torch.cuda.Stream(device)
+
+    def upload(batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, torch.cuda.Event]:
+        patches, rows, flips = batch
+        with torch.cuda.stream(stream):
+            patches, flips = (tensor.pin_memory().to(device, non_blocking=True) for tensor in (patches, flips))
+            return patches, rows, flips, stream.record_event()
+
+    for patches, rows, flips, copied in map_ahead(upload, batches, workers=1):
+        computing = torch.cuda.current_stream(device)
+        computing.wait_event(copied)
+        for tensor in (patches, flips):
+            tensor.record_stream(computing)  # their memory is not used again before the network has read them
+        yield patches, rows, flips

@@ -18,8 +18,8 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.provenance import file_digest
-from iqadistill.tables import write_atomically
 from iqadistill.training.tensor_files import load_tensors, save_tensors
 
 _NEWEST, _PREVIOUS = "newest.safetensors", "previous.safetensors"

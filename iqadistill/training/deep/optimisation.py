@@ -1,8 +1,12 @@
 """Optimiser steps of a deep network: mixed precision, gradient accumulation, moving average of the weights."""
 
 import contextlib
+import os
+import shutil
 import sys
+import sysconfig
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 import torch
@@ -12,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from iqadistill.errors import InputError
+from iqadistill.models.cpu_convolutions import speed_up_convolutions
 from iqadistill.models.settings import TrainingSettings
 
 
@@ -58,7 +63,8 @@ class NetworkOptimiser:
             for a normalisation; doubled whenever memory runs out.
 
     Raises:
-        InputError: The settings give the backbone another learning rate and the network has no backbone.
+        InputError: The settings give the backbone another learning rate and the network has no backbone, or they ask
+            for a compilation and there is no compiler.
     """
 
     def __init__(self, network: nn.Module, settings: TrainingSettings, accelerator: Accelerator) -> None:
@@ -66,6 +72,8 @@ class NetworkOptimiser:
         self._settings, self._accelerator = settings, accelerator
         self._format = torch.channels_last if settings.channels_last else torch.contiguous_format
         network.to(accelerator.device).to(memory_format=self._format)
+        if accelerator.device.type == "cpu" and settings.precision == "no":
+            speed_up_convolutions(network)
         self._frozen = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._frozen = self._frozen if settings.freeze_batchnorm else []
         for module in self._frozen:
@@ -75,7 +83,11 @@ class NetworkOptimiser:
         )
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimiser]
         self._optimiser = kind(_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
-        self._model, self._accelerated = accelerator.prepare(_Losses(network), self._optimiser)
+        losses = _Losses(network)
+        if settings.compile:
+            check_compiler()
+            losses.compile(dynamic=False, options={"fallback_random": True})  # the random numbers of eager mode
+        self._model, self._accelerated = accelerator.prepare(losses, self._optimiser)
         self._smallest: int | None = None
 
     @property
@@ -264,6 +276,26 @@ class NetworkOptimiser:
 
     def _parameters(self) -> list[nn.Parameter]:
         return [parameter for group in self._optimiser.param_groups for parameter in group["params"]]
+
+
+def check_compiler() -> None:
+    """Check that there is what torch.compile needs besides PyTorch.
+
+    Raises:
+        InputError: There is no C++ compiler, or Python's header files are not installed.
+    """
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise InputError(
+            f"compile: there is no C++ compiler {compiler} on this machine; install it, name another one in the "
+            "environment variable CXX, or set compile to false."
+        )
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if not header.exists():
+        raise InputError(
+            f"compile: Python's header file {header} is missing; install the headers of this Python (package "
+            "python3-dev or python3-devel), or set compile to false."
+        )
 
 
 def _groups(network: nn.Module, settings: TrainingSettings) -> list[dict]:

@@ -17,7 +17,8 @@ from iqadistill.errors import InputError
 from iqadistill.models.settings import TrainingSettings
 from iqadistill.patches.store import PatchStore
 from iqadistill.selection.kept import kept_patches
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.epoch_plan import EpochPlanner
 from iqadistill.training.deep.epoch_reader import epoch_reader

@@ -15,9 +15,8 @@ from torch import Tensor
 from iqadistill.console import progress
 from iqadistill.errors import InputError
 from iqadistill.models.settings import TrainingSettings
-from iqadistill.parallel import map_ahead
 from iqadistill.patches.store import PatchStore
-from iqadistill.training.deep.batches import training_batches
+from iqadistill.training.deep.batches import training_batches, uploaded
 from iqadistill.training.deep.checkpoints import Checkpoints
 from iqadistill.training.deep.epoch_plan import EpochPlanner
 from iqadistill.training.deep.epoch_reader import EpochReader
@@ -97,7 +96,7 @@ class TrainingRun:
 
     def _train(self) -> None:
         done, steps = self.done, self._epoch_steps
-        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        rank, processes = self._share.start, self._share.step
         quality = torch.tensor(self.data.quality[self.data.store.image], dtype=torch.float32)
         sums: dict[str, Any] = dict(done.sums)
         started = time.perf_counter() - done.seconds
@@ -106,17 +105,16 @@ class TrainingRun:
             self._batches(), "train (steps)", self.settings.epochs * steps - done.step
         ):
             rate = self.settings.rate(done.step, steps)
-            share = slice(rank, None, processes)
             parts = self.optimiser.step(
-                patches[share],
-                quality[rows][share],
-                flips[share],
+                patches,
+                quality[rows[self._share]],
+                flips,
                 seed=self.planner.noise_seed(done.step) + rank,
                 rate=rate,
-                weight=len(patches[share]) * processes / len(patches),
+                weight=len(patches) * processes / len(rows),
             )
             for name, part in parts.items():
-                sums[name] = sums.get(name, 0.0) + part * len(patches)
+                sums[name] = sums.get(name, 0.0) + part * len(rows)
             done.step += 1
             ended = done.step % steps == 0
             if ended:
@@ -133,11 +131,18 @@ class TrainingRun:
     def _epoch_steps(self) -> int:
         return len(self.planner.bounds) - 1
 
+    @property
+    def _share(self) -> slice:
+        """The patches of a batch that are this process's."""
+        return slice(self.accelerator.process_index, None, self.accelerator.num_processes)
+
     def _batches(self) -> Iterator[tuple[Tensor, ...]]:
-        batches = training_batches(self.data.reader, self.planner, self.done.step)
+        """Patches and flips of this process's share of each batch, and the rows of the whole batch."""
+        whole = training_batches(self.data.reader, self.planner, self.done.step)
+        batches = ((patches[self._share], rows, flips[self._share]) for patches, rows, flips in whole)
         if self.accelerator.device.type != "cuda":
             return batches
-        return map_ahead(lambda batch: tuple(tensor.pin_memory() for tensor in batch), batches, workers=2)
+        return uploaded(batches, self.accelerator.device)
 
     def _end_epoch(self, sums: dict[str, Tensor], rate: float, started: float) -> None:
         done, epoch = self.done, len(self.done.history)

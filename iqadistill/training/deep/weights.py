@@ -6,10 +6,10 @@ from typing import cast
 from safetensors import SafetensorError
 from torch import nn
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.errors import InputError
 from iqadistill.models.registry import STUDENTS, TEACHERS
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
-from iqadistill.tables import write_atomically
 from iqadistill.training.sidecar import Sidecar
 from iqadistill.training.tensor_files import load_tensors, save_tensors
 

@@ -1,9 +1,11 @@
 """Students trained on random rankings, and their scores of the test images: what a selector is ranked among."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.selection.random_draws import RandomRankings
@@ -51,7 +53,10 @@ def predict_random_draws(
     rankings = RandomRankings(embeddings, seed=seed)
     width = embeddings["embedding"].type.list_size
     models = max(1, CHUNK_BYTES // (4 * settings.count_parameters(width) * len(splits["split"].unique()) * len(draws)))
-    tested = splits.to_pandas().query("role == 'test'")[["split", "image_id"]]
+    tested = {
+        split: images.filter(pc.is_in(images["image_id"], pa.array(rows.image_id)))
+        for split, rows in splits.to_pandas().query("role == 'test'").groupby("split")
+    }
     parts = []
     most = max(draws.values())
     for start in range(0, most, models):
@@ -59,17 +64,19 @@ def predict_random_draws(
         selections = {f"{number}": rankings.draw(number) for number in numbers}
         variants = [(f"{number}", keep) for keep, count in draws.items() for number in numbers if number < count]
         mlps = train_mlps(embeddings, images, splits, selections, variants, settings, seed=seed, device=device)
-        predictions = predict_mlps(
-            mlps,
-            embeddings if scored is None else scored,
-            images,
-            selections,
-            **names,
-            pooling=pooling,
-            test_patches=test_patches,
-            patches=patches,
-        )
-        rows = predictions.to_pandas().merge(tested, on=["split", "image_id"])
-        parts.append(rows.assign(draw=rows.selector.astype(int)))
+        for split, test_images in tested.items():
+            places = [place for place, variant in enumerate(mlps.variants) if variant.split == split]
+            predictions = predict_mlps(
+                replace(mlps, variants=[mlps.variants[place] for place in places], stack=mlps.stack[places]),
+                embeddings if scored is None else scored,
+                test_images,
+                selections,
+                **names,
+                pooling=pooling,
+                test_patches=test_patches,
+                patches=patches,
+            )
+            rows = predictions.to_pandas()
+            parts.append(rows.assign(draw=rows.selector.astype(int)))
     columns = ["dataset", "image_id", "sampler", "encoder", "keep", "student", "split", "draw", "score", "prediction"]
     return as_table(pd.concat(parts, ignore_index=True)[columns], "draws")

@@ -10,10 +10,11 @@ import pyarrow as pa
 import torch
 from safetensors import SafetensorError
 
+from iqadistill.atomic_writing import write_atomically
 from iqadistill.errors import InputError
 from iqadistill.models.mlp import MLP
 from iqadistill.models.students.mlp import MlpSettings
-from iqadistill.tables import as_table, write_atomically
+from iqadistill.tables import as_table
 from iqadistill.training.mlp.stacked_mlps import StackedMlps
 from iqadistill.training.tensor_files import load_tensors, save_tensors
 

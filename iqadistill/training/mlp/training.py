@@ -1,5 +1,6 @@
 """Training of MLPs for every split, selector and keep rate."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,9 +38,10 @@ def train_mlps(
     """Train an MLP for every split, selector and keep rate, only on the kept patches of the split's training images.
 
     Models of the same split and keep rate are stacked and trained in lockstep; which models share a stack changes
-    nothing but rounding. Initial weights, order of the images and dropout masks depend on (seed, split) only, so that
-    variants are paired. Features are standardised with each model's own kept training patches. Validation images, where
-    the splits have any, are used for the history only; test images are not used.
+    nothing but rounding. Selectors that keep the same patches of all training images share one model. Initial weights,
+    order of the images and dropout masks depend on (seed, split) only, so that variants are paired. Features are
+    standardised with each model's own kept training patches. Validation images, where the splits have any, are used
+    for the history only; test images are not used.
 
     Args:
         embeddings: Table "embeddings".
@@ -75,7 +77,7 @@ def train_mlps(
     trainer = _Trainer(bank, quality, kept, settings, seed, memory)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         parts = pool.map(lambda group: trainer.group(*group), groups)
-        trained = [part for group in progress(parts, "training", len(groups)) for part in group]
+        trained = list(progress(parts, "training", len(groups)))
     return TrainedMlps(
         train_dataset=images["dataset"][0].as_py(),
         variants=[variant for part, _, _ in trained for variant in part],
@@ -96,28 +98,33 @@ class _Trainer:
 
     def group(
         self, split: int, keep: float, selectors: list[str], roles: pd.DataFrame
-    ) -> list[tuple[list[Variant], StackedMlps, pd.DataFrame]]:
+    ) -> tuple[list[Variant], StackedMlps, pd.DataFrame]:
         """Train the models of one split and keep rate, as many together as fit into memory."""
         index = pd.Index(self.bank.image_ids)
         train, val = (np.sort(index.get_indexer(roles.image_id[roles.role == role])) for role in ("train", "val"))
         if not len(train):
             raise InputError(f"splits: split {split} has no training image; lower the test and validation fractions.")
-        kept = {name: self.kept[name, keep] for name in selectors}
+        kept = [self.kept[name, keep] for name in selectors]
+        models = _models(kept, train)
+        distinct = [kept[models.index(model)] for model in range(max(models) + 1)]
         width = self.bank.embeddings.shape[1]
         parameters = self.settings.count_parameters(width)
-        patches = len(train) * max(present.shape[1] for _, present in kept.values()) * width
-        trained = []
+        patches = len(train) * max(present.shape[1] for _, present in distinct) * width
+        stacks, histories = [], []
         fitting = max(1, int(self.memory // (4 * (patches + 4 * parameters))))
-        for start in range(0, len(selectors), fitting):
-            chunk = selectors[start : start + fitting]
+        for start in range(0, len(distinct), fitting):
+            chunk = distinct[start : start + fitting]
             generator = torch.Generator().manual_seed(split_stream(self.seed, split))
             mlp = self.settings.create_network(width, generator)
             shuffled = train[torch.randperm(len(train), generator=generator).numpy()]
-            variants = [Variant(name, keep, split) for name in chunk]
-            stack, history = self._train(mlp, [kept[name] for name in chunk], shuffled, val, generator)
-            names = pd.DataFrame([vars(variant) for variant in variants])
-            trained.append((variants, stack, history.join(names, on="model").drop(columns="model")))
-        return trained
+            stack, history = self._train(mlp, chunk, shuffled, val, generator)
+            history["seconds"] /= sum(start <= model < start + len(chunk) for model in models)
+            stacks.append(stack)
+            histories.append(history.assign(model=history.model + start))
+        variants = [Variant(name, keep, split) for name in selectors]
+        names = pd.DataFrame([vars(variant) for variant in variants]).assign(model=models)
+        history = pd.concat(histories, ignore_index=True).merge(names, on="model").drop(columns="model")
+        return variants, StackedMlps.concatenated(stacks)[models], history
 
     def _train(
         self,
@@ -144,9 +151,18 @@ class _Trainer:
         epochs = list(train_stack(stack, patches, present, quality, self.settings, generator, validate))
         history = pd.DataFrame(epochs).assign(model=[range(len(kept))] * len(epochs))
         history = history.explode(["model", "loss", "val_srcc"], ignore_index=True)
-        history["seconds"] /= len(kept)
         history["num_patches"] = int(present.sum())
         return stack.folded(mean, scale), history.astype({"model": int, "loss": float, "val_srcc": float})
+
+
+def _models(kept: Sequence[tuple[np.ndarray, np.ndarray]], images: np.ndarray) -> list[int]:
+    """Number of each selector's model: selectors that keep the same patches of all these images have the same one."""
+    numbers: dict[bytes, int] = {}
+    models = []
+    for rows, present in kept:
+        patches = np.sort(np.where(present, rows, -1)[images], axis=1)
+        models.append(numbers.setdefault(hashlib.sha256(patches.tobytes()).digest(), len(numbers)))
+    return models
 
 
 def split_stream(seed: int, split: int) -> int:

@@ -89,6 +89,7 @@ def test_quarantined_image_keeps_its_row_and_reason(tmp_path):
         ("image,quality\na.png,1\n", ["'quality'", "mos"]),
         ("image,mos,dmos\na.png,1,2\n", ["'mos'", "'dmos'"]),
         ("image,mos\na.png,2\nb.png,2\n", ["mos", "2"]),
+        ("image,mos\na.png,2\nb.png,-1e308\nc.png,1e308\n", ["row 3", "-1e+308", "b.png"]),
         ("image,mos\n", ["images.csv"]),
         ("", []),
     ],

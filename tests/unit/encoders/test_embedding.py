@@ -11,7 +11,8 @@ from iqadistill.images.decoding import read_image
 from iqadistill.panorama import extract_viewports
 from iqadistill.patches.reading import read_patches
 from iqadistill.sampling import sample_crops, sample_erp, sample_latitude
-from iqadistill.tables import as_table, embedding_matrix, embeddings_schema
+from iqadistill.table_schemas import embeddings_schema
+from iqadistill.tables import as_table, embedding_matrix
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 
 from iqadistill.evaluation.budget_times import time_budgets
 from iqadistill.selection import SELECTORS, rank_patches
-from iqadistill.tables import SCHEMAS, as_table, embeddings_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table, embeddings_table
 
 PATCHES = 6
 NAMES = {"dataset": "toy", "sampler": "grid", "encoder": "tiny", "student": "mlp"}

@@ -12,7 +12,8 @@ from iqadistill.evaluation.enough_patches import enough_patches
 from iqadistill.evaluation.learned_importance import fit_ridge, learned_ranks
 from iqadistill.evaluation.patch_scores import Chooser, PatchScores
 from iqadistill.selection.random_draws import RandomRankings
-from iqadistill.tables import SCHEMAS, as_table, embeddings_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table, embeddings_table
 
 IMAGES, PATCHES, SPLITS = 30, 6, 4
 

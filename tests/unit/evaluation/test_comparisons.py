@@ -6,7 +6,8 @@ from scipy import stats
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation import CrossDatasetTests, compare_variants, evaluate_predictions, holm, paired_test
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 SIDES = ["sampler", "encoder", "selector", "keep", "student"]
 

@@ -9,7 +9,8 @@ from iqadistill.datasets.regions import Region
 from iqadistill.errors import InputError
 from iqadistill.evaluation.damage import auc, damaged_shares, measure_damage
 from iqadistill.panorama import extract_viewports
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 CONTENTS, EACH, PATCHES = 6, 3, 8
 

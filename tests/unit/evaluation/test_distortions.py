@@ -4,7 +4,8 @@ import pandas as pd
 from iqadistill.evaluation import evaluate_predictions
 from iqadistill.evaluation.correlation import srcc
 from iqadistill.evaluation.distortions import evaluate_distortions
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 
 def with_types(images, types):

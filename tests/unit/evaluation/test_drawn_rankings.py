@@ -6,7 +6,8 @@ from iqadistill.evaluation import compare_variants, evaluate_predictions
 from iqadistill.evaluation.drawn_rankings import DrawnRankings
 from iqadistill.evaluation.random_rankings import compare_with_random, scores_by_split
 from iqadistill.evaluation.tested import TestedVariants
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 from iqadistill.training.rank_correlation import rank_correlation
 
 DRAWS, KEEP = 29, 0.5

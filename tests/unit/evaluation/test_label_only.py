@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 
 from iqadistill.evaluation import evaluate_predictions, predict_label_only
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 
 def tables(rows, roles):

@@ -4,7 +4,8 @@ import pytest
 
 from iqadistill.errors import InputError
 from iqadistill.evaluation import evaluate_predictions, fit_logistic, krcc, plcc, rmse, srcc
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 
 def test_metrics_are_those_of_the_test_images(toy_results):

@@ -5,7 +5,8 @@ import pytest
 from iqadistill.evaluation import compare_variants, evaluate_predictions, summarise
 from iqadistill.evaluation.official import evaluate_official
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.tables import METRICS, SCHEMAS, as_table
+from iqadistill.table_schemas import METRICS, SCHEMAS
+from iqadistill.tables import as_table
 
 OFFICIAL = {"toy": 3}
 

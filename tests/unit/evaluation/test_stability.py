@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from iqadistill.evaluation.stability import flip_stability
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 
 def test_stability_is_the_mean_change_on_test_images_of_random_splits(toy_results):

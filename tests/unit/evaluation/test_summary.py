@@ -4,7 +4,8 @@ import pytest
 
 from iqadistill.evaluation import CrossDatasetTests, evaluate_predictions, level_over_splits, summarise
 from iqadistill.evaluation.bootstrap import interval_over_contents, resampled_metric
-from iqadistill.tables import METRICS, SCHEMAS, as_table
+from iqadistill.table_schemas import METRICS, SCHEMAS
+from iqadistill.tables import as_table
 
 
 def test_summary_has_level_median_and_deviation_of_every_metric(toy_results):

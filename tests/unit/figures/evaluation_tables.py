@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 SELECTORS = ["residual", "kcenter", "herding", "facility", "highest_residual"]
 RATES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]

@@ -106,6 +106,7 @@ def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, kind):
         (bytes(9), "it is empty or begins with zero bytes"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "it is a HEIC image; save it as JPEG or PNG"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "it is a JPEG XL image; save it as JPEG or PNG"),
+        (b"\xff\x0a\xfa\x1f" + bytes(50), "it is a JPEG XL image; save it as JPEG or PNG"),
     ],
 )
 def test_file_in_place_of_an_image_is_said(tmp_path, content, said):

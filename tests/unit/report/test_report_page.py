@@ -14,7 +14,8 @@ from iqadistill.figures.drawing.saving import save_figure
 from iqadistill.figures.rate_sweep import plot_rate_sweep
 from iqadistill.report.page import DatasetFacts, Report, ReportFigure, dataset_facts, render_report
 from iqadistill.report.summary import write_summary
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 VOID = {"meta", "img", "br", "link", "input"}
 

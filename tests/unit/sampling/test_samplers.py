@@ -15,7 +15,8 @@ from iqadistill.sampling import SAMPLERS, sample_crops, sample_erp, sample_latit
 from iqadistill.sampling import samplers as samplers_folder
 from iqadistill.sampling.placed import sample_placed_crops, sample_placed_viewports
 from iqadistill.sampling.settings import SamplerSettings
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 
 METHODS = SAMPLERS.names
 SPHERE = [name for name in METHODS if SAMPLERS[name].kind == "sphere"]

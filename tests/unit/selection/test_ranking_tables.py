@@ -6,7 +6,8 @@ import pytest
 
 from iqadistill.errors import InputError
 from iqadistill.selection import SELECTORS, ResidualSelector, rank_patches
-from iqadistill.tables import SCHEMAS, as_table, embeddings_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table, embeddings_table
 
 
 def embeddings(counts, seed=0, shuffle=False):

@@ -15,15 +15,8 @@ from iqadistill.config.jobs.layout import TIMED
 from iqadistill.evaluation.comparisons import compare_variants
 from iqadistill.evaluation.label_only import STUDENT as LABEL_ONLY
 from iqadistill.evaluation.random_splits import over_random_splits
-from iqadistill.tables import (
-    METRICS,
-    VARIANT_COLUMNS,
-    VARIANT_OVER_SPLITS,
-    as_table,
-    embeddings_table,
-    read_table,
-    write_table,
-)
+from iqadistill.table_schemas import METRICS, VARIANT_COLUMNS, VARIANT_OVER_SPLITS
+from iqadistill.tables import as_table, embeddings_table, read_table, write_table
 
 CONTENTS, LEVELS = 3, 2  # of a dataset whose labels name references; others hold as many images, each its own content
 PATCHES = 12  # of an image, unless the sampler places fewer or a selector needs more

@@ -203,7 +203,7 @@ def test_cached_teachers_process_each_patch_once(batch):
     views = [(patches, quality), (patches.flip(-1), quality), (patches[[4, 2]], quality[[4, 2]]), (patches, quality)]
     losses, processed = {}, {}
     for memory_gb in (1.0, 0.0):
-        model, seen = tiny_distillation(*TEACHERS, memory_gb=memory_gb), []
+        model, seen = tiny_distillation(*TEACHERS, teacher_memory_gb=memory_gb, teacher_disk_gb=0), []
         teachers = (model._teachers.nar, *model._teachers.regressors.values())
         for teacher in teachers:
             teacher.backbone.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(len(inputs[0])))

@@ -66,3 +66,24 @@ def test_outputs_beyond_the_memory_limit_are_not_cached(computed):
         for patch in patches(3).split(1):
             assert torch.equal(small(patch)[1], 2 * patch)
     assert len(computed) == 3 + 1
+
+
+def test_outputs_beyond_the_memory_limit_are_kept_on_disk(computed):
+    one_patch = 4 * (1 + 3 * 8 * 8)
+    memory, disk = 2 * one_patch / 2**30, 3 * one_patch / 2**30
+    both = TeacherOutputCache(recording_teacher(computed), memory, disk)
+    plain = TeacherOutputCache(recording_teacher([]), 0.0)
+    for order in ([0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [4, 4, 0]):
+        for ours, expected in zip(both(patches()[order]), plain(patches()[order]), strict=True):
+            assert torch.equal(ours, expected)
+    assert [len(group) for group in computed] == [4, 2, 1]  # two in memory, three on disk, the sixth computed again
+
+
+def test_full_disk_ends_the_file_and_not_the_training(computed, monkeypatch, capsys):
+    cache = TeacherOutputCache(recording_teacher(computed), 0.0, 1.0)
+    cache(patches()[:2])
+    monkeypatch.setattr("os.pwrite", lambda *_: 0)
+    for _ in range(2):
+        assert torch.equal(cache(patches()[:4])[1], 2 * patches()[:4])
+    assert [len(group) for group in computed] == [2, 2, 2]
+    assert capsys.readouterr().err.count("no more outputs of teachers are kept on disk") == 1

@@ -41,13 +41,13 @@ def _scoring(backbone):
     return teacher
 
 
-def tiny_distillation(*roles, student=None, pool=None, memory_gb=1.0, **settings):
+def tiny_distillation(*roles, student=None, pool=None, **settings):
     """A student with teachers of the given roles."""
     student = student or tiny_student()
     teachers = tiny_teachers(*roles)
     torch.manual_seed(2)
     settings = STUDENTS.create({"model": "rkiqt", **settings})
-    return RKIQTDistillation(student, settings, teachers, pool or tiny_pool(), memory_gb)
+    return RKIQTDistillation(student, settings, teachers, pool or tiny_pool())
 
 
 def pristine(count, seed):

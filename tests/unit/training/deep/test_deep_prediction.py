@@ -6,7 +6,8 @@ from tiny_networks import VARIANT, TinyNetwork, TinyStudy
 
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
-from iqadistill.tables import SCHEMAS, as_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table
 from iqadistill.training.deep import prediction
 from iqadistill.training.deep.prediction import predict_network, score_patches
 

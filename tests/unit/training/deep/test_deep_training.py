@@ -5,7 +5,9 @@ from tiny_networks import TinyNetwork, TinyStudy
 
 from iqadistill.errors import InputError
 from iqadistill.patches import reading
-from iqadistill.tables import SCHEMAS, as_table, read_table, write_table
+from iqadistill.table_schemas import SCHEMAS
+from iqadistill.tables import as_table, read_table, write_table
+from iqadistill.training.deep import optimisation
 from iqadistill.training.deep.prediction import predict_network
 
 
@@ -303,3 +305,27 @@ def test_network_is_told_the_span_of_the_scores(study, worst, best):
     study.images = as_table(frame.assign(score=worst + frame.quality * (best - worst)), "images")
     network, _ = study.train(Measuring(), training={"epochs": 1})
     assert network.span == pytest.approx(abs(best - worst))
+
+
+def test_compiled_network_learns_the_same(study, monkeypatch):
+    compiled_modules, original = [], torch.nn.Module.compile
+
+    def without_compiler(module, *, dynamic, options):
+        """Everything but the generation of code, which takes most of a minute."""
+        assert options == {"fallback_random": True}
+        compiled_modules.append(module)
+        original(module, backend="aot_eager", dynamic=dynamic)
+
+    network, history = study.train()
+    monkeypatch.setattr(torch.nn.Module, "compile", without_compiler)
+    monkeypatch.setattr(optimisation, "check_compiler", lambda: None)
+    compiled, compiled_history = study.train(training={"compile": True})
+    assert len(compiled_modules) == 1
+    assert compiled.state_dict().keys() == network.state_dict().keys()
+    assert compiled_history["loss"].to_pylist() == pytest.approx(history["loss"].to_pylist(), rel=1e-4)
+
+
+def test_missing_compiler_is_named(study, monkeypatch):
+    monkeypatch.setenv("CXX", "no_such_compiler")
+    with pytest.raises(InputError, match="there is no C"):
+        study.train(training={"compile": True})

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
@@ -34,6 +36,23 @@ def test_stacked_training_equals_separate_trainings(toy_study, ragged):
         alone = weights_of(study.train([rate]))
         assert len(alone) == 2
         assert_same(together, alone, 1e-4)
+
+
+def test_selectors_that_keep_the_same_patches_share_a_model(toy_study):
+    study = toy_study()
+    apart = weights_of(study.train(RATES))
+    study.selections["twin"] = study.selections["one"]
+    together = study.train([("twin", 0.3), *RATES])
+    weights = weights_of(together)
+    assert len(weights) == len(apart) + 2
+    assert_same(weights, apart, 1e-4)
+    for variant in weights:
+        if variant.selector == "twin":
+            for ours, theirs in zip(weights[variant], weights[replace(variant, selector="one")], strict=True):
+                assert torch.equal(ours, theirs)
+    epochs = together.epochs.set_index(["selector", "keep", "split", "epoch"])
+    assert epochs.index.is_unique
+    pd.testing.assert_frame_equal(epochs.loc["twin"], epochs.loc["one"].loc[[0.3]])
 
 
 def test_weights_do_not_depend_on_memory_limit(toy_study):
