@@ -91,7 +91,7 @@ class _Image:
     Attributes:
         t: Weights of the features and patches (d + n,).
         Y, G, P: Y (h, n), G (h, d) and (E W - Z)^T (h, n), with the norms y (n,) and g (d,) of the first two.
-        best: Smallest Phi so far, of the W with rows best_W (h, m) at the indices best_rows and with E W - Z = best_P^T.
+        best: Smallest Phi so far, of W^T = best_W (h, m) in the columns best_rows, with (E W - Z)^T = best_P.
         dual: Largest dual value so far.
         lowest: J of the last accepted weights.
         fallback: Their re-weighting, to which a refused step returns.
@@ -201,7 +201,11 @@ class _Image:
             slow = self.gap <= SLOW_GAP and self.gap > SLOW * self.previous
             if self.gap <= SINGLE_GAP or slow or self.idle >= SINGLE_PATIENCE:
                 self.factors = self.steps = DOUBLE
-            found = self._newton()
+            with np.errstate(all="ignore"):
+                found = self._newton()
+                if self.steps == SINGLE and not np.isfinite(found).all():
+                    self.factors = self.steps = DOUBLE
+                    found = self._newton()
             if not np.isfinite(found).all():
                 found = self.fallback
             # from a weight far too small a Newton step grows by half only, a re-weighting by the ratio
@@ -232,10 +236,8 @@ class _Image:
         excess = np.maximum(np.einsum("ij,ij->j", G, G - 2 * leftover) / penalties, 0)
         damping = max(self.damping, SINGLE_FLOOR if dtype == SINGLE else DAMPING_FLOOR)
         G, t, excess, penalties = (x.astype(dtype) for x in (G, t, excess, penalties))
-        with np.errstate(all="ignore"):
-            t = newton_weights(rows, G, t, excess, penalties, inverse, damping, self.gap)
         found = np.zeros_like(self.t)
-        found[index] = t
+        found[index] = newton_weights(rows, G, t, excess, penalties, inverse, damping, self.gap)
         return found
 
 

@@ -142,7 +142,7 @@ class ResidualSelector(Selector):
         return fitted
 
     def _batches(self, matrices: list[np.ndarray]) -> Iterator[list[int]]:
-        """Positions of images to solve together: equal width and similar size, or each alone where that is no slower."""
+        """Positions of images to solve together: of equal width and similar size; of `irls`, each alone."""
         if self.settings.solver == "irls":
             yield from ([i] for i in range(len(matrices)))
             return
