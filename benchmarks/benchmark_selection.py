@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="folder for the tables selection_kinds.csv and selection_scaling.csv")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
     parser.add_argument("--axes", nargs="+", choices="ndh", default="ndh", help="axes of the scaling (default: all)")
-    parser.add_argument("--limit", type=float, default=10, help="seconds for one image from which a method is left out (default 10)")
+    parser.add_argument("--limit", type=float, default=10, help="seconds from which a method is left out (default 10)")
     parser.add_argument("--quick", action="store_true", help="small images and few repeats, to try it")
     parser.add_argument("--peer", type=Path, help="the authors' emb_selection.py, timed with the others")
     options = parser.parse_args()

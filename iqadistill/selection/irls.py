@@ -42,7 +42,8 @@ SLACK = 1e-10  # relative increase of J that is put down to rounding
 LEAP = 3.0  # ratio from which a re-weighting grows a weight faster than a Newton step
 START_FLOOR = 1e-8  # a zero row of a given start keeps a weight it can grow from
 TINY = np.finfo(np.float64).tiny
-SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+SINGLE: np.dtype = np.dtype(np.float32)
+DOUBLE: np.dtype = np.dtype(np.float64)
 
 
 def solve_irls(
@@ -69,8 +70,7 @@ def solve_irls(
     """
     solutions = []
     for i in range(len(columns)):
-        arrays = [None if x is None else x[i].double().cpu().numpy() for x in (columns, Z, start)]
-        image = _Image(*arrays[:2], alpha, beta, arrays[2])
+        image = _Image(_array(columns[i]), _array(Z[i]), alpha, beta, None if start is None else _array(start[i]))
         objective, gaps = [], []
         for iteration in range(max_iter):
             image.evaluate()
@@ -79,10 +79,15 @@ def solve_irls(
             if image.gap <= tol or image.idle > PATIENCE or iteration == max_iter - 1:
                 break
             image.step()
-        solution = Solution(*(torch.as_tensor(x.T).to(Z) for x in image.solution()), objective, gaps, gaps[-1] <= tol)
-        solution.misfit = torch.as_tensor(image.best_P.T).to(Z)
+        W, R, P = (torch.as_tensor(x.T).to(Z) for x in image.solution())
+        solution = Solution(W, R, objective, gaps, gaps[-1] <= tol)
+        solution.misfit = P
         solutions.append(solution)
     return solutions
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.double().cpu().numpy()
 
 
 class _Image:
@@ -125,12 +130,12 @@ class _Image:
                 return weights.astype(np.float64)
         return t
 
-    def solution(self) -> tuple[np.ndarray, np.ndarray]:
-        """W^T (h, d) and R (h, n)."""
+    def solution(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """W^T (h, d), R and (E W - Z)^T, both (h, n)."""
         W = np.zeros((len(self.targets), self.d))
         W[:, self.best_rows] = self.best_W
         p = np.maximum(norms(self.best_P), self.beta / 2)
-        return W, self.best_P * (1 - self.beta / (2 * p))
+        return W, self.best_P * (1 - self.beta / (2 * p)), self.best_P
 
     def evaluate(self) -> None:
         """Solve for the current weights; update the best W, the dual bound and whether the weights are accepted."""
