@@ -56,14 +56,13 @@ def skglm_lasso(X: np.ndarray, Z: np.ndarray, tol: float) -> np.ndarray:
 
 
 def adelie_lasso(X: np.ndarray, Z: np.ndarray, tol: float) -> np.ndarray:
-    """Group lasso of adelie, whose loss of h responses is the squared error over 2 n h."""
+    """Group lasso of adelie, a group for each row; its loss of h responses is the squared error over 2 n h."""
     import adelie
 
     n, h = Z.shape
     state = adelie.grpnet(
         X=np.asfortranarray(X),
         glm=adelie.glm.multigaussian(np.ascontiguousarray(Z)),
-        groups="grouped",
         penalty=np.ones(X.shape[1]),
         lmda_path=np.geomspace(20, 1, 12) / (2 * n * h),
         intercept=False,
