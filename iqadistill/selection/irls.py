@@ -36,7 +36,7 @@ SINGLE_GAP = 1e-6  # gap down to which systems are factorised in single precisio
 SLOW_GAP, SLOW = 1e-2, 0.3  # or from this gap on, once a step leaves more than this part of it,
 SINGLE_PATIENCE = 3  # or as many iterations did not reduce it
 REFINEMENTS = 4  # largest number of corrections of Y
-REFINED = 1e-4, 1e-12  # residual of Y relative to E W - Z that suffices for steps in single and in double precision
+REFINED = 1e-4, 1e-12  # residual of Y relative to E W - Z that suffices, in single and in double precision
 PATIENCE = 30  # iterations that may pass while the gap shrinks by less than a thousandth
 SLACK = 1e-10  # relative increase of J that is put down to rounding
 LEAP = 3.0  # ratio from which a re-weighting grows a weight faster than a Newton step
@@ -183,14 +183,14 @@ class _Image:
             for _ in range(REFINEMENTS):
                 Y = self.Y + self.factor.solve(correction)
                 G = Y @ rows.T
-                P = (t_w * G) @ rows - self.targets  # (E W - Z)^T up to the sign of the equations above
+                P = (t_w * G) @ rows - self.targets  # (E W - Z)^T
                 exact = -(1 + t_r) * Y
                 correction = exact - P
                 last, error = error, float(np.linalg.norm(correction))
                 if not error < last:  # also where single precision overflows
                     break
                 self.Y, self.P, best = Y, P, G
-                if error <= REFINED[self.steps == DOUBLE] * float(np.linalg.norm(exact)):
+                if error <= REFINED[double] * float(np.linalg.norm(exact)):
                     return best
             if double:
                 return best
