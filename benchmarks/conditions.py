@@ -1,0 +1,22 @@
+"""Hardware and versions that a measurement was made with, for the tables of benchmarks."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def conditions() -> dict[str, str | int]:
+    """Columns that name the processor, the card if there is one, threads and versions."""
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
+    hardware = {"processor": processor(), "card": card, "threads": torch.get_num_threads()}
+    return hardware | {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
+def processor() -> str:
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
