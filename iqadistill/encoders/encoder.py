@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.encoders.folding import fold_batchnorm
+from iqadistill.encoders.inference import speed_up_inference
 from iqadistill.errors import InputError
 from iqadistill.models.pretrained import TimmNetwork, create_pretrained
 from iqadistill.patches.pixel_values import as_floats
@@ -61,8 +62,9 @@ class Encoder:
     ) -> None:
         self._forward = pool_stages if pooling == "stages" else pool_last
         example = torch.rand(2, *network.pretrained_cfg["input_size"], generator=torch.Generator().manual_seed(0))
-        model = fold_batchnorm(network, self._forward, example)
         self.device = torch.device(device)
+        quicker = speed_up_inference if self.device.type == "cpu" else fold_batchnorm
+        model = quicker(network, self._forward, example)
         self._model = model.to(self.device).to(memory_format=torch.channels_last).requires_grad_(False)
         self._mean, self._std = (
             torch.tensor(network.pretrained_cfg[key], device=self.device).view(-1, 1, 1) for key in ("mean", "std")
