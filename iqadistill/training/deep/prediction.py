@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from iqadistill.console import progress
+from iqadistill.encoders.inference import speed_up_inference
 from iqadistill.errors import InputError
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.store import PatchStore, cut_batches
@@ -52,10 +53,13 @@ def score_patches(
     """
     names = sorted(patches["image_id"].unique().to_pylist())
     store = PatchStore(images, patches, names, size=size, workers=workers, memory_gb=0)
+    network.to(device).eval()
+    if device == "cpu" and len(store.image):
+        network = speed_up_inference(
+            network, lambda model, batch: model(batch), store.fetch(np.arange(1)).float() / 255
+        )
     label = "score (batches)"
-    scores = score_store(
-        network.to(device), store, device=device, precision=precision, batch_size=batch_size, label=label
-    )
+    scores = score_store(network, store, device=device, precision=precision, batch_size=batch_size, label=label)
     frame = store.patches.select(["patch_id", "image_id"]).to_pandas().assign(score=scores)
     return frame.set_index("patch_id").loc[patches["patch_id"].to_numpy()].reset_index()
 
