@@ -6,11 +6,12 @@ import numpy as np
 
 from iqadistill.choosing.features import image_features
 from iqadistill.choosing.registry import CHOOSERS
+from iqadistill.embedding_blocks import EmbeddingBlocks
 from iqadistill.errors import InputError
 
 
 def choose_images(
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | EmbeddingBlocks,
     count: int,
     *,
     method: str = "facility",
@@ -21,7 +22,7 @@ def choose_images(
     """Choose the images of a collection to have rated.
 
     Args:
-        embeddings: Embedding (n, d) of each image.
+        embeddings: Embedding (n, d) of each image, in memory or in blocks.
         count: Number of images to choose.
         method: Name of a chooser: facility, v_optimal, lcmd or random.
         rated: Indices of images that are rated already: never chosen, and covered from the start.
@@ -36,10 +37,8 @@ def choose_images(
             finite.
     """
     rated = np.unique(np.asarray(rated, dtype=np.int64))
-    unrated = len(embeddings) - len(rated)
+    unrated = embeddings.shape[0] - len(rated)
     if not 1 <= count <= unrated:
         raise InputError(f"count: {count}, expected 1 to {unrated}, the number of images that are not rated.")
-    if not np.isfinite(embeddings).all():
-        raise InputError("embeddings: hold NaN or infinite values; embed these images again or leave them out.")
     chooser = CHOOSERS.create({"method": method})
     return chooser.choose(image_features(embeddings, contents), count, rated, seed)

@@ -1,12 +1,14 @@
 """Similarity of images by their features: exact for few images, to landmarks for many."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from iqadistill.embedding_blocks import ROWS
+
 EXACT = 5000  # images up to which the similarity of every pair is held
 LANDMARKS = 2000  # images that stand for all others where there are more
-ROWS = 4096  # of a matrix that are worked on at a time, so that temporary copies stay small
 SAME = 1e-12  # squared distances below this share of the largest are those of duplicates
 
 
@@ -18,27 +20,41 @@ class ImageSimilarity:
         features: Features (n, p) of all images.
         targets: Indices (q,) of the images that are to be covered: all, or landmarks.
         width: Width of the kernel, a squared distance.
-        to_targets: Similarity (n, q) of all images to the targets.
+        held: Similarity (n, n) of all pairs; None where there are too many, and rows are computed when asked for.
     """
 
     features: np.ndarray
     targets: np.ndarray
     width: float
-    to_targets: np.ndarray
+    held: np.ndarray | None = None
 
-    def to_all(self, images: int | np.ndarray) -> np.ndarray:
-        """Similarity (n,) of one image to all images, or (n, r) of r images."""
-        if len(self.targets) == len(self.features):
-            return self.to_targets[:, images]
-        to_images = np.exp(squared_distances(self.features, self.features[np.atleast_1d(images)]) / -self.width)
-        return to_images if np.ndim(images) else to_images[:, 0]
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def to_targets(self, images: np.ndarray | slice) -> np.ndarray:
+        """Similarity (r, q) of r images to those that are to be covered."""
+        if self.held is not None:
+            return self.held[images]
+        return self.between(self.features[images], self.features[self.targets])
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Similarity (r, q) of consecutive images to those that are to be covered, all images once."""
+        for start in range(0, len(self), ROWS):
+            yield self.to_targets(slice(start, start + ROWS))
+
+    def between(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Similarity (r, q) of images with features X (r, p) to those with features Y (q, p)."""
+        exponents = squared_distances(X, Y)
+        exponents /= -self.width
+        return np.exp(exponents, out=exponents)
 
 
 def rbf_similarity(features: np.ndarray, seed: int, *, widths: float = 1.0) -> ImageSimilarity:
     """Similarity of images whose width is the median squared distance of two different images, or a multiple of it.
 
     Up to 5,000 images it holds all pairs in float64. Of more images 2,000 landmarks are drawn that stand for all: what
-    covers them covers the collection, with memory that grows with n instead of n^2, in float32.
+    covers them covers the collection. Similarities to them are then computed in float32 when they are needed: that
+    takes less time than reading as many numbers from memory twice, and memory grows with the features alone.
 
     Args:
         features: Features (n, p) of all images.
@@ -51,12 +67,10 @@ def rbf_similarity(features: np.ndarray, seed: int, *, widths: float = 1.0) -> I
     else:
         features = features.astype(np.float32)
         targets = np.sort(np.random.default_rng(seed).choice(n, LANDMARKS, replace=False))
-    width = widths * _median_distance(features[targets])
-    to_targets = np.empty((n, len(targets)), features.dtype)
-    for start in range(0, n, ROWS):
-        rows = slice(start, start + ROWS)
-        to_targets[rows] = np.exp(squared_distances(features[rows], features[targets]) / -width)
-    return ImageSimilarity(features, targets, width, to_targets)
+    similarity = ImageSimilarity(features, targets, widths * _median_distance(features[targets]))
+    if n > EXACT:
+        return similarity
+    return ImageSimilarity(features, targets, similarity.width, similarity.between(features, features))
 
 
 def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:

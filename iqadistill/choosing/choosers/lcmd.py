@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from iqadistill.choosing.settings import ChooserSettings
-from iqadistill.choosing.similarity import ROWS, SAME, squared_distances
+from iqadistill.choosing.similarity import SAME, squared_distances
+from iqadistill.embedding_blocks import ROWS
 
 
 class LcmdSettings(ChooserSettings):
