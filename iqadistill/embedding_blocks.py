@@ -101,7 +101,9 @@ class EmbeddingFile:
         for row, name in enumerate(names):
             if not name or name in seen:
                 fault = f"image {name!r} occurs twice" if name else "has no name"
-                raise InputError(f"{self.path} row {row}: {fault}; give one row for each image, and a name in image_id.")
+                raise InputError(
+                    f"{self.path} row {row}: {fault}; give one row for each image, and a name in image_id."
+                )
             seen.add(name)
         return names
 
@@ -118,8 +120,8 @@ class EmbeddingFile:
                 values = column.flatten()
                 if column.null_count or values.null_count or len(values) != len(column) * width:
                     raise InputError(
-                        f"{self.path} rows {done} to {done + len(column) - 1}: an embedding is missing or has other than "
-                        f"{width} numbers, the length of the first; embed these images again."
+                        f"{self.path} rows {done} to {done + len(column) - 1}: an embedding is missing or has "
+                        f"other than {width} numbers, the length of the first; embed these images again."
                     )
                 done += len(column)
                 yield values.to_numpy(zero_copy_only=False).reshape(-1, width)

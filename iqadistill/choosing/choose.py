@@ -6,8 +6,11 @@ import numpy as np
 
 from iqadistill.choosing.features import image_features
 from iqadistill.choosing.registry import CHOOSERS
+from iqadistill.doctor.limits import usable_memory
 from iqadistill.embedding_blocks import EmbeddingBlocks
 from iqadistill.errors import InputError
+
+LONGEST = 24 * 3600  # seconds that a choice may take
 
 
 def choose_images(
@@ -42,3 +45,31 @@ def choose_images(
         raise InputError(f"count: {count}, expected 1 to {unrated}, the number of images that are not rated.")
     chooser = CHOOSERS.create({"method": method})
     return chooser.choose(image_features(embeddings, contents), count, rated, seed)
+
+
+def check_resources(method: str, n: int, count: int) -> None:
+    """Refuse a choice that would take more memory than there is, or more than a day.
+
+    Args:
+        method: Name of a chooser.
+        n: Number of images.
+        count: Number of images to choose.
+
+    Raises:
+        InputError: It would; the message says how much, and what to do.
+    """
+    chooser = CHOOSERS[method]
+    needed, usable = n * chooser.image_bytes, usable_memory()
+    if needed > usable:
+        raise InputError(
+            f"--method {method}: {n:,} images take about {needed / 1e9:.1f} GB beside their embeddings, and "
+            f"{usable / 1e9:.1f} GB may be used; choose among fewer images, or by lcmd, which takes "
+            f"{n * CHOOSERS['lcmd'].image_bytes / 1e9:.1f} GB."
+        )
+    seconds = n * count * chooser.pick_seconds
+    if seconds > LONGEST:
+        raise InputError(
+            f"--count {count}: {method} passes over all {n:,} images for each one that it chooses, about "
+            f"{seconds / 3600:.0f} hours in all; ask for at most {int(LONGEST / n / chooser.pick_seconds):,}, or "
+            "choose among fewer images."
+        )

@@ -19,12 +19,16 @@ class ChooserSettings(Settings):
         colour: Colour in figures, as "#rrggbb".
         marker: Marker in figures, one of matplotlib's.
         order: Position in legends; the lowest comes first.
+        image_bytes: Memory that it takes for each of many images, their features included.
+        pick_seconds: Time that choosing one more image takes for each of many images, on one core.
     """
 
     label: ClassVar[str]
     colour: ClassVar[str]
     marker: ClassVar[str]
     order: ClassVar[int]
+    image_bytes: ClassVar[int]
+    pick_seconds: ClassVar[float]
 
     method: str = Field(description="Name of the chooser.")
 

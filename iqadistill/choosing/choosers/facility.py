@@ -11,6 +11,7 @@ from iqadistill.choosing.similarity import ImageSimilarity, rbf_similarity
 from iqadistill.embedding_blocks import ROWS
 
 WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearly linear in the cosine of two images
+LANDMARKS = 5000  # images that are to be covered where there are more
 FEWEST = 16  # images whose gains are computed together
 DIGITS = 9  # after the point of a gain, whose unit is one image; what lies beyond is rounding
 
@@ -28,6 +29,8 @@ class FacilitySettings(ChooserSettings):
     colour: ClassVar[str] = "#0072b2"
     marker: ClassVar[str] = "o"
     order: ClassVar[int] = 0
+    image_bytes: ClassVar[int] = 600
+    pick_seconds: ClassVar[float] = 3e-8
 
     method: Literal["facility"] = Field("facility", description="Name of the chooser.")
 
@@ -40,7 +43,7 @@ def similarity_of_directions(features: np.ndarray, seed: int) -> ImageSimilarity
     """Similarity of images by the direction of their features; an image without any is as far from all others."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     directions = np.divide(features, length, out=np.zeros_like(features), where=length > 1e-9 * length.max())
-    return rbf_similarity(directions, seed, widths=WIDTHS)
+    return rbf_similarity(directions, seed, landmarks=LANDMARKS, widths=WIDTHS)
 
 
 def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray) -> np.ndarray:
@@ -88,6 +91,11 @@ def _entries(
 
     Gains are rounded: two images that cover each other only are an exact tie.
     """
-    added = similarity.to_targets(images) - covered
-    gains = np.maximum(added, 0, out=added).sum(1, dtype=np.float64).round(DIGITS)
+    gains = np.empty(len(images))
+    for start in range(0, len(images), similarity.rows):
+        rows = slice(start, start + similarity.rows)
+        added = similarity.to_targets(images[rows])
+        added = np.subtract(added, covered, out=None if similarity.held is not None else added)
+        gains[rows] = np.maximum(added, 0, out=added).sum(1)
+    gains = gains.round(DIGITS)
     return list(zip((-gains).tolist(), images.tolist(), [chosen] * len(images), strict=True))

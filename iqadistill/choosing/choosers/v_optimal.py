@@ -11,7 +11,8 @@ from iqadistill.embedding_blocks import ROWS
 from iqadistill.selection.landmarks import landmark_map
 
 NOISE = 0.1  # variance of the noise of a score, relative to the variance of scores over images
-FACTOR = 500  # columns of the factor that stands for the similarity of more than 5,000 images
+LANDMARKS = 2000  # images that the similarity of more than 5,000 is known by
+FACTOR = 500  # columns of the factor that stands for it
 
 
 class VOptimalSettings(ChooserSettings):
@@ -26,12 +27,14 @@ class VOptimalSettings(ChooserSettings):
     colour: ClassVar[str] = "#d55e00"
     marker: ClassVar[str] = "s"
     order: ClassVar[int] = 1
+    image_bytes: ClassVar[int] = 2400
+    pick_seconds: ClassVar[float] = 3e-7
 
     method: Literal["v_optimal"] = Field("v_optimal", description="Name of the chooser.")
 
     def choose(self, features: np.ndarray, count: int, rated: np.ndarray, seed: int) -> np.ndarray:
         """Greedy V-optimal design on the RBF similarity, or on its leading part by landmarks."""
-        similarity = rbf_similarity(features, seed)
+        similarity = rbf_similarity(features, seed, landmarks=LANDMARKS)
         if similarity.held is not None:
             return v_optimal_design(similarity.held, count, rated)
         return v_optimal_by_factor(similarity_factor(similarity), count, rated)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iqadistill.choosing import CHOOSERS, choose_images, similarity
+from iqadistill.choosing.choosers import facility, v_optimal
 from iqadistill.choosing.choosers.facility import facility_location, similarity_of_directions
 from iqadistill.choosing.choosers.lcmd import largest_cluster_maximum_distance
 from iqadistill.choosing.choosers.v_optimal import NOISE, v_optimal_design
@@ -27,6 +28,13 @@ def clusters(sizes, d=12):
     centres = random.normal(0, 10, (len(sizes), d))
     cluster = np.repeat(np.arange(len(sizes)), sizes)
     return (centres[cluster] + random.normal(0, 0.05, (sum(sizes), d))).astype(np.float32), cluster
+
+
+def few_landmarks(monkeypatch, *, exact, landmarks):
+    """Let so many landmarks stand for more images than `exact`."""
+    monkeypatch.setattr(similarity, "EXACT", exact)
+    monkeypatch.setattr(facility, "LANDMARKS", landmarks)
+    monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
 
 def coverage(K, chosen):
@@ -80,7 +88,7 @@ def test_facility_location_takes_the_largest_gain_at_every_step_and_gains_never_
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), known=st.integers(0, 4))
 def test_v_optimal_design_leaves_the_least_variance_at_every_step(seed, known):
-    K, rated = rbf_similarity(image_features(embeddings(seed, 25)), 0).held, list(range(known))
+    K, rated = rbf_similarity(image_features(embeddings(seed, 25)), 0, landmarks=25).held, list(range(known))
     chosen = list(v_optimal_design(K, 10, np.array(rated, dtype=int)))
     for step in range(len(chosen)):
         before = rated + chosen[:step]
@@ -143,8 +151,7 @@ def test_landmarks_cover_the_same_clusters_as_all_pairs(method, monkeypatch):
     X, cluster = clusters([60, 50, 40, 30, 20])
     rated = np.flatnonzero(cluster == 2)[:3]
     exact = choose_images(X, 4, method=method, rated=rated)
-    monkeypatch.setattr(similarity, "EXACT", 100)
-    monkeypatch.setattr(similarity, "LANDMARKS", 80)
+    few_landmarks(monkeypatch, exact=100, landmarks=80)
     assert sorted(cluster[choose_images(X, 4, method=method, rated=rated)]) == sorted(cluster[exact]) == [0, 1, 3, 4]
 
 
@@ -152,15 +159,13 @@ def test_landmarks_cover_the_same_clusters_as_all_pairs(method, monkeypatch):
 def test_all_images_as_landmarks_give_the_exact_choice(method, monkeypatch):
     X = embeddings(5, 60)
     exact = choose_images(X, 10, method=method, rated=[4, 9])
-    monkeypatch.setattr(similarity, "EXACT", 10)
-    monkeypatch.setattr(similarity, "LANDMARKS", 60)
+    few_landmarks(monkeypatch, exact=10, landmarks=60)
     np.testing.assert_array_equal(choose_images(X, 10, method=method, rated=[4, 9]), exact)
 
 
 def test_more_rated_images_than_landmarks(monkeypatch):
     X, cluster = clusters([60, 50, 40])
-    monkeypatch.setattr(similarity, "EXACT", 100)
-    monkeypatch.setattr(similarity, "LANDMARKS", 20)
+    few_landmarks(monkeypatch, exact=100, landmarks=20)
     chosen = choose_images(X, 30, method="v_optimal", rated=np.flatnonzero(cluster == 0))
     assert 0 not in cluster[chosen]
 
