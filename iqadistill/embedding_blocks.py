@@ -80,7 +80,7 @@ class EmbeddingFile:
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Number n of images and d of features, the length of the first vector."""
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:
             first = next(self._batches(file, 1, "embedding"))["embedding"]
         width = len(first[0]) if first[0].is_valid else 0
         if not width:
@@ -114,7 +114,8 @@ class EmbeddingFile:
             InputError: The file is damaged, or a vector is missing or has another length than the first.
         """
         width, done = self.shape[1], 0
-        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+        # without pre_buffer=False the compressed file would be held in memory as well
+        with pq.ParquetFile(self.path, pre_buffer=False, page_checksum_verification=True) as file:
             for batch in self._batches(file, self.rows, "embedding"):
                 column = batch["embedding"]
                 values = column.flatten()

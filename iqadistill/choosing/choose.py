@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iqadistill.choosing.features import image_features
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.doctor.limits import usable_memory
-from iqadistill.embedding_blocks import EmbeddingBlocks
+from iqadistill.embedding_blocks import EmbeddingBlocks, HeldEmbeddings
 from iqadistill.errors import InputError
 
 LONGEST = 24 * 3600  # seconds that a choice may take
@@ -27,7 +26,7 @@ def choose_images(
     Args:
         embeddings: Embedding (n, d) of each image, in memory or in blocks.
         count: Number of images to choose.
-        method: Name of a chooser: facility, v_optimal, lcmd or random.
+        method: Name of a chooser: facility, v_optimal, lcmd, residual or random.
         rated: Indices of images that are rated already: never chosen, and covered from the start.
         contents: Number (n,) of each image's content, negative where it is unknown; see `image_features`.
         seed: Seed of what is drawn: a random choice, and the landmarks of more than 5,000 images.
@@ -44,7 +43,8 @@ def choose_images(
     if not 1 <= count <= unrated:
         raise InputError(f"count: {count}, expected 1 to {unrated}, the number of images that are not rated.")
     chooser = CHOOSERS.create({"method": method})
-    return chooser.choose(image_features(embeddings, contents), count, rated, seed)
+    blocks = HeldEmbeddings(embeddings) if isinstance(embeddings, np.ndarray) else embeddings
+    return chooser.choose_from(blocks, contents, count, rated, seed)
 
 
 def check_resources(method: str, n: int, count: int) -> None:

@@ -73,7 +73,11 @@ def v_optimal_design(K: np.ndarray, count: int, rated: np.ndarray) -> np.ndarray
 def similarity_factor(similarity: ImageSimilarity) -> np.ndarray:
     """Factor F (n, at most 500), float32, of the similarity by its landmarks: F F^T is its leading part."""
     mapped = landmark_map(similarity.to_targets(similarity.targets), FACTOR).astype(np.float32)
-    return np.concatenate([block @ mapped for block in similarity.blocks()])
+    F, filled = np.empty((len(similarity), mapped.shape[1]), np.float32), 0
+    for block in similarity.blocks():
+        np.matmul(block, mapped, out=F[filled : filled + len(block)])
+        filled += len(block)
+    return F
 
 
 def v_optimal_by_factor(F: np.ndarray, count: int, rated: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from iqadistill.choosing.similarity import rbf_similarity
 from iqadistill.errors import InputError
 
 COVERING = ["facility", "v_optimal", "lcmd"]
-METHODS = [*COVERING, "random"]
+METHODS = [*COVERING, "residual", "random"]
 
 
 def embeddings(seed, n=30, d=8):
