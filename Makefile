@@ -2,7 +2,7 @@
 # make check: lint, types and the quick tests.   make test: lint, types and all tests but those marked whole.
 # make test-all: those as well, the larger paper studies from miniature archives to their reports.
 # make fuzz: thousands of damaged inputs for each reader.   make chaos: jobs killed, disks full, runs side by side.
-# make benchmarks: the solvers of selection timed, into benchmarks/results; peers need an environment of their own.
+# make benchmarks: solvers and training timed, into benchmarks/results, beside peers in an environment of their own; QUICK=1: small.
 # make test-slurm: a study on a SLURM cluster of one node that is set up here, as root in a container, and taken down.
 PYTHON ?= python3
 BIN = .venv/bin
@@ -47,8 +47,20 @@ chaos: .venv/.test
 test-slurm: .venv/.test
 	$(BIN)/python -m pytest tests/slurm -m slurm -n 0
 
-benchmarks: .venv/.test
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_selection.py --csv benchmarks/results
+# One word for each benchmark that needs no data, and its options where QUICK=1 asks for a try of some minutes.
+BENCHMARKS = selection engine
+QUICK_selection = --quick --plain-iterations 1
+QUICK_engine = --images 8 --repeats 1
+QUICK_peers = --quick
+
+benchmarks: $(BENCHMARKS:%=benchmark-%) benchmark-peers
+	$(BIN)/python benchmarks/figure_selection.py benchmarks/results/selection_scaling.csv benchmarks/results/solvers.svg
+
+$(BENCHMARKS:%=benchmark-%): benchmark-%: .venv/.test
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_$*.py --csv benchmarks/results $(if $(QUICK),$(QUICK_$*))
+
+benchmark-peers: .venv/.peers
+	OMP_NUM_THREADS=1 .venv/peers/bin/python benchmarks/benchmark_peers.py --csv benchmarks/results $(if $(QUICK),$(QUICK_peers))
 
 # Generated from the settings; tests compare them.
 schema: .venv/.test
@@ -67,6 +79,11 @@ prices: .venv/.test
 
 .venv/.test: .venv/.demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/.peers: .venv/.test benchmarks/peers.txt
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip install --quiet . --requirement benchmarks/peers.txt
 	touch $@
 
 clean:

@@ -1,7 +1,7 @@
 """Exact solvers of other packages beside ours on the very problem of residual selection: seconds and certified gap.
 
     python -m venv peers && peers/bin/pip install . -r benchmarks/peers.txt
-    OMP_NUM_THREADS=1 peers/bin/python benchmarks/benchmark_peers.py --csv peers.csv
+    OMP_NUM_THREADS=1 peers/bin/python benchmarks/benchmark_peers.py --csv benchmarks/results
 
 With R as further coefficients the problem is min ||[E, -I] V - Z||_F^2 + sum_j l_j ||v_j||, l = alpha for the d rows
 of W and beta for the n rows of R^T. After division of column j by l_j it is a multi-task lasso, of penalty 1 / (2 n) in
@@ -11,16 +11,18 @@ method runs once, after a small problem that compiles it, at the tolerances in t
 """
 
 import argparse
-import importlib.util
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from benchmark_selection import kinds_of_features, ours, processor, target_of
+from benchmark_selection import kinds_of_features, ours, target_of
+from conditions import conditions
 
 from iqadistill.selection.irls import solve_irls
 from iqadistill.selection.objective import duality_gap
@@ -95,8 +97,11 @@ def main() -> None:
     parser.add_argument("--gamma", default="scale_free", choices=("published", "scale_free"))
     parser.add_argument("--kinds", nargs="*", default=["ReLU"], help="kinds of features of benchmark_selection.py")
     parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="embeddings tables, one kind each")
-    parser.add_argument("--csv", type=Path, help="file for the table")
+    parser.add_argument("--csv", type=Path, help="folder for the table selection_peers.csv")
+    parser.add_argument("--quick", action="store_true", help="a small image, to try it")
     options = parser.parse_args()
+    if options.quick:
+        options.patches, options.width = 60, 512
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")  # peers warn that they have not converged; their gap says so
     alpha = beta = 0.1
@@ -112,7 +117,7 @@ def main() -> None:
                 E, Z, alpha, beta
             )
         for name, (package, solver, tolerances) in PEERS.items():
-            if importlib.util.find_spec(package) is None:
+            if find_spec(package) is None:
                 print(f"{name}: not installed")
                 continue
             for tol in tolerances:
@@ -133,7 +138,10 @@ def main() -> None:
             rows.append({"kind": kind, "gamma": options.gamma, "method": name, "seconds": seconds, "gap": float(gap)})
             print(f"  {name:30} {seconds:9.3f} s, gap {float(gap):.1e}", flush=True)
     if options.csv:
-        pd.DataFrame(rows).assign(processor=processor(), torch=torch.__version__).to_csv(options.csv, index=False)
+        options.csv.mkdir(parents=True, exist_ok=True)
+        versions = {package: version(name) for name, (package, _, _) in PEERS.items() if find_spec(package)}
+        table = pd.DataFrame(rows).assign(**conditions(), **versions)
+        table.to_csv(options.csv / "selection_peers.csv", index=False)
 
 
 if __name__ == "__main__":

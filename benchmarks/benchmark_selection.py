@@ -1,6 +1,6 @@
 """Time the residual-selection solvers against the plain equations of arXiv 2412.12667, on one image and on many.
 
-    python benchmarks/benchmark_selection.py --csv benchmarks/results
+    python benchmarks/benchmark_selection.py --csv benchmarks/results            # --quick: in half a minute
     python benchmarks/benchmark_selection.py --embeddings gap.parquet stages.parquet --peer emb_selection.py
 
 Kinds of features: pooled ReLU activations, Gaussian noise, standardised activations, and the image with most patches of
@@ -15,7 +15,6 @@ import contextlib
 import importlib.util
 import io
 import itertools
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from conditions import conditions
 
 from iqadistill.selection.irls import solve_irls
 from iqadistill.selection.objective import duality_gap
@@ -32,6 +32,7 @@ from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.similarity import similarity_matrix, spectral_target
 
 ITERATIONS = 50
+PARTS = ("kinds", "scaling", "throughput")
 PLAIN_REPEATS = 2
 
 
@@ -142,32 +143,40 @@ def compare(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def scaling(options: argparse.Namespace) -> pd.DataFrame:
-    """Seconds and gaps of both solvers over the number of patches, the width and h, one at a time."""
-    print(f"\nscaling, ReLU features (published {ITERATIONS} iterations, irls to a gap of 1e-3)")
-    standard = (options.patches, options.width, options.components)
-    sizes = [(n, *standard[1:]) for n in (20, 40, 90, 180, 360)]
-    sizes += [(standard[0], d, standard[2]) for d in (256, 512, 1024, 4096)]
-    sizes += [(*standard[:2], h) for h in (2, 5, 20, 40)]
+def scaling(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.DataFrame:
+    """Seconds and gaps of every method over the number of patches, the width and h, one at a time.
+
+    A method that took longer than `--limit` seconds for one image is left out from then on.
+    """
+    print("\nscaling, ReLU features, gamma scale_free")
+    standard = {"n": options.patches, "d": options.width, "h": options.components}
+    steps = {"n": (1 / 9, 2 / 9, 1 / 2, 1, 2), "d": (1 / 8, 1 / 4, 1 / 2, 1, 2), "h": (1 / 5, 1 / 2, 1, 2, 4)}
     rows = []
-    for n, d, h in sizes:
-        E = synthetic_features(n, d, 1)
-        Z = target_of(E, "scale_free", h)
-        for name, solve in (
-            ("published", ours(solve_published, ITERATIONS, 0.0)),
-            ("irls", ours(solve_irls, 1000, 1e-3)),
-        ):
-            times = []
-            for _ in range(options.repeats):
-                started = time.perf_counter()
-                W = solve(E, Z, options.alpha, options.beta)
-                times.append(time.perf_counter() - started)
-            _, gap = duality_gap(*map(torch.as_tensor, (E, Z, W)), options.alpha, options.beta)
-            rows.append({"n": n, "d": d, "h": h, "method": name, "seconds": min(times), "gap": float(gap)})
-            print(
-                f"  n = {n:4} d = {d:4} h = {h:3} {name:10} {1000 * min(times):8.1f} ms, gap {float(gap):.1e}",
-                flush=True,
-            )
+    slow: set[str] = set()
+    for axis in options.axes:
+        for step in steps[axis]:
+            size = standard | {axis: round(standard[axis] * step)}
+            E = synthetic_features(size["n"], size["d"], 1)
+            Z = target_of(E, "scale_free", size["h"])
+            for name, solve in methods.items():
+                if name in slow:
+                    continue
+                times: list[float] = []
+                while not times or (len(times) < options.repeats and sum(times) < 1):
+                    started = time.perf_counter()
+                    W = solve(E, Z, options.alpha, options.beta)
+                    times.append(time.perf_counter() - started)
+                _, gap = duality_gap(*map(torch.as_tensor, (E, Z, W)), options.alpha, options.beta)
+                if min(times) > options.limit:
+                    slow.add(name)
+                entry = {"axis": axis, **size, "method": name, "seconds": min(times), "gap": float(gap)}
+                if name.startswith("plain") and options.plain_iterations < ITERATIONS:
+                    entry |= {"seconds": min(times) * ITERATIONS / options.plain_iterations, "gap": np.nan}
+                rows.append(entry)
+                print(
+                    "  n = {n:4} d = {d:4} h = {h:3} {method:28} {seconds:9.4f} s, gap {gap:.1e}".format(**entry),
+                    flush=True,
+                )
     return pd.DataFrame(rows)
 
 
@@ -219,8 +228,14 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="device of the throughput test")
     parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="embeddings tables, one kind each")
     parser.add_argument("--csv", type=Path, help="folder for the tables selection_kinds.csv and selection_scaling.csv")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
+    parser.add_argument("--axes", nargs="+", choices="ndh", default="ndh", help="axes of the scaling (default: all)")
+    parser.add_argument("--limit", type=float, default=10, help="seconds from which a method is left out (default 10)")
+    parser.add_argument("--quick", action="store_true", help="small images and few repeats, to try it")
     parser.add_argument("--peer", type=Path, help="the authors' emb_selection.py, timed with the others")
     options = parser.parse_args()
+    if options.quick:
+        options.patches, options.width, options.repeats, options.images = 60, 512, 3, 8
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", message="solver published stopped")  # fifty iterations are the protocol here
     print(
@@ -236,25 +251,33 @@ def main() -> None:
         methods["authors' script"] = peer(options.peer)
     methods["published, 50 iterations"] = ours(solve_published, ITERATIONS, 0.0)
     methods["irls to a gap of 1e-3"] = ours(solve_irls, 1000, 1e-3)
-    tables = {"selection_kinds": compare(options, methods), "selection_scaling": scaling(options)}
-    throughput(options)
+    tables = {}
+    if "kinds" in options.parts:
+        tables["selection_kinds"] = compare(options, methods)
+    if "scaling" in options.parts:
+        exact = {name: solve for name, solve in methods.items() if name != "plain d x d, inverse"}
+        tables["selection_scaling"] = scaling(options, exact | peers_installed())
+    if "throughput" in options.parts:
+        throughput(options)
     if options.csv:
         options.csv.mkdir(parents=True, exist_ok=True)
-        conditions = {"processor": processor(), "threads": options.threads}
-        conditions |= {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
         for name, table in tables.items():
-            table.assign(**conditions).to_csv(options.csv / f"{name}.csv", index=False)
+            table.assign(**conditions()).to_csv(options.csv / f"{name}.csv", index=False)
 
 
-def processor() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0] if names else platform.processor()
+def peers_installed() -> dict[str, Callable]:
+    """Exact solvers of other packages that are installed, at the loosest tolerance of benchmark_peers.py."""
+    from benchmark_peers import PEERS, solve_with
+
+    found = {}
+    for name, (package, solver, tolerances) in PEERS.items():
+        if importlib.util.find_spec(package) is not None and package != "sklearn":  # a minute for one image
+
+            def solve(E: np.ndarray, Z: np.ndarray, alpha: float, beta: float, solver=solver, tol=tolerances[0]):
+                return solve_with(solver, E, Z, alpha, beta, tol)
+
+            found[name] = solve
+    return found
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Selector(ABC):
             random_states: One seed per image; default: the selector's `random_state` for every image.
 
         Returns:
-            One fitted selector per image, in order, each as `fit` would leave it, up to the solver's tolerance.
+            One fitted selector per image, in order, each as `fit` would leave it.
 
         Raises:
             InputError: As `fit`; the message names the position of the image.

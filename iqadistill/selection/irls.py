@@ -13,40 +13,37 @@ beta)): it never increases J but needs hundreds of steps for the last digits.
 So a few re-weightings sort out which rows matter (`iqadistill.selection.reweighting`); from then on Levenberg-Marquardt
 steps on the weights of the rows that are not about to vanish converge quadratically (`iqadistill.selection.newton`).
 Each iteration looks at all rows of E, and one that was left out comes back when its 2 ||g_j|| exceeds lambda_j. A step
-that raises J is undone: the image goes back to a re-weighting of the last good weights, and its damping grows. -2 Y
-scaled into the feasible set is dual feasible, which certifies every iterate at no further product with E.
+that raises J is undone: the image goes back to a re-weighting of the last good weights, and its damping grows.
 
-Every iterate is solved and certified in the precision of E. Single precision, twice as fast, serves where an error
-costs no more than a step: for the first weights, and for the Newton steps until the gap is small. Where it stalls,
-double precision takes over. Inside, the h columns of Z, Y and G are rows, (b, h, n): their products with E then take a
-quarter of the time.
+Systems are factorised in single precision, twice as fast, and Y is refined by residuals in double precision, down to
+the gap where that stalls. W and its Phi, and -2 Y scaled into the feasible set of the dual, are computed in double
+precision whatever the error of Y: they certify every iterate. Matrices of h columns are held as rows, (h, n) and
+(h, d): products with E then take a quarter of the time. Images are solved one by one, so none depends on another.
 """
 
+import numpy as np
 import torch
 
+from iqadistill.selection.cholesky import Cholesky, weighted_gram
 from iqadistill.selection.newton import newton_weights
-from iqadistill.selection.objective import (
-    Solution,
-    column_norms,
-    huber,
-    primal,
-    relative_gap,
-    row_norms,
-    rows_of,
-    soft_threshold,
-    weighted_gram,
-)
-from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
+from iqadistill.selection.objective import Solution
+from iqadistill.selection.reweighting import norms, reweighted_patches, sorted_weights
 
-KEEP_RATIO = 0.8  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
+KEEP_RATIO = 0.7  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
 DAMPING_START, DAMPING_FLOOR, SINGLE_FLOOR = 0.3, 1e-6, 1e-4  # relative to the Hessian's diagonal
 DAMPING_GROWTH, DAMPING_DECAY = 30.0, 0.1
-SINGLE_GAP = 1e-6  # gap down to which Newton steps are taken in single precision,
-SINGLE_PATIENCE = 3  # unless as many iterations did not reduce it
+SINGLE_GAP = 1e-6  # gap down to which systems are factorised in single precision,
+SLOW_GAP, SLOW = 1e-2, 0.3  # or from this gap on, once a step leaves more than this part of it,
+SINGLE_PATIENCE = 3  # or as many iterations did not reduce it
+REFINEMENTS = 4  # largest number of corrections of Y
+REFINED = 1e-4, 1e-12  # residual of Y relative to E W - Z that suffices, in single and in double precision
 PATIENCE = 30  # iterations that may pass while the gap shrinks by less than a thousandth
+SLACK = 1e-10  # relative increase of J that is put down to rounding
 LEAP = 3.0  # ratio from which a re-weighting grows a weight faster than a Newton step
-ROUNDING = 1e-11  # relative difference of Phi and of what the system says about it that is put down to rounding
 START_FLOOR = 1e-8  # a zero row of a given start keeps a weight it can grow from
+TINY = np.finfo(np.float64).tiny
+SINGLE: np.dtype = np.dtype(np.float32)
+DOUBLE: np.dtype = np.dtype(np.float64)
 
 
 def solve_irls(
@@ -58,7 +55,7 @@ def solve_irls(
     tol: float,
     start: torch.Tensor | None = None,
 ) -> list[Solution]:
-    """Minimise Phi until its relative duality gap is at most `tol`.
+    """Minimise Phi until its relative duality gap is at most `tol`, on the CPU and in double precision.
 
     The best W of each image so far counts: the objectives never increase.
 
@@ -71,199 +68,183 @@ def solve_irls(
         tol: Relative duality gap to reach.
         start: W (b, d, h) to re-weight from; default: equal weights of all rows of W.
     """
-    solutions = [Solution(Z[i], Z[i]) for i in range(len(columns))]
-    targets = Z.mT.contiguous()
-    active = _ActiveImages(columns, targets, _first_weights(columns, Z, targets, alpha, beta, start), alpha, beta)
-    for iteration in range(max_iter):
-        active.evaluate()
-        current = [solutions[i] for i in active.index.tolist()]
-        for solution, phi, gap in zip(current, active.best[:, 0].tolist(), active.gap[:, 0].tolist(), strict=True):
-            solution.objective.append(phi)
-            solution.gaps.append(gap)
-        finished = (active.gap <= tol)[:, 0] | (active.idle > PATIENCE)[:, 0] | (iteration == max_iter - 1)
-        if finished.any():
-            for i in finished.nonzero()[:, 0].tolist():
-                active.describe(i, current[i])
-                current[i].converged = current[i].gaps[-1] <= tol
-            if finished.all():
+    solutions = []
+    for i in range(len(columns)):
+        image = _Image(_array(columns[i]), _array(Z[i]), alpha, beta, None if start is None else _array(start[i]))
+        objective, gaps = [], []
+        for iteration in range(max_iter):
+            image.evaluate()
+            objective.append(image.best)
+            gaps.append(image.gap)
+            if image.gap <= tol or image.idle > PATIENCE or iteration == max_iter - 1:
                 break
-            active.keep(~finished)
-        active.step()
-    stalled = [i for i, one in enumerate(solutions) if not one.converged and len(one.gaps) < max_iter]
-    if stalled and columns.dtype == torch.float32:
-        double = (columns[stalled].double(), Z[stalled].double(), alpha, beta, max_iter, tol)
-        again = solve_irls(*double, None if start is None else start[stalled].double())
-        for i, one in zip(stalled, again, strict=True):
-            one.coef, one.residual, one.misfit = one.coef.float(), one.residual.float(), one.misfit.float()
-            solutions[i] = one
+            image.step()
+        W, R, P = (torch.as_tensor(x.T).to(Z) for x in image.solution())
+        solution = Solution(W, R, objective, gaps, gaps[-1] <= tol)
+        solution.misfit = P
+        solutions.append(solution)
     return solutions
 
 
-def _first_weights(
-    columns: torch.Tensor,
-    Z: torch.Tensor,
-    targets: torch.Tensor,
-    alpha: float,
-    beta: float,
-    start: torch.Tensor | None,
-) -> torch.Tensor:
-    """Weights (b, d + n) that are sorted out already, in single precision where that suffices."""
-    batch, d, n = columns.shape
-    if start is None:
-        t = torch.cat([columns.new_full((batch, d), 1 / alpha), columns.new_zeros(batch, n)], 1)
-    else:
-        p = row_norms(columns.mT @ start - Z)
-        t = torch.cat([(2 * row_norms(start) + START_FLOOR) / alpha, (2 * p / beta - 1).clamp(min=0)], 1)
-    for dtype in (torch.float32, torch.float64):
-        weights = sorted_weights(columns.to(dtype), targets.to(dtype), t.to(dtype), alpha, beta).to(t.dtype)
-        if weights.isfinite().all():
-            return weights
-    return torch.where(weights.isfinite().all(1, keepdim=True), weights, t)
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.double().cpu().numpy()
 
 
-class _ActiveImages:
-    """The images that are still being solved, as one batch.
+class _Image:
+    """The image that is being solved.
 
     Attributes:
-        t: Weights of the features and patches (b, d + n).
-        Y, G: As in the equations, transposed (b, h, n) and (b, h, d), with the norms y (b, n) and g (b, d).
-        best: Smallest Phi so far (b, 1), reached with the weights best_t and best_Y.
-        dual: Largest dual value so far (b, 1).
-        lowest: J of the last accepted weights (b, 1).
+        t: Weights of the features and patches (d + n,).
+        Y, G, P: Y (h, n), G (h, d) and (E W - Z)^T (h, n), with the norms y (n,) and g (d,) of the first two.
+        best: Smallest Phi so far, of W^T = best_W (h, m) in the columns best_rows, with (E W - Z)^T = best_P.
+        dual: Largest dual value so far.
+        lowest: J of the last accepted weights.
         fallback: Their re-weighting, to which a refused step returns.
-        watermark: The gap when it last shrank by more than a thousandth (b, 1), and `idle` iterations since.
+        watermark: The gap when it last shrank by more than a thousandth, and `idle` iterations since.
+        factors, steps: Precision in which A is factorised and in which Newton steps are found.
     """
 
-    def __init__(self, columns: torch.Tensor, targets: torch.Tensor, t: torch.Tensor, alpha: float, beta: float):
-        self.alpha, self.beta, self.d = alpha, beta, columns.shape[1]
-        self.columns, self.targets = columns, targets
-        self.index = torch.arange(len(columns), device=columns.device)
-        self.t = self.fallback = self.best_t = t
-        self.best_Y = targets
-        self.dual = targets.new_full((len(columns), 1), -torch.inf)
-        self.best = self.lowest = self.gap = self.watermark = -self.dual
-        self.damping = torch.full_like(self.dual, DAMPING_START)
-        self.idle = torch.zeros_like(self.dual, dtype=torch.int64)
+    def __init__(self, columns: np.ndarray, Z: np.ndarray, alpha: float, beta: float, start: np.ndarray | None):
+        self.alpha, self.beta, self.d = alpha, beta, len(columns)
+        self.columns, self.targets = columns, np.ascontiguousarray(Z.T)
+        with np.errstate(over="ignore"):
+            self.single = columns.astype(np.float32)
+        self.factors = self.steps = SINGLE
+        self.t = self.fallback = self._first_weights(start)
+        self.dual, self.best, self.lowest, self.gap, self.watermark = -np.inf, np.inf, np.inf, np.inf, np.inf
+        self.damping, self.idle = DAMPING_START, 0
 
-    def keep(self, stay: torch.Tensor) -> None:
-        """Go on with some of the images."""
-        for name, value in vars(self).items():
-            if isinstance(value, torch.Tensor):
-                setattr(self, name, value[stay])
+    def _first_weights(self, start: np.ndarray | None) -> np.ndarray:
+        """Weights that are sorted out already, in single precision where that suffices."""
+        if start is None:
+            t = np.concatenate([np.full(self.d, 1 / self.alpha), np.zeros(self.targets.shape[1])])
+        else:
+            p = norms(start.T @ self.columns - self.targets)
+            t_w = (2 * norms(start.T) + START_FLOOR) / self.alpha
+            t = np.concatenate([t_w, np.maximum(2 * p / self.beta - 1, 0)])
+        for columns in (self.single, self.columns):
+            dtype = columns.dtype
+            with np.errstate(all="ignore"):
+                weights = sorted_weights(columns, self.targets.astype(dtype), t.astype(dtype), self.alpha, self.beta)
+            if np.isfinite(weights).all():
+                return weights.astype(np.float64)
+        return t
 
-    def describe(self, i: int, solution: Solution) -> None:
-        """Write W, R, E W - Z and the gap of this very W into the solution of the image at position `i`."""
-        t_w = self.best_t[i, : self.d]
-        index = t_w.nonzero()[:, 0]
-        rows = self.columns[i].index_select(0, index)
-        W = t_w[index] * (self.best_Y[i] @ rows.mT)
-        solution.coef = W.new_zeros(self.d, len(W)).index_copy_(0, index, W.mT)
-        solution.misfit = (W @ rows - self.targets[i]).mT
-        solution.residual = soft_threshold(solution.misfit, self.beta)
-        phi = primal(solution.misfit, W.mT, self.alpha, self.beta)
-        if phi > self.best[i, 0] * (1 + ROUNDING):
-            solution.gaps[-1] = float(relative_gap(phi, self.dual[i, 0]))
-            solution.objective[:] = [max(value, float(phi)) for value in solution.objective]
+    def solution(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """W^T (h, d), R and (E W - Z)^T, both (h, n)."""
+        W = np.zeros((len(self.targets), self.d))
+        W[:, self.best_rows] = self.best_W
+        p = np.maximum(norms(self.best_P), self.beta / 2)
+        return W, self.best_P * (1 - self.beta / (2 * p)), self.best_P
 
     def evaluate(self) -> None:
         """Solve for the current weights; update the best W, the dual bound and whether the weights are accepted."""
         alpha, beta = self.alpha, self.beta
-        t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
-        index, live = _padded(t_w > 0)
-        rows = rows_of(self.columns, index)
-        system = weighted_gram(rows, t_w.gather(1, index) * live)
-        system.diagonal(dim1=1, dim2=2).add_(1 + t_r)
-        self.factor, _ = torch.linalg.cholesky_ex(system)
-        self.Y = torch.cholesky_solve(self.targets.mT, self.factor).mT.contiguous()
-        self.G = self.Y @ self.columns.mT
-        self.g, self.y = column_norms(self.G), column_norms(self.Y)
+        t_r = self.t[self.d :]
+        index = self.t[: self.d].nonzero()[0]
+        t_w, rows = self.t[index], self.columns.take(index, 0)
+        with np.errstate(all="ignore"):
+            G = self._solve(rows, index, t_w, t_r)
+        self.G = self.Y @ self.columns.T
+        self.g, self.y = norms(self.G), norms(self.Y)
 
-        # E W - Z = -(1 + t_i) y_i and w_j = t_j g_j
-        value = _sum(huber((1 + t_r) * self.y, beta)) + alpha * _sum(t_w * self.g)
-        better = value < self.best
-        self.best = torch.where(better, value, self.best)
-        self.best_t = torch.where(better, self.t, self.best_t)
-        self.best_Y = torch.where(better[..., None], self.Y, self.best_Y)
+        p = norms(self.P)
+        value = _huber(p, beta) + alpha * float(t_w @ norms(G))
+        if value < self.best:
+            self.best, self.best_rows, self.best_W, self.best_P = value, index, t_w * G, self.P
 
         # U = -2 s Y: the dual is 2 s <Y, Z> - s^2 ||Y||^2, for the largest useful s that keeps U feasible
-        fit, energy = _sum((self.Y * self.targets).flatten(1)), _sum(self.Y.square().flatten(1))
-        steepest = torch.maximum(self.g.amax(1, keepdim=True) / alpha, self.y.amax(1, keepdim=True) / beta)
-        s = torch.minimum(0.5 / steepest, fit / energy.clamp(min=torch.finfo(fit.dtype).tiny))
-        self.dual = torch.fmax(self.dual, s * (2 * fit - s * energy))
+        fit, energy = float(np.vdot(self.Y, self.targets)), float(np.vdot(self.Y, self.Y))
+        steepest = max(self.g.max() / alpha, self.y.max() / beta, TINY)
+        s = min(0.5 / steepest, fit / max(energy, TINY))
+        self.dual = max(self.dual, s * (2 * fit - s * energy))
 
-        self.gap = relative_gap(self.best, self.dual)
-        shrank = self.gap < 0.999 * self.watermark
-        self.watermark = torch.where(shrank, self.gap, self.watermark)
-        self.idle = torch.where(shrank, 0, self.idle + 1)
+        self.previous, self.gap = self.gap, max(self.best - self.dual, 0.0) / max(self.best, TINY)
+        if self.gap < 0.999 * self.watermark:
+            self.watermark, self.idle = self.gap, 0
+        else:
+            self.idle += 1
 
-        bound = fit + (alpha**2 * _sum(t_w) + beta**2 * _sum(t_r)) / 4
-        self.accepted = bound <= self.lowest * (1 + 1e-12)
+        # J as the value of its quadratic at W: an error of Y enters squared
+        bound = float(t_w @ np.einsum("ij,ij->j", G, G) + (p**2 / (1 + t_r)).sum())
+        bound += (alpha**2 * float(t_w.sum()) + beta**2 * float(t_r.sum())) / 4
+        self.accepted = bound <= self.lowest * (1 + SLACK)
         # after a refusal the re-weighted point is accepted whatever its rounding
-        self.lowest = torch.where(self.accepted, bound, torch.inf)
+        self.lowest = bound if self.accepted else np.inf
+
+    def _solve(self, rows: np.ndarray, index: np.ndarray, t_w: np.ndarray, t_r: np.ndarray) -> np.ndarray:
+        """Set the factor of A, Y and P for weights t_w of the rows `index` of E^T; returns their columns of G."""
+        while True:
+            double = self.factors == DOUBLE
+            source = rows if double else self.single.take(index, 0)
+            self.factor = Cholesky(weighted_gram(source, t_w.astype(self.factors)), (1 + t_r).astype(self.factors))
+            self.Y, self.P, best = np.zeros_like(self.targets), -self.targets, np.zeros((len(self.targets), len(index)))
+            correction, error = self.targets, np.inf
+            for _ in range(REFINEMENTS):
+                Y = self.Y + self.factor.solve(correction)
+                G = Y @ rows.T
+                P = (t_w * G) @ rows - self.targets  # (E W - Z)^T up to the sign of the equations above
+                exact = -(1 + t_r) * Y
+                correction = exact - P
+                last, error = error, float(np.linalg.norm(correction))
+                if not error < last:  # also where single precision overflows
+                    break
+                self.Y, self.P, best = Y, P, G
+                if error <= REFINED[double] * float(np.linalg.norm(exact)):
+                    return best
+            if double:
+                return best
+            self.factors = DOUBLE
 
     def step(self) -> None:
         """Choose the next weights."""
-        t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
-        reweighted = torch.cat([t_w * (2 / self.alpha * self.g), reweighted_patches(t_r, self.Y, self.beta)], 1)
+        t_w, t_r = self.t[: self.d], self.t[self.d :]
         retreat = self.fallback
-        self.fallback = torch.where(self.accepted, reweighted, retreat)
-        if self.accepted.any():
-            found = self._newton(torch.float32 if self._single() else self.t.dtype)
-            if not found.isfinite().all():
-                found = self._newton(self.t.dtype)
-            found = torch.where(found.isfinite().all(1, keepdim=True), found, reweighted)
+        if self.accepted:
+            t_w, t_r = t_w * (2 / self.alpha * self.g), reweighted_patches(t_r, self.Y, self.beta)
+            self.fallback = np.concatenate([t_w, t_r])
+            slow = self.gap <= SLOW_GAP and self.gap > SLOW * self.previous
+            if self.gap <= SINGLE_GAP or slow or self.idle >= SINGLE_PATIENCE:
+                self.factors = self.steps = DOUBLE
+            with np.errstate(all="ignore"):
+                found = self._newton()
+                if self.steps == SINGLE and not np.isfinite(found).all():
+                    self.factors = self.steps = DOUBLE
+                    found = self._newton()
+            if not np.isfinite(found).all():
+                found = self.fallback
             # from a weight far too small a Newton step grows by half only, a re-weighting by the ratio
-            found = torch.where(reweighted > LEAP * self.t, torch.maximum(found, reweighted), found)
-            self.t = torch.where(self.accepted, found, retreat)
+            leaps = self.fallback > LEAP * self.t
+            self.t = np.where(leaps, np.maximum(found, self.fallback), found)
+            self.damping = max(self.damping * DAMPING_DECAY, DAMPING_FLOOR)
         else:
             self.t = retreat
-        softer, harder = (self.damping * DAMPING_DECAY).clamp(min=DAMPING_FLOOR), self.damping * DAMPING_GROWTH
-        self.damping = torch.where(self.accepted, softer, harder)
+            self.damping *= DAMPING_GROWTH
 
-    def _single(self) -> bool:
-        """Whether single precision suffices for the next Newton step."""
-        steady = self.idle.amax() < SINGLE_PATIENCE and self.damping.amax() <= DAMPING_GROWTH * DAMPING_START
-        return bool(steady and self.gap.amin() > SINGLE_GAP)
-
-    def _newton(self, dtype: torch.dtype) -> torch.Tensor:
-        """Weights after a Newton step, which is found in `dtype`; rows left out get weight zero."""
-        alpha, beta = self.alpha, self.beta
-        t_w, t_r = self.t[:, : self.d], self.t[:, self.d :]
-        wanted = 2 / alpha * self.g > torch.where(t_w > 0, KEEP_RATIO, 1.0)
-        patches = (2 / beta * self.y > 1) | (t_r > 0)  # their re-weighting is exact already: only the model drops them
-        G = self.G
-        if patches.any():
-            wanted, G = torch.cat([wanted, patches], 1), torch.cat([G, self.Y], 2)
-        index, live = _padded(wanted)
-        rows = self._design_rows(index) if wanted.shape[1] > self.d else rows_of(self.columns, index)
-        rows, half, mask = rows.to(dtype), self.factor.mT.to(dtype), live.to(dtype)
-        t = self.t.gather(1, index).to(dtype) * mask
-        G = G.to(dtype).gather(2, index[:, None].expand(-1, G.shape[1], -1)) * mask[:, None]
+    def _newton(self) -> np.ndarray:
+        """Weights after a Newton step; rows left out get weight zero."""
+        alpha, beta, dtype = self.alpha, self.beta, self.steps
+        t_w, t_r = self.t[: self.d], self.t[self.d :]
+        kept = (2 / alpha * self.g > np.where(t_w > 0, KEEP_RATIO, 1)).nonzero()[0]
+        # the re-weighting of a patch is exact already: only the model drops it
+        patches = ((2 / beta * self.y > 1) | (t_r > 0)).nonzero()[0]
+        rows = (self.columns if dtype == DOUBLE else self.single).take(kept, 0)
+        G, index = self.G[:, kept], np.concatenate([kept, self.d + patches])
+        if len(patches):  # columns of I; the sign of -I cancels everywhere
+            unit = np.zeros((len(patches), rows.shape[1]), dtype)
+            unit[np.arange(len(patches)), patches] = 1
+            rows, G = np.concatenate([rows, unit]), np.concatenate([G, self.Y[:, patches]], 1)
+        t, inverse = self.t[index], self.factor.inverse().astype(dtype)
+        penalties = np.where(index < self.d, alpha**2 / 4, beta**2 / 4)
         # the rows left out go to zero: that move shifts the gradient of the others
-        leftover = (self.targets - self.Y).to(dtype) - (t[:, None] * G) @ rows
-        V, leftover = (torch.linalg.solve_triangular(half, x, upper=True, left=False) for x in (rows, leftover))
-        penalties = self.t.new_tensor([alpha**2 / 4, beta**2 / 4])
-        gradient = penalties[(index >= self.d).long()].to(dtype) + (G * (2 * (leftover @ V.mT) - G)).sum(1)
-        damping = self.damping.to(dtype).clamp(min=SINGLE_FLOOR if dtype == torch.float32 else DAMPING_FLOOR)
-        t = newton_weights(V, G, t, gradient, mask, damping, self.gap.to(dtype))
-        return torch.zeros_like(self.t).scatter_(1, index, t.to(self.t.dtype))
-
-    def _design_rows(self, index: torch.Tensor) -> torch.Tensor:
-        """Columns `index` of [E, I] as rows (b, m, n); the sign of I cancels everywhere."""
-        rows = rows_of(self.columns, index.clamp(max=self.d - 1))
-        unit = torch.nn.functional.one_hot((index - self.d).clamp(min=0), rows.shape[2]).to(rows.dtype)
-        return torch.where((index >= self.d)[..., None], unit, rows)
+        leftover = ((self.targets - self.Y).astype(dtype) - (t * G).astype(dtype) @ rows) @ inverse @ rows.T
+        excess = np.maximum(np.einsum("ij,ij->j", G, G - 2 * leftover) / penalties, 0)
+        damping = max(self.damping, SINGLE_FLOOR if dtype == SINGLE else DAMPING_FLOOR)
+        G, t, excess, penalties = (x.astype(dtype) for x in (G, t, excess, penalties))
+        found = np.zeros_like(self.t)
+        found[index] = newton_weights(rows, G, t, excess, penalties, inverse, damping, self.gap)
+        return found
 
 
-def _sum(values: torch.Tensor) -> torch.Tensor:
-    return values.sum(1, keepdim=True)
-
-
-def _padded(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Indices (b, m) of the true entries, padded to the largest count, and which of them are true."""
-    if len(mask) == 1:
-        index = mask.nonzero()[:, 1][None]
-        return index, torch.ones_like(index, dtype=torch.bool)
-    live, index = torch.sort(mask, dim=1, descending=True, stable=True)
-    most = int(mask.sum(1).max())
-    return index[:, :most], live[:, :most]
+def _huber(p: np.ndarray, beta: float) -> float:
+    return float(np.where(p <= beta / 2, p**2, beta * p - beta**2 / 4).sum())

@@ -40,11 +40,6 @@ def row_norms(M: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(M, dim=-1)
 
 
-def column_norms(M: torch.Tensor) -> torch.Tensor:
-    """Euclidean norms of the columns of matrices with few rows."""
-    return M.square().sum(-2).sqrt_()
-
-
 def soft_threshold(P: torch.Tensor, beta: float) -> torch.Tensor:
     """The R^T that minimises Phi given P = E W - Z: r_i = p_i max(0, 1 - beta / (2 ||p_i||))."""
     return P * (1 - beta / (2 * row_norms(P).clamp(min=beta / 2)))[..., None]
@@ -90,11 +85,3 @@ def weighted_gram(columns: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     for low, high in pairwise(edges):
         product[..., low:high, :high] = weighted[..., low:high].mT @ columns[..., :high]
     return product
-
-
-def rows_of(matrices: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Rows `index` (b, m) of each matrix of a batch (b, d, n)."""
-    if len(matrices) == 1:
-        return matrices[0].index_select(0, index[0])[None]
-    offset = torch.arange(len(matrices), device=matrices.device)[:, None] * matrices.shape[1]
-    return matrices.flatten(0, 1).index_select(0, (index + offset).flatten()).unflatten(0, index.shape)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from iqadistill.errors import InputError
 from iqadistill.parallel import one_thread_per_operation
@@ -44,7 +45,7 @@ class ResidualSelector(Selector):
             (published).
         dtype: float64 or float32.
         init: None for R = 0 and unit weights, "random" for a seeded random W, or W (d, h).
-        device: Torch device to solve on.
+        device: Torch device of the similarities, and of solver published; irls runs on the CPU.
         random_state: Seed of a random init.
 
     Attributes:
@@ -116,7 +117,7 @@ class ResidualSelector(Selector):
         tol = tol if settings.tol is None else settings.tol
         fitted: list[dict[str, Any]] = [{} for _ in matrices]
         unfinished = []
-        with one_thread_per_operation():
+        with one_thread_per_operation(), threadpool_limits(1, "blas"):
             for batch in self._batches(matrices):
                 tensors = [torch.as_tensor(matrices[i], dtype=DTYPES[self.dtype], device=self.device) for i in batch]
                 targets = [self._target(E) for E in tensors]
@@ -141,7 +142,10 @@ class ResidualSelector(Selector):
         return fitted
 
     def _batches(self, matrices: list[np.ndarray]) -> Iterator[list[int]]:
-        """Positions of images to solve together: equal width, similar size."""
+        """Positions of images to solve together: of equal width and similar size; of `irls`, each alone."""
+        if self.settings.solver == "irls":
+            yield from ([i] for i in range(len(matrices)))
+            return
         limit = BATCH_BYTES.get(self.device.type, BATCH_BYTES["cpu"])
         batch: list[int] = []
         for i in sorted(range(len(matrices)), key=lambda i: (matrices[i].shape[1], len(matrices[i]))):

@@ -12,59 +12,57 @@ In the notation of `iqadistill.selection.irls`, with the ratios r_j = 2 ||g_j|| 
 None of these weights is certified, so single precision does.
 """
 
-import torch
+import numpy as np
 
-from iqadistill.selection.objective import column_norms, rows_of, weighted_gram
+from iqadistill.selection.cholesky import Cholesky, weighted_gram
 
 STEPS = 4
 POWER = 2.0
 ROWS_PER_PATCH, MORE_ROWS = 4, 100  # rows of W that are kept after the first step
 
 
-def sorted_weights(
-    columns: torch.Tensor, targets: torch.Tensor, t: torch.Tensor, alpha: float, beta: float
-) -> torch.Tensor:
+def sorted_weights(columns: np.ndarray, targets: np.ndarray, t: np.ndarray, alpha: float, beta: float) -> np.ndarray:
     """Weights after a few re-weightings, zero for rows of W that are left out.
 
     Args:
-        columns: E^T of each image (b, d, n).
-        targets: Z^T of each image (b, h, n).
-        t: Weights (b, d + n) to start from.
+        columns: E^T (d, n).
+        targets: Z^T (h, n).
+        t: Weights (d + n,) to start from.
         alpha: Weight of the row norms of W.
         beta: Weight of the row norms of R^T.
 
     Returns:
-        Weights (b, d + n); not finite where the precision of the arguments does not suffice.
+        Weights (d + n,); not finite where the precision of the arguments does not suffice.
     """
-    d, n = columns.shape[1:]
-    t_w, t_r = t[:, :d], t[:, d:]
-    rows, chosen = columns, None
+    d, n = columns.shape
+    t_w, t_r = t[:d], t[d:]
+    rows, chosen = columns, np.arange(d)
     for step in range(STEPS):
-        system = weighted_gram(rows, t_w)
-        Y = _solve(system, t_r, targets)
-        ratio = 2 / alpha * column_norms(Y @ rows.mT)
+        gram = weighted_gram(rows, t_w)
+        Y = Cholesky(gram, 1 + t_r).solve(targets)
+        ratio = 2 / alpha * norms((rows @ Y.T).T)
         if step == 0:
-            factor = ((t_w * ratio.square()).sum(1, keepdim=True) / t_w.sum(1, keepdim=True)).sqrt()
+            factor = np.sqrt(t_w @ ratio**2 / t_w.sum())
             t_w = t_w * factor
-            Y = _solve(system * factor[..., None], t_r, targets)
-            ratio = 2 / alpha * column_norms(Y @ rows.mT)
+            Y = Cholesky(gram * factor, 1 + t_r).solve(targets)
+            ratio = 2 / alpha * norms((rows @ Y.T).T)
         powered = t_w * ratio**POWER
-        t_w = powered * ((t_w * ratio).sum(1, keepdim=True) / powered.sum(1, keepdim=True))
+        t_w = powered * (t_w @ ratio / powered.sum())
         t_r = reweighted_patches(t_r, Y, beta)
         kept = ROWS_PER_PATCH * n + MORE_ROWS
         if step == 0 and kept < d:
-            t_w, chosen = t_w.topk(kept, sorted=False)
-            rows = rows_of(columns, chosen)
-    if chosen is not None:
-        t_w = torch.zeros_like(t[:, :d]).scatter_(1, chosen, t_w)
-    return torch.cat([t_w, t_r], 1)
+            chosen = np.sort(np.argpartition(t_w, d - kept)[d - kept :])
+            t_w, rows = t_w[chosen], columns.take(chosen, 0)
+    weights = np.zeros_like(t)
+    weights[chosen], weights[d:] = t_w, t_r
+    return weights
 
 
-def reweighted_patches(t_r: torch.Tensor, Y: torch.Tensor, beta: float) -> torch.Tensor:
-    """Weights of the patches (b, n) after a re-weighting with R eliminated, from Y (b, h, n)."""
-    return ((1 + t_r) * (2 / beta * column_norms(Y)) - 1).clamp(min=0)
+def reweighted_patches(t_r: np.ndarray, Y: np.ndarray, beta: float) -> np.ndarray:
+    """Weights of the patches (n,) after a re-weighting with R eliminated, from Y (h, n)."""
+    return np.maximum((1 + t_r) * (2 / beta * norms(Y)) - 1, 0)
 
 
-def _solve(system: torch.Tensor, t_r: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    factor, _ = torch.linalg.cholesky_ex(system + torch.diag_embed(1 + t_r))
-    return torch.cholesky_solve(targets.mT, factor).mT.contiguous()
+def norms(M: np.ndarray) -> np.ndarray:
+    """Euclidean norms of the columns."""
+    return np.sqrt(np.einsum("ij,ij->j", M, M))

@@ -56,17 +56,20 @@ def test_duplicates_have_identical_residuals_and_keep_order(solver):
     assert all(position[47 - i] == position[i] + 1 for i in range(24))
 
 
-IMAGES = [scale * features(n, 90, n) for n, scale in ((40, 1), (12, 0.01), (33, 1), (40, 0.1), (25, 10))]
-
-
-@pytest.mark.parametrize("settings", [{}, {"tol": 1e-3}])
-def test_joint_published_fit_of_many_images_equals_separate_fits(settings):
-    selector = ResidualSelector(gamma="scale_free", solver="published", **settings)
-    together = selector.fit_many(IMAGES)
+@pytest.mark.parametrize(
+    "settings", [{"solver": "irls"}, {"solver": "published"}, {"solver": "published", "tol": 1e-3}, {"init": "random"}]
+)
+def test_joint_fit_of_many_images_equals_separate_fits(settings):
+    images = [scale * features(n, 90, n) for n, scale in ((40, 1), (12, 0.01), (33, 1), (40, 0.1), (25, 10))]
+    selector = ResidualSelector(gamma="scale_free", **settings)
+    together = selector.fit_many(images)
     assert not hasattr(selector, "ranking_")
-    assert len({one.n_iter_ for one in together}) > 1 or not settings
-    for X, one in zip(IMAGES, together, strict=True):
-        alone = ResidualSelector(gamma="scale_free", solver="published", **settings).fit(X)
+    assert len({one.n_iter_ for one in together}) > 1 or settings == {"solver": "published"}
+    for X, one in zip(images, together, strict=True):
+        alone = ResidualSelector(gamma="scale_free", **settings).fit(X)
+        if settings.get("solver") != "published":  # solved one by one: the same to the last bit
+            np.testing.assert_array_equal(one.residuals_, alone.residuals_)
+            np.testing.assert_array_equal(one.ranking_, alone.ranking_)
         np.testing.assert_allclose(one.residuals_, alone.residuals_, atol=1e-8)
         assert sorted(one.ranking_) == list(range(len(X)))
         assert (np.diff(alone.residuals_[one.ranking_]) >= -1e-7).all()
@@ -75,31 +78,10 @@ def test_joint_published_fit_of_many_images_equals_separate_fits(settings):
         assert one.duality_gap_ == pytest.approx(alone.duality_gap_, abs=1e-7)
 
 
-@pytest.mark.parametrize("tol", [1e-3, 1e-10])
-@pytest.mark.parametrize("init", [None, "random"])
-def test_joint_irls_fit_of_many_images_equals_separate_fits_as_closely_as_certified(init, tol):
-    # rounding depends on the batch, so two answers are two points within their gaps; Phi grows at least as the
-    # square of the distance of the misfits, where R is zero, and the reverse triangle inequality does the rest
-    beta = 4.0
-    selector = ResidualSelector(gamma="scale_free", init=init, tol=tol, beta=beta)
-    together = selector.fit_many(IMAGES)
-    assert not hasattr(selector, "ranking_")
-    assert len({one.n_iter_ for one in together}) > 1
-    for X, one in zip(IMAGES, together, strict=True):
-        alone = selector.fit(X)
-        assert max(*one.residuals_, *alone.residuals_) < beta / 2
-        allowed = sum(np.sqrt(fitted.duality_gap_ * fitted.objective_[-1]) for fitted in (one, alone))
-        assert np.linalg.norm(one.residuals_ - alone.residuals_) <= allowed + 1e-12
-        assert (np.diff(alone.residuals_[one.ranking_]) >= -2 * allowed - 1e-12).all()
-        assert one.objective_[-1] * (1 - one.duality_gap_) <= alone.objective_[-1] * (1 + 1e-12)
-        assert alone.objective_[-1] * (1 - alone.duality_gap_) <= one.objective_[-1] * (1 + 1e-12)
-
-
 def test_images_of_different_feature_width_are_fitted_jointly():
     images = [features(20, 90), features(20, 60), features(15, 90)]
-    selector = ResidualSelector(n_components=5, tol=1e-9)
-    for X, one in zip(images, selector.fit_many(images), strict=True):
-        np.testing.assert_allclose(one.residuals_, selector.fit(X).residuals_, atol=1e-6)
+    for X, one in zip(images, ResidualSelector(n_components=5).fit_many(images), strict=True):
+        np.testing.assert_allclose(one.residuals_, ResidualSelector(n_components=5).fit(X).residuals_, atol=1e-8)
 
 
 def test_published_ranks_zero_residuals_by_their_unshrunk_norm():
