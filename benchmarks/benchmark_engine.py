@@ -35,8 +35,9 @@ from conditions import conditions
 from PIL import Image
 from torch import Tensor, nn
 
+from iqadistill.config.load import check_study
 from iqadistill.models.creation import create_model
-from iqadistill.models.registry import STUDENTS, TEACHERS
+from iqadistill.models.registry import STUDENTS
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
 from iqadistill.models.students.mlp import MlpSettings
@@ -70,16 +71,11 @@ def tables(folder: Path, images: int, crops: int, side: int):
     )
 
 
-def entries(study: Path) -> dict[str, DeepStudentSettings | TeacherSettings]:
-    """Settings of the deep students and the teachers of a study, by name; lists of values are taken at their first."""
-    found = {}
-    for part, registry in (("students", STUDENTS), ("teachers", TEACHERS)):
-        for name, given in yaml.safe_load(study.read_text()).get(part, {}).items():
-            single = {key: value[0] if isinstance(value, list) and value else value for key, value in given.items()}
-            settings = registry.create({"model": name, **single})
-            if isinstance(settings, TrainingSettings):
-                found[name] = settings.without_weights()
-    return found
+def entries(file: Path) -> dict[str, DeepStudentSettings | TeacherSettings]:
+    """Settings of the deep students and the teachers of a study by name, with random initial weights."""
+    study = check_study(yaml.safe_load(file.read_text()))
+    named = {**study.students, **study.teachers}
+    return {name: entry.without_weights() for name, entry in named.items() if isinstance(entry, TrainingSettings)}
 
 
 def trained_module(name: str, found: dict, side: int) -> nn.Module:
