@@ -2,7 +2,7 @@
 # make check: lint, types and the quick tests.   make test: lint, types and all tests but those marked whole.
 # make test-all: those as well, the larger paper studies from miniature archives to their reports.
 # make fuzz: thousands of damaged inputs for each reader.   make chaos: jobs killed, disks full, runs side by side.
-# make benchmarks: the solvers of selection timed, into benchmarks/results; peers need an environment of their own.
+# make benchmarks: the solvers of selection and training timed, into benchmarks/results; peers need an environment of their own.
 # make test-slurm: a study on a SLURM cluster of one node that is set up here, as root in a container, and taken down.
 PYTHON ?= python3
 BIN = .venv/bin
@@ -49,6 +49,7 @@ test-slurm: .venv/.test
 
 benchmarks: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_selection.py --csv benchmarks/results
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_engine.py --csv benchmarks/results
 
 # Generated from the settings; tests compare them.
 schema: .venv/.test
