@@ -6,10 +6,10 @@ For each deep student and teacher of a study, `train_network` trains on crops of
 its entry: it decodes, crops, flips, steps the optimiser and records the history. The bare loop does forward pass,
 backward pass and optimiser step of the same module on batches of the same patches that are already tensors on the
 device. Both run in turn, with all patches kept in memory and with every image decoded in every epoch; then decoding
-alone is timed, too. The ratio is the share that training reaches of the bare speed, or of the speed that bare passes and
-decoding have one after the other: on CPU both need the same cores. Teachers' outputs are not cached, in both. For the
-MLP, the bare loop is one stacked model a thread, trained by autograd on patches that are already standardised; training
-starts from tables.
+alone is timed, too. The ratio is the share that training reaches of the bare speed, or of the speed that bare passes
+and decoding have one after the other: on CPU both need the same cores. Teachers' outputs are not cached, in both. For
+the MLP, the bare loop is one stacked model a thread, trained by autograd on patches that are already standardised;
+training starts from tables.
 
 On a card, training ADTRS with ResNet-50 at 224 pixels in bf16 and channels-last is also compared with the plain loop
 of four passes in float32, as in the authors' release (github.com/MAS94/ADTRS), and the utilisation of the card is
