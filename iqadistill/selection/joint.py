@@ -25,7 +25,8 @@ import torch
 from iqadistill.embedding_blocks import EmbeddingBlocks
 from iqadistill.errors import InputError
 from iqadistill.selection.landmarks import landmark_target
-from iqadistill.selection.objective import relative_gap
+from iqadistill.selection.objective import huber, relative_gap, row_norms
+from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.selectors.residual import ResidualSettings
 
 EXACT = 5000  # rows up to which the similarity of every pair is held
@@ -34,6 +35,7 @@ SAMPLE = 16  # rows for each feature on which a start is found
 SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
 TOLERANCE = 1e-3  # relative duality gap to reach
 SLOW = 0.8  # share of the gap that may be left after a step before a new Gram matrix is made
+TINY = 1e-300  # in place of a zero that is divided by
 VANISHED = 1e-9  # length of a row of W, relative to the longest, that counts as zero
 
 
@@ -99,14 +101,8 @@ def select_jointly(
 
 
 def _of_all_pairs(X: np.ndarray, settings: ResidualSettings) -> JointSelection:
-    selector = settings.create().fit(X)
-    return JointSelection(
-        selector.residuals_,
-        selector.ranking_,
-        selector.coef_,
-        selector.duality_gap_,
-        0,  # type: ignore[attr-defined]
-    )
+    one = ResidualSelector(**settings.model_dump(exclude={"method"})).fit(X)
+    return JointSelection(one.residuals_, one.ranking_, one.coef_, one.duality_gap_, 0)
 
 
 class _Problem:
@@ -126,7 +122,8 @@ class _Problem:
         self.d = embeddings.shape[1]
         self.P, self.q = torch.empty_like(Z), torch.ones(len(Z))
         self.gram = torch.zeros(self.d, self.d, dtype=torch.float64)
-        self.value = torch.inf
+        self.W = self.gradient = torch.zeros(self.d, Z.shape[1], dtype=torch.float64)
+        self.value = torch.inf  # before the first pass
 
     def solve(self, W: torch.Tensor, tol: float, max_passes: int) -> tuple[float, int]:
         """Minimise Phi from W (d, h); returns the relative duality gap and the number of passes."""
@@ -150,7 +147,7 @@ class _Problem:
         """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
         first = self.value == torch.inf
         if not first:
-            feasible = _row_norms(self.gradient + 2 * self.gram @ (W - self.W)).max()
+            steepest = float(row_norms(self.gradient + 2 * self.gram @ (W - self.W)).max())  # of E^T U'
         if new_gram:
             gram = torch.zeros_like(self.gram)
         gradient = torch.zeros_like(W)
@@ -163,11 +160,10 @@ class _Problem:
                 U = 2 * (self._weights(before) * before + self.q[rows, None] * (P - before))
                 energy += float(U.double().square().sum())
                 fit += float((U.double() * Z).sum())
-                longest = max(longest, float(_row_norms(U).max()))
+                longest = max(longest, float(row_norms(U).max()))
             weights = self._weights(P)
             gradient += E.mT @ (2 * weights * P)
-            p = _row_norms(P).double()
-            value += float(torch.where(p <= self.beta / 2, p.square(), self.beta * p - self.beta**2 / 4).sum())
+            value += float(huber(row_norms(P).double(), self.beta).sum())
             self.P[rows] = P
             if new_gram:
                 self.q[rows] = weights[:, 0]
@@ -175,25 +171,25 @@ class _Problem:
                 gram += E.mT @ E
         dual = -torch.inf
         if not first:
-            limit = min(1.0, self.beta / max(longest, 1e-300), self.alpha / max(float(feasible), 1e-300))
-            s = min(limit, max(-2 * fit / max(energy, 1e-300), 0.0))
+            feasible = min(self.beta / max(longest, TINY), self.alpha / max(steepest, TINY))
+            s = min(feasible, max(-2 * fit, 0.0) / max(energy, TINY))  # the dual of s U' is largest there
             dual = -(s**2) * energy / 4 - s * fit
         if new_gram:
             self.gram = gram
         self.W, self.gradient = W, gradient
-        self.value = value + self.alpha * float(_row_norms(W).sum())
+        self.value = value + self.alpha * float(row_norms(W).sum())
         return dual
 
     def blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Rows and their embeddings (r, d), float32."""
         start = 0
         for block in self.embeddings.blocks():
-            yield slice(start, start + len(block)), torch.from_numpy(np.ascontiguousarray(block)).float()
+            yield slice(start, start + len(block)), torch.tensor(block).float()
             start += len(block)
 
     def _weights(self, P: torch.Tensor) -> torch.Tensor:
         """q (r, 1) of the rows of P."""
-        return (self.beta / (2 * _row_norms(P).clamp(min=self.beta / 2)))[:, None]
+        return (self.beta / (2 * row_norms(P).clamp(min=self.beta / 2)))[:, None]
 
 
 def _start(problem: _Problem, seed: int) -> torch.Tensor:
@@ -223,21 +219,17 @@ def _group_lasso(
 ) -> torch.Tensor:
     """W (d, h) that minimises tr(W^T G W) - 2 <B, W> + alpha sum_j ||w_j|| by re-weighting, G (d, d) and B (d, h)."""
     if start is None:
-        ridge = gram.diagonal().mean().clamp(min=1e-300) * 1e-6
+        ridge = gram.diagonal().mean().clamp(min=TINY) * 1e-6
         start = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), product)
     W = start
     for _ in range(steps):
-        norms = _row_norms(W)
-        root = (2 * norms.clamp(min=VANISHED * norms.max().clamp(min=1e-300)) / alpha).sqrt()[:, None]
+        norms = row_norms(W)
+        root = (2 * norms.clamp(min=VANISHED * norms.max().clamp(min=TINY)) / alpha).sqrt()[:, None]
         # (G + D^-1) W = B with D = root^2, scaled so that rows close to zero do not spoil the condition
         system = root * gram * root.mT
         system.diagonal().add_(1)
         W = root * torch.cholesky_solve(root * product, torch.linalg.cholesky(system))
-        steepest = 2 * _row_norms(product - gram @ W).max()
+        steepest = 2 * row_norms(product - gram @ W).max()
         if steepest <= alpha * (1 + 1e-4):
             break
     return W
-
-
-def _row_norms(M: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(M, dim=1)

@@ -7,8 +7,10 @@ from iqadistill.choosing import CHOOSERS, choose_images, features, similarity
 from iqadistill.choosing.choose import check_resources
 from iqadistill.choosing.choosers import facility, v_optimal
 from iqadistill.choosing.features import image_features
-from iqadistill.embedding_blocks import HeldEmbeddings
+from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings
 from iqadistill.errors import InputError
+from iqadistill.selection import joint
+from iqadistill.tables import embeddings_table, write_table
 
 COVERING = ["facility", "v_optimal", "lcmd"]
 NONE = np.array([], dtype=np.int64)
@@ -53,6 +55,17 @@ def test_the_choice_does_not_depend_on_the_blocks_and_no_block_is_kept(monkeypat
         source = CountedEmbeddings(X, rows)
         np.testing.assert_array_equal(choose_images(source, 15, method=method, contents=contents), expected)
         assert source.passes == 3
+
+
+@pytest.mark.parametrize("method", [*COVERING, "residual"])
+def test_files_that_are_read_at_every_pass_give_the_same_choice(monkeypatch, tmp_path, method):
+    many(monkeypatch, 100)
+    monkeypatch.setattr(joint, "EXACT", 0)
+    X = embeddings(300)
+    write_table(embeddings_table(np.arange(300), list(map(str, range(300))), X), tmp_path / "x.parquet", "embeddings")
+    file = EmbeddingFile(tmp_path / "x.parquet", 64)
+    found = choose_images(file, 20, method=method, rated=[3, 5])
+    np.testing.assert_array_equal(found, choose_images(X, 20, method=method, rated=[3, 5]))
 
 
 def test_single_precision_gives_the_features_of_double_precision(monkeypatch):
