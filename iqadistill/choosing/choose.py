@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iqadistill.choosing.features import image_features
 from iqadistill.choosing.registry import CHOOSERS
+from iqadistill.doctor.limits import usable_memory
+from iqadistill.embedding_blocks import EmbeddingBlocks, HeldEmbeddings
 from iqadistill.errors import InputError
+
+LONGEST = 24 * 3600  # seconds that a choice may take
 
 
 def choose_images(
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | EmbeddingBlocks,
     count: int,
     *,
     method: str = "facility",
@@ -21,9 +24,9 @@ def choose_images(
     """Choose the images of a collection to have rated.
 
     Args:
-        embeddings: Embedding (n, d) of each image.
+        embeddings: Embedding (n, d) of each image, in memory or in blocks.
         count: Number of images to choose.
-        method: Name of a chooser: facility, v_optimal, lcmd or random.
+        method: Name of a chooser: facility, v_optimal, lcmd, residual or random.
         rated: Indices of images that are rated already: never chosen, and covered from the start.
         contents: Number (n,) of each image's content, negative where it is unknown; see `image_features`.
         seed: Seed of what is drawn: a random choice, and the landmarks of more than 5,000 images.
@@ -36,10 +39,37 @@ def choose_images(
             finite.
     """
     rated = np.unique(np.asarray(rated, dtype=np.int64))
-    unrated = len(embeddings) - len(rated)
+    unrated = embeddings.shape[0] - len(rated)
     if not 1 <= count <= unrated:
         raise InputError(f"count: {count}, expected 1 to {unrated}, the number of images that are not rated.")
-    if not np.isfinite(embeddings).all():
-        raise InputError("embeddings: hold NaN or infinite values; embed these images again or leave them out.")
     chooser = CHOOSERS.create({"method": method})
-    return chooser.choose(image_features(embeddings, contents), count, rated, seed)
+    blocks = HeldEmbeddings(embeddings) if isinstance(embeddings, np.ndarray) else embeddings
+    return chooser.choose_from(blocks, contents, count, rated, seed)
+
+
+def check_resources(method: str, n: int, count: int) -> None:
+    """Refuse a choice that would take more memory than there is, or more than a day.
+
+    Args:
+        method: Name of a chooser.
+        n: Number of images.
+        count: Number of images to choose.
+
+    Raises:
+        InputError: It would; the message says how much, and what to do.
+    """
+    chooser = CHOOSERS[method]
+    needed, usable = n * chooser.image_bytes, usable_memory()
+    if needed > usable:
+        raise InputError(
+            f"--method {method}: {n:,} images take about {needed / 1e9:.1f} GB beside their embeddings, and "
+            f"{usable / 1e9:.1f} GB may be used; choose among fewer images, or by lcmd, which takes "
+            f"{n * CHOOSERS['lcmd'].image_bytes / 1e9:.1f} GB."
+        )
+    seconds = n * count * chooser.pick_seconds
+    if seconds > LONGEST:
+        raise InputError(
+            f"--count {count}: {method} passes over all {n:,} images for each one that it chooses, about "
+            f"{seconds / 3600:.0f} hours in all; ask for at most {int(LONGEST / n / chooser.pick_seconds):,}, or "
+            "choose among fewer images."
+        )

@@ -1,19 +1,23 @@
 """Features of images, in whose space a choice of them covers all."""
 
-import itertools
-
 import numpy as np
 
+from iqadistill.choosing.similarity import EXACT
+from iqadistill.embedding_blocks import EmbeddingBlocks, HeldEmbeddings
+from iqadistill.errors import InputError
+
 COMPONENTS = 20
-ROWS = 4096  # embeddings that are worked on at a time, so that float64 copies stay small
 
 
-def image_features(embeddings: np.ndarray, contents: np.ndarray | None = None) -> np.ndarray:
+def image_features(embeddings: np.ndarray | EmbeddingBlocks, contents: np.ndarray | None = None) -> np.ndarray:
     """Features of images: embeddings less the mean of their content, standardised, on 20 principal components.
 
     The main axes of an embedding show content. Where contents are known, the differences from the content's mean show
     distortions, and a choice covers these instead of scenes. Images of unknown content, and those that are alone with
     theirs, are centred on their common mean.
+
+    Embeddings are passed over three times in blocks, for the means, the moments around them and the projections.
+    Blocks are multiplied in float64 up to 5,000 images and in float32 above; sums are float64.
 
     Args:
         embeddings: Embeddings (n, d) of images.
@@ -21,37 +25,59 @@ def image_features(embeddings: np.ndarray, contents: np.ndarray | None = None) -
 
     Returns:
         Features (n, at most 20), float64.
+
+    Raises:
+        InputError: An embedding is not finite.
     """
-    means, group = _content_means(embeddings, contents)
-    moments = np.zeros((embeddings.shape[1],) * 2)
-    for rows in _blocks(len(embeddings)):
-        centred = embeddings[rows] - means[group[rows]]
+    if isinstance(embeddings, np.ndarray):
+        embeddings = HeldEmbeddings(embeddings)
+    n, d = embeddings.shape
+    dtype = np.float64 if n <= EXACT else np.float32
+    group = _groups(n, contents)
+    means = _means(embeddings, group)
+    centres = means.astype(dtype)
+    moments, start = np.zeros((d, d)), 0
+    for block in embeddings.blocks():
+        centred = block.astype(dtype) - centres[group[start : start + len(block)]]
         moments += centred.T @ centred
-    deviation = np.sqrt(moments.diagonal() / len(embeddings))
+        start += len(block)
+    deviation = np.sqrt(moments.diagonal() / n)
     # a column that differs by rounding only carries nothing and is left out
     varies = deviation > 1e-9 * max(deviation.max(), np.abs(means).max())
+    varies &= deviation > 10 * np.finfo(dtype).eps * np.abs(means).max(0)
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies)
     axes = np.linalg.eigh(moments * np.outer(scale, scale))[1][:, : -COMPONENTS - 1 : -1]
-    projection = scale[:, None] * axes
-    return np.concatenate([(embeddings[rows] - means[group[rows]]) @ projection for rows in _blocks(len(embeddings))])
+    projection = (scale[:, None] * axes).astype(dtype)
+    features, start = np.empty((n, projection.shape[1])), 0
+    for block in embeddings.blocks():
+        rows = slice(start, start + len(block))
+        features[rows] = (block.astype(dtype) - centres[group[rows]]) @ projection
+        start += len(block)
+    return features
 
 
-def _content_means(embeddings: np.ndarray, contents: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean embeddings (groups, d), float64, and the group (n,) of each image; group 0 has no content in common."""
-    n = len(embeddings)
+def _groups(n: int, contents: np.ndarray | None) -> np.ndarray:
+    """Group (n,) of each image: 0 for those that have no content in common with others, else one for each content."""
     group = np.zeros(n, np.int64)
     if contents is not None:
         _, number, sizes = np.unique(contents, return_inverse=True, return_counts=True)
         shared = (contents >= 0) & (sizes[number] > 1)
         group[shared] = np.unique(number[shared], return_inverse=True)[1] + 1
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 2))
-    means = np.zeros((group.max() + 1, embeddings.shape[1]))
-    for place, (first, end) in enumerate(itertools.pairwise(starts)):
-        if end > first:
-            means[place] = embeddings[order[first:end]].mean(0, dtype=np.float64)
-    return means, group
+    return group
 
 
-def _blocks(n: int) -> list[slice]:
-    return [slice(start, start + ROWS) for start in range(0, n, ROWS)]
+def _means(embeddings: EmbeddingBlocks, group: np.ndarray) -> np.ndarray:
+    """Mean embeddings (groups, d), float64, of the images of each group."""
+    means, start = np.zeros((group.max() + 1, embeddings.shape[1])), 0
+    for block in embeddings.blocks():
+        if not np.isfinite(block).all():
+            row = start + int(np.argmin(np.isfinite(block).all(1)))
+            raise InputError(
+                f"embeddings: row {row} holds NaN or infinite values; embed this image again or leave it out."
+            )
+        number = group[start : start + len(block)]
+        order = np.argsort(number, kind="stable")
+        found, first = np.unique(number[order], return_index=True)
+        means[found] += np.add.reduceat(block[order].astype(np.float64), first, axis=0)
+        start += len(block)
+    return means / np.maximum(np.bincount(group), 1)[:, None]

@@ -6,6 +6,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from iqadistill.choosing.features import image_features
+from iqadistill.embedding_blocks import EmbeddingBlocks
 from iqadistill.settings import Settings
 
 
@@ -19,14 +21,38 @@ class ChooserSettings(Settings):
         colour: Colour in figures, as "#rrggbb".
         marker: Marker in figures, one of matplotlib's.
         order: Position in legends; the lowest comes first.
+        image_bytes: Memory that it takes for each of many images, their features included.
+        pick_seconds: Time that choosing one more image takes for each of many images, on one core.
     """
 
     label: ClassVar[str]
     colour: ClassVar[str]
     marker: ClassVar[str]
     order: ClassVar[int]
+    image_bytes: ClassVar[int]
+    pick_seconds: ClassVar[float]
 
     method: str = Field(description="Name of the chooser.")
+
+    def choose_from(
+        self, embeddings: EmbeddingBlocks, contents: np.ndarray | None, count: int, rated: np.ndarray, seed: int
+    ) -> np.ndarray:
+        """Choose images by their features, as `choose` does; a chooser that needs whole embeddings overrides it.
+
+        Args:
+            embeddings: Embeddings (n, d) of all images.
+            contents: Number (n,) of each image's content, negative where it is unknown.
+            count: As for `choose`, like the next two.
+            rated: Indices.
+            seed: Seed.
+
+        Returns:
+            Indices (count,), the image to have rated first at index 0.
+
+        Raises:
+            InputError: An embedding is not finite.
+        """
+        return self.choose(image_features(embeddings, contents), count, rated, seed)
 
     @abstractmethod
     def choose(self, features: np.ndarray, count: int, rated: np.ndarray, seed: int) -> np.ndarray:

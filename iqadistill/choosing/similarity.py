@@ -1,12 +1,13 @@
 """Similarity of images by their features: exact for few images, to landmarks for many."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 EXACT = 5000  # images up to which the similarity of every pair is held
-LANDMARKS = 2000  # images that stand for all others where there are more
-ROWS = 4096  # of a matrix that are worked on at a time, so that temporary copies stay small
+CACHED = 2**18  # similarities to landmarks that are computed together: they stay in the cache
 SAME = 1e-12  # squared distances below this share of the largest are those of duplicates
 
 
@@ -18,31 +19,56 @@ class ImageSimilarity:
         features: Features (n, p) of all images.
         targets: Indices (q,) of the images that are to be covered: all, or landmarks.
         width: Width of the kernel, a squared distance.
-        to_targets: Similarity (n, q) of all images to the targets.
+        held: Similarity (n, n) of all pairs; None where there are too many, and rows are computed when asked for.
     """
 
     features: np.ndarray
     targets: np.ndarray
     width: float
-    to_targets: np.ndarray
+    held: np.ndarray | None = None
 
-    def to_all(self, images: int | np.ndarray) -> np.ndarray:
-        """Similarity (n,) of one image to all images, or (n, r) of r images."""
-        if len(self.targets) == len(self.features):
-            return self.to_targets[:, images]
-        to_images = np.exp(squared_distances(self.features, self.features[np.atleast_1d(images)]) / -self.width)
-        return to_images if np.ndim(images) else to_images[:, 0]
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def to_targets(self, images: np.ndarray | slice) -> np.ndarray:
+        """Similarity (r, q) of r images to those that are to be covered."""
+        if self.held is not None:
+            return self.held[images]
+        X = self.features[images]
+        ones = np.ones((len(X), 1), X.dtype)
+        exponents = np.hstack([X, ones, (X**2).sum(1, keepdims=True)]) @ self._columns
+        np.minimum(exponents, 0, out=exponents)
+        return np.exp(exponents, out=exponents)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Similarity (r, q) of consecutive images to those that are to be covered, all images once."""
+        for start in range(0, len(self), self.rows):
+            yield self.to_targets(slice(start, start + self.rows))
+
+    @property
+    def rows(self) -> int:
+        """Number of images whose similarities to the targets stay in the processor's cache."""
+        return max(1, CACHED // len(self.targets))
+
+    @cached_property
+    def _columns(self) -> np.ndarray:
+        """What the rows (x, 1, |x|^2) are multiplied by (p + 2, q) to get -|x - y|^2 / width in one product."""
+        Y = self.features[self.targets]
+        ones = np.ones((len(Y), 1), Y.dtype)
+        return np.hstack([2 * Y, -(Y**2).sum(1, keepdims=True), -ones]).T / Y.dtype.type(self.width)
 
 
-def rbf_similarity(features: np.ndarray, seed: int, *, widths: float = 1.0) -> ImageSimilarity:
+def rbf_similarity(features: np.ndarray, seed: int, *, landmarks: int, widths: float = 1.0) -> ImageSimilarity:
     """Similarity of images whose width is the median squared distance of two different images, or a multiple of it.
 
-    Up to 5,000 images it holds all pairs in float64. Of more images 2,000 landmarks are drawn that stand for all: what
-    covers them covers the collection, with memory that grows with n instead of n^2, in float32.
+    Up to 5,000 images it holds all pairs in float64. Of more images landmarks are drawn that stand for all: what
+    covers them covers the collection. Similarities to them are then computed in float32 when they are needed: that
+    takes little more time than reading them from memory, and memory grows with the features alone.
 
     Args:
         features: Features (n, p) of all images.
         seed: Seed of the landmarks.
+        landmarks: Number of landmarks.
         widths: Width of the kernel, in medians.
     """
     n = len(features)
@@ -50,13 +76,10 @@ def rbf_similarity(features: np.ndarray, seed: int, *, widths: float = 1.0) -> I
         features, targets = features.astype(np.float64), np.arange(n)
     else:
         features = features.astype(np.float32)
-        targets = np.sort(np.random.default_rng(seed).choice(n, LANDMARKS, replace=False))
+        targets = np.sort(np.random.default_rng(seed).choice(n, min(landmarks, n), replace=False))
     width = widths * _median_distance(features[targets])
-    to_targets = np.empty((n, len(targets)), features.dtype)
-    for start in range(0, n, ROWS):
-        rows = slice(start, start + ROWS)
-        to_targets[rows] = np.exp(squared_distances(features[rows], features[targets]) / -width)
-    return ImageSimilarity(features, targets, width, to_targets)
+    held = np.exp(squared_distances(features, features) / -width) if n <= EXACT else None
+    return ImageSimilarity(features, targets, width, held)
 
 
 def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:

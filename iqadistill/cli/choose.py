@@ -1,14 +1,22 @@
-"""`iqadistill choose`: the images of a folder to have rated."""
+"""`iqadistill choose`: the images of a folder, or of a file of embeddings, to have rated."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.errors import InputError
 from iqadistill.paths import check_output, path_argument
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from iqadistill.embedding_blocks import EmbeddingBlocks
+
+Embed = Callable[[], "tuple[np.ndarray | EmbeddingBlocks, dict[int, InputError]]"]
+"""Gives the embeddings of images, and by its position the error that names each image without."""
 
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
@@ -23,7 +31,12 @@ def add_parser(commands: Any) -> None:
         help="choose the images of a folder to have rated",
         description="Choose images that cover a folder, so that a student trained on their ratings learns most.",
     )
-    parser.add_argument("folder", type=path_argument, metavar="FOLDER", help="images, searched with all subfolders")
+    parser.add_argument(
+        "images",
+        type=path_argument,
+        metavar="FOLDER",
+        help="images, searched with all subfolders; or a Parquet file of embeddings (columns image_id, embedding)",
+    )
     parser.add_argument("--count", required=True, type=int, metavar="N", help="number of images to choose")
     parser.add_argument(
         "--rated", type=path_argument, metavar="FILE", help="CSV whose column image names images that are rated already"
@@ -63,14 +76,15 @@ def add_parser(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Write the chosen images with their ranks; returns 1 if an image could not be read."""
-    if not given.folder.is_dir():
-        raise InputError(f"{given.folder}: not a folder; give the folder that holds the images.")
+    if not given.images.exists():
+        raise InputError(f"{given.images}: not a folder; give the folder that holds the images, or a Parquet file.")
     for option, file in (("--rated", given.rated), ("--contents", given.contents)):
         if file and file.is_dir():
             raise InputError(f"{option} {file}: is a folder; give a file.")
     if given.embeddings and given.embeddings.is_file():
         raise InputError(f"--embeddings {given.embeddings}: is a file; give a folder.")
-    check_output("--out", given.out, filter(None, (given.rated, given.contents)))
+    inputs = [given.rated, given.contents, given.images if given.images.is_file() else None]
+    check_output("--out", given.out, filter(None, inputs))
     if given.count < 1 or given.seed < 0:
         key, value, lowest = ("--count", given.count, 1) if given.count < 1 else ("--seed", given.seed, 0)
         raise InputError(f"{key} {value}: expected {lowest} or more.")
@@ -78,29 +92,22 @@ def run(given: argparse.Namespace) -> int:
     import numpy as np
     import pandas as pd
 
-    from iqadistill.choosing.choose import choose_images
-    from iqadistill.devices import lease_device
-    from iqadistill.sampling.registry import SAMPLERS
-    from iqadistill.scoring.image_embeddings import embed_images
-    from iqadistill.scoring.images import list_images
-    from iqadistill.scoring.kept_embeddings import KeptEmbeddings
+    from iqadistill.choosing.choose import check_resources, choose_images
     from iqadistill.tables import write_csv
 
-    paths = list_images([given.folder])
-    names = [path.relative_to(given.folder).as_posix() for path in paths]
-    rated = set(_read_column(given.rated, "image", names)[0]) if given.rated else set()
-    contents = dict(zip(*_read_column(given.contents, "content", names), strict=True)) if given.contents else {}
-    _check_count(given.count, len(set(names) - rated), given.folder)
-    settings = encoder_settings(given.encoder)
-    made_with = {"encoder": settings.model_dump(mode="json"), "crops": CROPS}
-    kept = KeptEmbeddings(given.embeddings, made_with) if given.embeddings else None
-    with lease_device(given.device) as device:
-        encoder = settings.create(device)
-        embeddings, failures = embed_images(paths, encoder, SAMPLERS.create(CROPS), kept=kept)
+    of_folder = given.images.is_dir()
+    names, embed = (_images_of_folder if of_folder else _images_of_file)(given)
+    rated = set(_read_column(given.rated, "image", names, given.images)[0]) if given.rated else set()
+    contents = (
+        dict(zip(*_read_column(given.contents, "content", names, given.images), strict=True)) if given.contents else {}
+    )
+    _check_count(given.count, len(set(names) - rated), given.images)
+    check_resources(given.method, len(names), given.count)
+    embeddings, failures = embed()
     for failure in failures.values():
         print(f"error: {failure}", file=sys.stderr)
     names = [name for place, name in enumerate(names) if place not in failures]
-    _check_count(given.count, len(set(names) - rated), given.folder)
+    _check_count(given.count, len(set(names) - rated), given.images)
     chosen = choose_images(
         embeddings,
         given.count,
@@ -115,6 +122,37 @@ def run(given: argparse.Namespace) -> int:
     return int(bool(failures))
 
 
+def _images_of_folder(given: argparse.Namespace) -> tuple[list[str], Embed]:
+    """Names of the images of the folder, and what embeds them."""
+    from iqadistill.devices import lease_device
+    from iqadistill.sampling.registry import SAMPLERS
+    from iqadistill.scoring.image_embeddings import embed_images
+    from iqadistill.scoring.images import list_images
+    from iqadistill.scoring.kept_embeddings import KeptEmbeddings
+
+    paths = list_images([given.images])
+
+    def embed() -> tuple["np.ndarray | EmbeddingBlocks", dict[int, InputError]]:
+        settings = encoder_settings(given.encoder)
+        made_with = {"encoder": settings.model_dump(mode="json"), "crops": CROPS}
+        kept = KeptEmbeddings(given.embeddings, made_with) if given.embeddings else None
+        with lease_device(given.device) as device:
+            return embed_images(paths, settings.create(device), SAMPLERS.create(CROPS), kept=kept)
+
+    return [path.relative_to(given.images).as_posix() for path in paths], embed
+
+
+def _images_of_file(given: argparse.Namespace) -> tuple[list[str], Embed]:
+    """Names of the images of the file, and what reads their embeddings."""
+    from iqadistill.embedding_blocks import EmbeddingFile
+
+    for option, differs in (("--encoder", given.encoder != PACKAGED), ("--embeddings", given.embeddings)):
+        if differs:
+            raise InputError(f"{option}: {given.images} holds embeddings already; leave the option out.")
+    file = EmbeddingFile(given.images)
+    return file.names(), lambda: (file.held_if_small(), {})
+
+
 def encoder_settings(name: str) -> Any:
     """Settings of the encoder: the statistics of every stage, since early ones respond to blur and noise."""
     from iqadistill.encoders.backends.timm import TimmSettings
@@ -123,15 +161,15 @@ def encoder_settings(name: str) -> Any:
     return TimmSettings(model=name, weights=weights, pooling="stages", size=SIDE)
 
 
-def _check_count(count: int, unrated: int, folder: Path) -> None:
+def _check_count(count: int, unrated: int, images: Path) -> None:
     if count > unrated:
         raise InputError(
-            f"--count {count}: {folder} holds {unrated} readable images that are not rated; ask for fewer."
+            f"--count {count}: {images} holds {unrated} readable images that are not rated; ask for fewer."
         )
 
 
-def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[str], list[str | None]]:
-    """The images that a CSV names, relative to the folder, and their cells of a column; None where one is empty."""
+def _read_column(file: Path, column: str, names: Sequence[str], images: Path) -> tuple[list[str], list[str | None]]:
+    """The images that a CSV names, as in the folder or file, and their cells of a column; None where one is empty."""
     from iqadistill.csv_files import read_cells, require_columns, trimmed
     from iqadistill.datasets.spelling import one_spelling, posix_path
 
@@ -139,16 +177,14 @@ def _read_column(file: Path, column: str, names: Sequence[str]) -> tuple[list[st
     cells = read_cells(file, needed)
     require_columns(file, cells.columns, needed, "add it")
     # a cell has no blanks around it, and its backslashes separate folders: files named with either are known too
+    where, how = ("the folder", "path relative to the folder") if images.is_dir() else (images, "name in image_id")
     spelt = {posix_path(trimmed(name)): name for name in names} | {name: name for name in names}
-    images = [spelt.get(image, image) for image in map(posix_path, cells["image"])]
+    found = [spelt.get(image, image) for image in map(posix_path, cells["image"])]
     known = set(names)
     listed: dict[str, str | None] = {}
-    for row, image, value in zip(cells.index, images, one_spelling(cells[column], []), strict=True):
+    for row, image, value in zip(cells.index, found, one_spelling(cells[column], []), strict=True):
         if image not in known:
-            raise InputError(
-                f"{file} row {row}: image {image!r} is not in the folder; give its path relative to the folder, or "
-                "remove the row."
-            )
+            raise InputError(f"{file} row {row}: image {image!r} is not in {where}; give its {how}, or remove the row.")
         if listed.setdefault(image, value) != value:
             raise InputError(f"{file} row {row}: image {image!r} has two contents, {listed[image]!r} and {value!r}.")
     return list(listed), [value or None for value in listed.values()]

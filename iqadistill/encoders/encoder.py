@@ -8,8 +8,10 @@ from torch.nn import functional
 
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.encoders.folding import fold_batchnorm
+from iqadistill.encoders.inference import speed_up_inference
 from iqadistill.errors import InputError
 from iqadistill.models.pretrained import TimmNetwork, create_pretrained
+from iqadistill.patches.pixel_values import as_floats
 
 
 def create_timm_encoder(settings: TimmSettings, device: str | torch.device = "cpu") -> "Encoder":
@@ -60,8 +62,9 @@ class Encoder:
     ) -> None:
         self._forward = pool_stages if pooling == "stages" else pool_last
         example = torch.rand(2, *network.pretrained_cfg["input_size"], generator=torch.Generator().manual_seed(0))
-        model = fold_batchnorm(network, self._forward, example)
         self.device = torch.device(device)
+        quicker = speed_up_inference if self.device.type == "cpu" else fold_batchnorm
+        model = quicker(network, self._forward, example)
         self._model = model.to(self.device).to(memory_format=torch.channels_last).requires_grad_(False)
         self._mean, self._std = (
             torch.tensor(network.pretrained_cfg[key], device=self.device).view(-1, 1, 1) for key in ("mean", "std")
@@ -71,15 +74,18 @@ class Encoder:
 
     @torch.inference_mode()
     def embed(self, batch: Tensor) -> Tensor:
-        """Vectors (B, width), float32, on the encoder's device, from patches (B, 3, h, w) in [0, 1]."""
-        batch = self.resize(batch.to(self.device, torch.float32))
-        batch = ((batch - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        """Vectors (B, width), float32, on the encoder's device, of patches (B, 3, h, w), uint8 or in [0, 1]."""
+        batch = as_floats(self.resize(batch.to(self.device)))
+        batch = (batch - self._mean).div_(self._std).contiguous(memory_format=torch.channels_last)
         with self._autocast():
             return self._forward(self._model, batch).float()
 
     def resize(self, batch: Tensor) -> Tensor:
-        """Patches (B, 3, h, w) resized to the encoder's size."""
-        if self.size is None or batch.shape[-2:] == (self.size, self.size):
+        """Patches (B, 3, h, w), uint8 or in [0, 1], at the encoder's size and in [0, 1] where it has one."""
+        if self.size is None:
+            return batch
+        batch = as_floats(batch)  # also where it has the size, for others beside it may not
+        if batch.shape[-2:] == (self.size, self.size):
             return batch
         return functional.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True)
 

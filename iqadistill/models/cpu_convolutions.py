@@ -1,7 +1,7 @@
 """Faster training of convolutions that PyTorch computes slowly on CPU."""
 
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -27,10 +27,10 @@ def speed_up_convolutions(network: nn.Module) -> None:
     for module in network.modules():
         if type(module) is nn.Conv2d and module.kernel_size == (1, 1):
             module.dilation = (2, 2)
-        elif type(module) in (nn.Conv2d, Conv2dSame) and _is_wide_and_depthwise(module):
-            pads_itself = type(module) is Conv2dSame
+        elif isinstance(module, nn.Conv2d) and _is_wide_and_depthwise(module):
+            pads_itself = isinstance(module, Conv2dSame)
             module.__class__ = DepthwiseConv2d
-            module.pads_itself = pads_itself
+            cast(DepthwiseConv2d, module).pads_itself = pads_itself
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -50,7 +50,7 @@ class DepthwiseConv2d(nn.Conv2d):
         """Maps (B, C, h', w') of maps (B, C, h, w)."""
         padding: Any = self.padding
         if self.pads_itself:
-            input, padding = pad_same(input, self.kernel_size, self.stride), (0, 0)
+            input, padding = pad_same(input, list(self.kernel_size), list(self.stride)), (0, 0)
         mixed = torch.is_autocast_enabled(input.device.type)
         if input.device.type == "cpu" and not mixed and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             return _Depthwise.apply(input, self.weight, self.stride, padding)
@@ -86,7 +86,8 @@ class _Depthwise(torch.autograd.Function):
 def _is_wide_and_depthwise(module: nn.Conv2d) -> bool:
     """Whether a kernel of its own, wider than a block, without bias or dilation, passes over each channel."""
     return (
-        module.groups == module.in_channels == module.out_channels
+        type(module) in (nn.Conv2d, Conv2dSame)
+        and module.groups == module.in_channels == module.out_channels
         and min(module.kernel_size) > _BLOCK
         and module.bias is None
         and module.dilation == (1, 1)

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from iqadistill.errors import InputError
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.crops import extract_crops
+from iqadistill.patches.pixel_values import resized_bytes
 from iqadistill.patches.reading import IndexedImage, reduced_corners, reduced_shape, reduction
 
 
@@ -98,8 +98,7 @@ class HeldImages:
             index = int(self._image[rows[indices[0]]])
             image, (x, y) = self._decoded(index), corners[rows[indices]].T
             x, y, side = reduced_corners(x, y, image.shape[1:], int(self.sides[index]), self._size)
-            crops = extract_crops(image, x, y, side)
-            pixels[indices] = crops if side == self._side else resized(crops.float() / 255, self._side)
+            pixels[indices] = resized_bytes(extract_crops(image, x, y, side), self._side)
 
         for _ in map_ahead(cut, groups, self._workers):
             pass
@@ -120,10 +119,3 @@ class HeldImages:
             while self._held and self._bytes > self.memory:
                 self._bytes -= self._held.pop(next(iter(self._held))).nbytes
         return image
-
-
-def resized(patches: Tensor, side: int) -> Tensor:
-    """Patches (n, 3, h, w) in [0, 1] as bytes (n, 3, side, side), uint8; their numbers may be overwritten."""
-    if patches.shape[-1] != side:
-        patches = functional.interpolate(patches, (side, side), mode="bilinear", antialias=True)
-    return patches.mul_(255).round_().to(torch.uint8)

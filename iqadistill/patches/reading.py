@@ -66,26 +66,31 @@ def read_patches(
         workers: Number of threads that decode and cut ahead, one image each; each holds a float copy of its panorama.
 
     Returns:
-        Iterator over images of their patches (n, 3, side, side), float32 in [0, 1], in the order of the table.
+        Iterator over images of their patches (n, 3, side, side), in the order of the table, on the device: crops as the
+        image's own pixels, uint8, and viewports, which are interpolated, float32 in [0, 1].
 
     Raises:
         InputError: An image cannot be read, is not in the images table, or has patches of several sizes.
     """
     columns = (images[name].to_pylist() for name in ("image_id", "path", "height", "width"))
     indexed = {name: IndexedImage(*facts) for name, *facts in zip(*columns, strict=True)}
-    groups = list(_groups_by_image(patches))
+    groups = list(groups_by_image(patches))
     for name, _ in groups:
         if name not in indexed:
             raise InputError(f"patches of {name!r}: this image is not in the images table; run sample_patches again.")
 
     def read(group: tuple[str, pa.Table]) -> Tensor:
         name, rows = group
-        return _cut(indexed[name], rows, size, device)
+        sides = rows["size"].unique().to_pylist()
+        if len(sides) > 1:
+            raise InputError(f"patches of {name}: sizes {sides}, expected one; run sample_patches again.")
+        flat = rows["yaw"].null_count > 0
+        return cut_patches(indexed[name].read(reduction(sides[0], size) if flat else 1.0), rows, size, device)
 
     return map_ahead(read, groups, workers)
 
 
-def _groups_by_image(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def groups_by_image(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Each image_id with its consecutive rows of the patch table."""
     start = 0
     for name, rows in groupby(patches["image_id"].to_pylist()):
@@ -94,24 +99,24 @@ def _groups_by_image(patches: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         start += count
 
 
-def _cut(indexed: IndexedImage, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
-    sides = rows["size"].unique().to_pylist()
-    if len(sides) > 1:
-        raise InputError(f"patches of {rows['image_id'][0]}: sizes {sides}, expected one; run sample_patches again.")
-    side = sides[0]
-    if rows["yaw"].null_count:
-        x, y = (rows[name].to_numpy() for name in ("x", "y"))
-        image = indexed.read(reduction(side, size))
-        x, y, side = reduced_corners(x, y, image.shape, side, size)
-        return extract_crops(_channels_first(image, device), x, y, side).float() / 255
-    image = indexed.read()
+def cut_patches(image: np.ndarray, rows: pa.Table, size: int | None, device: str | torch.device) -> Tensor:
+    """Cut the patches of one decoded image, see `read_patches`.
+
+    Args:
+        image: Pixels (H, W, 3), uint8, of the panorama, or of the flat image reduced by `reduction`.
+        rows: Table "patches" of this image, all of one size.
+        size: Side in pixels to which larger crops of flat images are reduced.
+        device: Device on which patches are cut.
+    """
+    side, pixels = rows["size"][0].as_py(), _channels_first(image, device)
     if rows["x"].null_count:
         yaw, pitch, fov = (rows[name].to_numpy() for name in ("yaw", "pitch", "fov"))
-        patches = extract_viewports(_channels_first(image, device), yaw, pitch, fov, side)
-    else:
-        x, y = (rows[name].to_pylist() for name in ("x", "y"))
-        patches = extract_crops(_channels_first(image, device), x, y, side, wrap=True)
-    return patches.float() / 255
+        return extract_viewports(pixels, yaw, pitch, fov, side).div_(255)
+    x, y = (rows[name].to_numpy() for name in ("x", "y"))
+    if not rows["yaw"].null_count:
+        return extract_crops(pixels, x, y, side, wrap=True)
+    x, y, side = reduced_corners(x, y, image.shape, side, size)
+    return extract_crops(pixels, x, y, side)
 
 
 def _channels_first(image: np.ndarray, device: str | torch.device) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from iqadistill.errors import InputError
-from iqadistill.patches.held_images import resized
+from iqadistill.patches.pixel_values import resized_bytes
 from iqadistill.patches.reading import read_patches
 
 
@@ -93,7 +93,7 @@ class PatchStore:
         ]
         table = self.patches.take(np.concatenate(requested))
         for patches in read_patches(self._images, table, size=self._size, workers=self._workers):
-            yield resized(patches, self.side)
+            yield resized_bytes(patches, self.side)
 
 
 def cut_batches(pools: Iterable[tuple[Tensor, ...]], sizes: Iterable[int]) -> Iterator[tuple[Tensor, ...]]:

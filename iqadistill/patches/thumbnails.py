@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from torch.nn import functional
 
+from iqadistill.patches.pixel_values import as_floats
 from iqadistill.patches.reading import read_patches
 
 SIDE = 8  # pixels of a thumbnail
@@ -29,5 +30,7 @@ def read_thumbnails(images: pa.Table, patches: pa.Table) -> np.ndarray:
         column = patches.schema.get_field_index("size")
         small = pa.array(np.full(len(patches), SIDE), patches.schema.field(column).type)
         patches = patches.set_column(column, patches.schema.field(column), small)
-    pieces = [functional.adaptive_avg_pool2d(piece, SIDE) for piece in read_patches(images, patches, size=SIDE)]
+    pieces = [
+        functional.adaptive_avg_pool2d(as_floats(piece), SIDE) for piece in read_patches(images, patches, size=SIDE)
+    ]
     return np.concatenate([piece.flatten(1).numpy() for piece in pieces]).astype(np.float64)

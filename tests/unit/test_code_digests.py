@@ -28,7 +28,7 @@ EDITS = {
     "evaluation/budget_times.py": {"time_budgets"},
     "selection/selectors/position.py": {"select_patches[position]", "score_budgets", "time_budgets"},
     "evaluation/budgets.py": {"score_budgets"},
-    "encoders/folding.py": {"embed_patches", "time_budgets"},
+    "encoders/folding.py": {"embed_patches", "time_budgets"} | DEEP | SCORED,
     "models/mlp.py": {"train_mlps", "predict_mlps", "predict_patches", "train_random_draws", "time_budgets"},
     "training/mlp/stacked_mlps.py": {
         "train_mlps",

@@ -7,9 +7,12 @@ import numpy as np
 from pydantic import Field
 
 from iqadistill.choosing.settings import ChooserSettings
-from iqadistill.choosing.similarity import ROWS, ImageSimilarity, rbf_similarity
+from iqadistill.choosing.similarity import ImageSimilarity, rbf_similarity
+from iqadistill.embedding_blocks import ROWS
 
 WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearly linear in the cosine of two images
+LANDMARKS = 5000  # images that are to be covered where there are more
+FEWEST = 16  # images whose gains are computed together
 DIGITS = 9  # after the point of a gain, whose unit is one image; what lies beyond is rounding
 
 
@@ -26,6 +29,8 @@ class FacilitySettings(ChooserSettings):
     colour: ClassVar[str] = "#0072b2"
     marker: ClassVar[str] = "o"
     order: ClassVar[int] = 0
+    image_bytes: ClassVar[int] = 600
+    pick_seconds: ClassVar[float] = 3e-8
 
     method: Literal["facility"] = Field("facility", description="Name of the chooser.")
 
@@ -38,39 +43,59 @@ def similarity_of_directions(features: np.ndarray, seed: int) -> ImageSimilarity
     """Similarity of images by the direction of their features; an image without any is as far from all others."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     directions = np.divide(features, length, out=np.zeros_like(features), where=length > 1e-9 * length.max())
-    return rbf_similarity(directions, seed, widths=WIDTHS)
+    return rbf_similarity(directions, seed, landmarks=LANDMARKS, widths=WIDTHS)
 
 
 def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray) -> np.ndarray:
     """Indices (count,) of the images that greedy facility location chooses; ties go to the lower index.
 
     The gain of an image never grows while others are chosen, so it is computed again only when the image has the
-    largest of the gains known so far (lazy evaluation, Minoux 1978).
+    largest of the gains known so far (lazy evaluation, Minoux 1978), together with the next in line: the more of them,
+    the longer the image to choose is not found.
 
     Args:
         similarity: Similarity of all images to those that are to be covered.
         count: Number of images to choose.
         rated: Indices of the images that cover from the start.
     """
-    K = similarity.to_targets
-    covered = np.zeros(K.shape[1], K.dtype)
+    covered = np.zeros(len(similarity.targets), similarity.features.dtype)
     for start in range(0, len(rated), ROWS):
-        np.maximum(covered, K[rated[start : start + ROWS]].max(0), out=covered)
-    unrated = np.setdiff1d(np.arange(len(K)), rated)
-    queue = [(-_gain(K[image], covered), int(image), 0) for image in unrated]  # gain when so many were chosen
+        np.maximum(covered, similarity.to_targets(rated[start : start + ROWS]).max(0), out=covered)
+    unrated = np.setdiff1d(np.arange(len(similarity)), rated)
+    queue: list[tuple[float, int, int]] = []  # gain when so many were chosen
+    for start in range(0, len(unrated), ROWS):
+        queue += _entries(similarity, unrated[start : start + ROWS], covered, 0)
     heapq.heapify(queue)
     chosen: list[int] = []
+    stale = FEWEST
     while len(chosen) < count:
-        _, image, known_at = queue[0]
-        if known_at == len(chosen):
-            heapq.heappop(queue)
+        if queue[0][2] == len(chosen):
+            _, image, _ = heapq.heappop(queue)
             chosen.append(image)
-            np.maximum(covered, K[image], out=covered)
-        else:
-            heapq.heapreplace(queue, (-_gain(K[image], covered), image, len(chosen)))
+            np.maximum(covered, similarity.to_targets(np.array([image]))[0], out=covered)
+            stale = FEWEST
+            continue
+        images: list[int] = []
+        while queue and queue[0][2] < len(chosen) and len(images) < stale:
+            images.append(heapq.heappop(queue)[1])
+        for entry in _entries(similarity, np.array(images), covered, len(chosen)):
+            heapq.heappush(queue, entry)
+        stale = min(2 * stale, ROWS)
     return np.array(chosen, dtype=np.int64)
 
 
-def _gain(to_targets: np.ndarray, covered: np.ndarray) -> float:
-    """What one image adds to the coverage, rounded: two images that cover each other only are an exact tie."""
-    return round(float(np.maximum(to_targets - covered, 0).sum(dtype=np.float64)), DIGITS)
+def _entries(
+    similarity: ImageSimilarity, images: np.ndarray, covered: np.ndarray, chosen: int
+) -> list[tuple[float, int, int]]:
+    """Entries of the queue, smallest first: minus what each image adds to the coverage, its index, how many are chosen.
+
+    Gains are rounded: two images that cover each other only are an exact tie.
+    """
+    gains = np.empty(len(images))
+    for start in range(0, len(images), similarity.rows):
+        rows = slice(start, start + similarity.rows)
+        added = similarity.to_targets(images[rows])
+        added = np.subtract(added, covered, out=None if similarity.held is not None else added)
+        gains[rows] = np.maximum(added, 0, out=added).sum(1)
+    gains = gains.round(DIGITS)
+    return list(zip((-gains).tolist(), images.tolist(), [chosen] * len(images), strict=True))

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from iqadistill.choosing.settings import ChooserSettings
-from iqadistill.choosing.similarity import ROWS, SAME, squared_distances
+from iqadistill.choosing.similarity import SAME, squared_distances
+from iqadistill.embedding_blocks import ROWS
 
 
 class LcmdSettings(ChooserSettings):
@@ -21,6 +22,8 @@ class LcmdSettings(ChooserSettings):
     colour: ClassVar[str] = "#009e73"
     marker: ClassVar[str] = "^"
     order: ClassVar[int] = 2
+    image_bytes: ClassVar[int] = 300
+    pick_seconds: ClassVar[float] = 3e-8
 
     method: Literal["lcmd"] = Field("lcmd", description="Name of the chooser.")
 
@@ -38,6 +41,7 @@ def largest_cluster_maximum_distance(features: np.ndarray, count: int, rated: np
         rated: Indices of the images that are centres of clusters from the start, and not chosen.
     """
     distance, centre = _nearest(features, rated)
+    squares = (features**2).sum(1)
     free, chosen = np.full(len(features), True), np.empty(count, dtype=np.int64)
     free[rated] = False
     for place in range(count):
@@ -50,7 +54,7 @@ def largest_cluster_maximum_distance(features: np.ndarray, count: int, rated: np
         else:
             image = np.argmax(((features - features.mean(0)) ** 2).sum(1))
         chosen[place], free[image] = image, False
-        nearer = squared_distances(features, features[image][None])[:, 0]
+        nearer = np.maximum(squares + squares[image] - 2 * (features @ features[image]), 0)
         closer = nearer < distance
         distance[closer], centre[closer] = nearer[closer], len(rated) + place
     return chosen

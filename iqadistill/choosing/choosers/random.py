@@ -15,6 +15,8 @@ class RandomSettings(ChooserSettings):
     colour: ClassVar[str] = "#777777"
     marker: ClassVar[str] = "x"
     order: ClassVar[int] = 2
+    image_bytes: ClassVar[int] = 200
+    pick_seconds: ClassVar[float] = 0.0
 
     method: Literal["random"] = Field("random", description="Name of the chooser.")
 

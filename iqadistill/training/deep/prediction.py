@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from iqadistill.console import progress
+from iqadistill.encoders.inference import speed_up_inference
 from iqadistill.errors import InputError
 from iqadistill.parallel import map_ahead
 from iqadistill.patches.store import PatchStore, cut_batches
@@ -31,6 +32,7 @@ def score_patches(
     precision: str = "no",
     batch_size: int = 32,
     workers: int = 2,
+    flip: bool = False,
 ) -> pd.DataFrame:
     """Score every patch of a patch table, in eval mode.
 
@@ -43,6 +45,7 @@ def score_patches(
         precision: "no" (float32), or mixed "bf16" or "fp16".
         batch_size: Patches per forward pass; a batch may span several images.
         workers: Number of images that are decoded at the same time.
+        flip: Whether to score horizontally flipped patches as well (column `flipped`).
 
     Returns:
         Columns patch_id, image_id and score, rows in the order of `patches`.
@@ -52,11 +55,22 @@ def score_patches(
     """
     names = sorted(patches["image_id"].unique().to_pylist())
     store = PatchStore(images, patches, names, size=size, workers=workers, memory_gb=0)
+    network.to(device).eval()
+    if device == "cpu" and len(store.image):
+        network = speed_up_inference(
+            network, lambda model, batch: model(batch), store.fetch(np.arange(1)).float() / 255
+        )
     label = "score (batches)"
     scores = score_store(
-        network.to(device), store, device=device, precision=precision, batch_size=batch_size, label=label
+        _BothWays(network) if flip else network,
+        store,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        label=label,
     )
-    frame = store.patches.select(["patch_id", "image_id"]).to_pandas().assign(score=scores)
+    columns = dict(zip(("score", "flipped"), scores.reshape(len(scores), -1).T, strict=False))
+    frame = store.patches.select(["patch_id", "image_id"]).to_pandas().assign(**columns)
     return frame.set_index("patch_id").loc[patches["patch_id"].to_numpy()].reset_index()
 
 
@@ -96,10 +110,10 @@ def predict_network(
         raise InputError(f"patches: image {frame.image_id[missing].iloc[0]!r} has none; sample the patches again.")
     wanted = patches.filter(pa.array(names.isin(frame.image_id).to_numpy()))
     weight = wanted["weight"].to_numpy() if pooling == "weighted" else None
-    scores = score_patches(network, images, wanted, **settings)
+    scores = score_patches(network, images, wanted, flip=flip, **settings)
     flipped = None
     if flip:
-        mirrored = score_patches(_Flipped(network), images, wanted, **settings)
+        mirrored = scores.assign(score=scores.flipped)
         flipped = _pool(mirrored, weight, pooling).loc[frame.image_id].to_numpy()
     rows = {
         "dataset": frame.dataset.to_numpy(),
@@ -120,15 +134,15 @@ def _pool(scores: pd.DataFrame, weight: np.ndarray | None, pooling: str) -> pd.S
     return sums.score / sums.weight
 
 
-class _Flipped(nn.Module):
-    """A network that sees its patches flipped horizontally."""
+class _BothWays(nn.Module):
+    """A network that scores patches (B, 3, h, w) as they are and flipped horizontally: scores (B, 2)."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
 
     def forward(self, patches: Tensor) -> Tensor:
-        return self.network(patches.flip(-1))
+        return torch.stack([self.network(patches), self.network(patches.flip(-1))], dim=1)
 
 
 @torch.inference_mode()
@@ -142,9 +156,9 @@ def score_store(
     first: int = 0,
     label: str = "",
 ) -> np.ndarray:
-    """Scores (n,), float64, of a store's patches from row `first` on; leaves the network in eval mode.
+    """Scores (n,), or (n, k) of a network with k of them, float64, of a store's patches from row `first` on.
 
-    With a label, progress is reported.
+    The network is left in eval mode. With a label, progress is reported.
 
     Raises:
         InputError: A score is not finite.
@@ -160,7 +174,7 @@ def score_store(
         with torch.autocast(device.type, _TYPES[precision]) if precision in _TYPES else contextlib.nullcontext():
             scores.append(network(_pixels(batch, device)).double())
     result = torch.cat(scores).cpu().numpy()
-    finite = np.isfinite(result)
+    finite = np.isfinite(result.reshape(len(result), -1)).all(axis=1)
     if not finite.all():
         broken = store.patches["image_id"][first + int(np.argmin(finite))].as_py()
         raise InputError(f"{broken}: its score is NaN or infinite; train again with a lower lr or precision no.")

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iqadistill.choosing import CHOOSERS, choose_images, similarity
+from iqadistill.choosing.choosers import facility, v_optimal
 from iqadistill.choosing.choosers.facility import facility_location, similarity_of_directions
 from iqadistill.choosing.choosers.lcmd import largest_cluster_maximum_distance
 from iqadistill.choosing.choosers.v_optimal import NOISE, v_optimal_design
@@ -14,7 +15,7 @@ from iqadistill.choosing.similarity import rbf_similarity
 from iqadistill.errors import InputError
 
 COVERING = ["facility", "v_optimal", "lcmd"]
-METHODS = [*COVERING, "random"]
+METHODS = [*COVERING, "residual", "random"]
 
 
 def embeddings(seed, n=30, d=8):
@@ -27,6 +28,13 @@ def clusters(sizes, d=12):
     centres = random.normal(0, 10, (len(sizes), d))
     cluster = np.repeat(np.arange(len(sizes)), sizes)
     return (centres[cluster] + random.normal(0, 0.05, (sum(sizes), d))).astype(np.float32), cluster
+
+
+def few_landmarks(monkeypatch, *, exact, landmarks):
+    """Let so many landmarks stand for more images than `exact`."""
+    monkeypatch.setattr(similarity, "EXACT", exact)
+    monkeypatch.setattr(facility, "LANDMARKS", landmarks)
+    monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
 
 def coverage(K, chosen):
@@ -66,7 +74,7 @@ def test_smaller_count_gives_the_first_of_a_larger_one(method):
 @given(seed=st.integers(0, 1000), known=st.integers(0, 4))
 def test_facility_location_takes_the_largest_gain_at_every_step_and_gains_never_grow(seed, known):
     similar = similarity_of_directions(image_features(embeddings(seed, 25)), 0)
-    K, rated = similar.to_targets, list(range(known))
+    K, rated = similar.held, list(range(known))
     chosen = list(facility_location(similar, 10, np.array(rated, dtype=int)))
     gains = []
     for step in range(len(chosen)):
@@ -80,9 +88,8 @@ def test_facility_location_takes_the_largest_gain_at_every_step_and_gains_never_
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), known=st.integers(0, 4))
 def test_v_optimal_design_leaves_the_least_variance_at_every_step(seed, known):
-    similar = rbf_similarity(image_features(embeddings(seed, 25)), 0)
-    K, rated = similar.to_targets, list(range(known))
-    chosen = list(v_optimal_design(similar, 10, known=np.array(rated, dtype=int), rated=np.array(rated, dtype=int)))
+    K, rated = rbf_similarity(image_features(embeddings(seed, 25)), 0, landmarks=25).held, list(range(known))
+    chosen = list(v_optimal_design(K, 10, np.array(rated, dtype=int)))
     for step in range(len(chosen)):
         before = rated + chosen[:step]
         values = {j: remaining_variance(K, [*before, j]) for j in range(25) if j not in before}
@@ -114,7 +121,7 @@ def test_order_of_the_images_does_not_matter(method, seed):
     moved = order[choose_images(X[order], 8, method=method, rated=np.flatnonzero(order < 3))]
     chosen = choose_images(X, 8, method=method, rated=[0, 1, 2])
     if method == "facility":  # two images that cover each other only are a tie
-        K = similarity_of_directions(image_features(X), 0).to_targets
+        K = similarity_of_directions(image_features(X), 0).held
         assert coverage(K, [0, 1, 2, *moved]) == pytest.approx(coverage(K, [0, 1, 2, *chosen]), rel=1e-9)
     else:
         np.testing.assert_array_equal(moved, chosen)
@@ -144,8 +151,7 @@ def test_landmarks_cover_the_same_clusters_as_all_pairs(method, monkeypatch):
     X, cluster = clusters([60, 50, 40, 30, 20])
     rated = np.flatnonzero(cluster == 2)[:3]
     exact = choose_images(X, 4, method=method, rated=rated)
-    monkeypatch.setattr(similarity, "EXACT", 100)
-    monkeypatch.setattr(similarity, "LANDMARKS", 80)
+    few_landmarks(monkeypatch, exact=100, landmarks=80)
     assert sorted(cluster[choose_images(X, 4, method=method, rated=rated)]) == sorted(cluster[exact]) == [0, 1, 3, 4]
 
 
@@ -153,16 +159,13 @@ def test_landmarks_cover_the_same_clusters_as_all_pairs(method, monkeypatch):
 def test_all_images_as_landmarks_give_the_exact_choice(method, monkeypatch):
     X = embeddings(5, 60)
     exact = choose_images(X, 10, method=method, rated=[4, 9])
-    monkeypatch.setattr(similarity, "EXACT", 10)
-    monkeypatch.setattr(similarity, "LANDMARKS", 60)
+    few_landmarks(monkeypatch, exact=10, landmarks=60)
     np.testing.assert_array_equal(choose_images(X, 10, method=method, rated=[4, 9]), exact)
 
 
 def test_more_rated_images_than_landmarks(monkeypatch):
-    from iqadistill.choosing.choosers import v_optimal
-
     X, cluster = clusters([60, 50, 40])
-    monkeypatch.setattr(v_optimal, "LANDMARKS", 20)
+    few_landmarks(monkeypatch, exact=100, landmarks=20)
     chosen = choose_images(X, 30, method="v_optimal", rated=np.flatnonzero(cluster == 0))
     assert 0 not in cluster[chosen]
 

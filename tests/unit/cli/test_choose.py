@@ -5,6 +5,7 @@ import csv
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 from tiny_results import write_image
@@ -13,6 +14,7 @@ from iqadistill.cli import choose, main
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.encoders.encoder import Encoder
 from iqadistill.images.decoding import read_image
+from iqadistill.tables import embeddings_table, write_table
 
 TINY = TimmSettings(model="test_resnet", weights="none", pooling="stages", size=64)
 
@@ -212,3 +214,35 @@ def test_help_does_not_import_torch():
     code = "import sys, iqadistill.cli as cli\ntry: cli.main(['choose', '--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def write_embeddings(path, count=8):
+    names = [f"many/{number}.png" for number in range(count)]
+    vectors = np.repeat(np.eye(4), count // 4, axis=0).astype(np.float16)
+    write_table(embeddings_table(np.arange(count), names, vectors), path, "embeddings")
+
+
+def test_images_of_a_parquet_file_are_chosen_without_an_encoder(folder, monkeypatch):
+    monkeypatch.setattr(choose, "encoder_settings", None)
+    write_embeddings(folder / "pool.parquet")
+    (folder / "rated.csv").write_text("image\nmany/3.png\n")
+    assert main(["choose", "pool.parquet", "--count", "3", "--rated", "rated.csv", "--method", "lcmd"]) == 0
+    with open("chosen.csv", newline="") as file:
+        numbers = [int(row["image"][5]) for row in csv.DictReader(file)]
+    assert sorted(number // 2 for number in numbers) == [0, 2, 3]
+
+
+def test_invalid_arguments_with_a_parquet_file_are_refused(capsys, folder):
+    write_embeddings(folder / "pool.parquet")
+    (folder / "rated.csv").write_text("image\n9.png\n")
+    assert "image '9.png' is not in pool.parquet; give its name in image_id" in error_line(
+        capsys, "pool.parquet", "--count", 2, "--rated", "rated.csv"
+    )
+    assert "--embeddings: pool.parquet holds embeddings" in error_line(
+        capsys, "pool.parquet", "--count", 2, "--embeddings", "kept"
+    )
+    assert "--count 9: pool.parquet holds 8" in error_line(capsys, "pool.parquet", "--count", 9)
+    assert "not a Parquet file" in error_line(capsys, "photos/0.png", "--count", 2)
+    assert "pool.parquet: is a file that is read" in error_line(
+        capsys, "pool.parquet", "--count", 2, "--out", "pool.parquet"
+    )

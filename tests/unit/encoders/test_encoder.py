@@ -104,6 +104,16 @@ def test_patches_are_resized_with_antialiasing():
     torch.testing.assert_close(encoder.embed(noise_patches(2, size=96)), encoder.embed(small))
 
 
+@pytest.mark.parametrize("size", [None, 32])
+def test_bytes_are_embedded_as_their_floats(size):
+    encoder = create_encoder(SMALL, "none", "gap", size=size)
+    patches = (255 * noise_patches(2, size=64)).round().to(torch.uint8)
+    floats = patches.float() / 255
+    assert torch.equal(encoder.embed(patches), encoder.embed(floats))
+    assert torch.equal(encoder.resize(patches).float(), encoder.resize(floats) * (255 if size is None else 1))
+    assert torch.equal(floats, patches.float() / 255)  # not overwritten
+
+
 def test_random_weights_are_reproducible():
     torch.manual_seed(5)
     first = create_encoder(SMALL, "none", "gap").embed(noise_patches(2))

@@ -82,7 +82,7 @@ def test_orientation_that_is_none_leaves_the_image_as_it_is(tmp_path, entry):
     "kind", [struct.error, TypeError, AttributeError, ZeroDivisionError, MemoryError, RecursionError]
 )
 def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, kind):
-    path = save(tmp_path, Image.fromarray(RGB), "a.png")
+    path = save(tmp_path, Image.fromarray(RGB).convert("L"), "a.png")
 
     def fail(*_):
         raise kind("two\nlines")

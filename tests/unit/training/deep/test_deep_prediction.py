@@ -6,6 +6,7 @@ from tiny_networks import VARIANT, TinyNetwork, TinyStudy
 
 from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
+from iqadistill.patches import reading
 from iqadistill.table_schemas import SCHEMAS
 from iqadistill.tables import as_table
 from iqadistill.training.deep import prediction
@@ -90,6 +91,14 @@ def test_images_that_cannot_be_scored_are_refused(study, network):
     torch.nn.init.constant_(network.head[1].bias, float("inf"))
     with pytest.raises(InputError, match=r"set/image00: .*NaN"):
         score_patches(network, study.images, study.patches)
+
+
+def test_images_are_decoded_once_for_patches_and_flipped_patches(study, network, monkeypatch):
+    seen = []
+    monkeypatch.setattr(reading, "read_image", lambda path, *scale: (seen.append(path), read_image(path, *scale))[1])
+    predict_network(network, study.images, study.patches, VARIANT, flip=True)
+    example, *once = seen  # the network is prepared for the CPU with a patch of the first image
+    assert sorted(once) == study.images["path"].to_pylist() and example == min(once)
 
 
 def test_flipped_prediction_is_that_of_flipped_patches(study, network):

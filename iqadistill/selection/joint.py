@@ -1,0 +1,235 @@
+r"""Residual selection over all rows of a collection together, in memory that grows with n alone.
+
+Up to 5,000 rows this is `ResidualSelector`. Of more rows the similarity is known by landmarks, and E is passed over in
+blocks: the solver keeps sums of size d x d and d x h, and P = E W - Z. With the group-Huber loss H of
+`iqadistill.selection.objective`, q_i = min(1, beta / (2 ||p_i||)) and Q = diag(q),
+
+    sum_i H(||p_i + e_i D||) <= sum_i H(||p_i||) + <E^T U, D> + tr(D^T E^T Q E D),    U = 2 Q P,
+
+so a step minimises the right side plus alpha sum_j ||w_j||. The weighted Gram matrix E^T Q E costs n d^2, several times
+the rest of a pass. It is hardly wrong at the next W, so one made at a good start, the solution for a sample of rows,
+serves for all steps; it is made anew where they no longer help.
+
+A step has E^T U + 2 E^T Q E D = -alpha times subgradients of the row norms, so U' = U + 2 Q E D is dual feasible but
+for ||u'_i|| <= beta, which a factor close to 1 mends: the next pass, which computes E D anyway, certifies its own W.
+Products are float32 and their sums over blocks float64: they limit the certificate to about 1e-5.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from iqadistill.embedding_blocks import EmbeddingBlocks
+from iqadistill.errors import InputError
+from iqadistill.selection.landmarks import landmark_target
+from iqadistill.selection.objective import huber, relative_gap, row_norms
+from iqadistill.selection.residual import ResidualSelector
+from iqadistill.selection.selectors.residual import ResidualSettings
+
+EXACT = 5000  # rows up to which the similarity of every pair is held
+LANDMARKS = 1000  # rows that the similarity is known by where there are more
+SAMPLE = 16  # rows for each feature on which a start is found
+SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
+TOLERANCE = 1e-3  # relative duality gap to reach
+SLOW = 0.8  # share of the gap that may be left after a step before a new Gram matrix is made
+TINY = 1e-300  # in place of a zero that is divided by
+VANISHED = 1e-9  # length of a row of W, relative to the longest, that counts as zero
+
+
+@dataclass(frozen=True)
+class JointSelection:
+    """Ranking of all rows of a collection.
+
+    Attributes:
+        residuals: (n,) ||E W - Z|| of each row; larger for less relevant ones.
+        ranking: (n,) indices of the rows, smallest residual first.
+        coef: W (d, h).
+        duality_gap: Relative duality gap that certifies W for this Z.
+        passes: Passes over the embeddings that the solver took; 0 where all pairs were compared.
+    """
+
+    residuals: np.ndarray
+    ranking: np.ndarray
+    coef: np.ndarray
+    duality_gap: float
+    passes: int
+
+
+def select_jointly(
+    embeddings: EmbeddingBlocks,
+    settings: ResidualSettings | None = None,
+    *,
+    landmarks: int = LANDMARKS,
+    seed: int = 0,
+) -> JointSelection:
+    """Rank all rows of a collection by residual selection, as the patches of one image are.
+
+    Args:
+        embeddings: Embeddings (n, d).
+        settings: Settings of residual selection; above 5,000 rows the metric is euclidean, the similarity rbf, the
+            solver irls; default: those with the scale-free gamma.
+        landmarks: Number of landmarks of more than 5,000 rows.
+        seed: Seed of the landmarks and of the sample.
+
+    Raises:
+        InputError: An embedding is not finite, there are fewer rows than components, or a setting needs all pairs.
+    """
+    settings = settings or ResidualSettings(gamma="scale_free")
+    n, h = embeddings.shape[0], settings.n_components
+    if n <= EXACT:
+        return _of_all_pairs(np.concatenate(list(embeddings.blocks())), settings)
+    for key, needed in (("metric", "euclidean"), ("similarity", "rbf"), ("solver", "irls")):
+        if (given := getattr(settings, key)) != needed:
+            raise InputError(
+                f"{key} {given}: compares all pairs of {n:,} rows; above {EXACT:,} rows only {key} {needed} is there."
+            )
+    Z = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
+    problem = _Problem(embeddings, torch.from_numpy(Z), settings.alpha, settings.beta)
+    tol = TOLERANCE if settings.tol is None else settings.tol
+    gap, passes = problem.solve(_start(problem, seed), tol, settings.max_iter or MAX_PASSES)
+    if gap > tol:
+        warnings.warn(
+            f"joint selection stopped before its tolerance {tol:g} after {passes} passes: the objective is certified "
+            f"to a relative duality gap of {gap:.1e} only; raise max_iter or tol.",
+            stacklevel=2,
+        )
+    residuals = problem.P.norm(dim=1).numpy().astype(np.float64)
+    return JointSelection(residuals, np.argsort(residuals, kind="stable"), problem.W.numpy(), gap, passes)
+
+
+def _of_all_pairs(X: np.ndarray, settings: ResidualSettings) -> JointSelection:
+    one = ResidualSelector(**settings.model_dump(exclude={"method"})).fit(X)
+    return JointSelection(one.residuals_, one.ranking_, one.coef_, one.duality_gap_, 0)
+
+
+class _Problem:
+    """The embeddings, their target, and what is known at the current W.
+
+    Attributes:
+        W: (d, h), float64.
+        P: E W - Z (n, h), float32, of the last pass.
+        q: Weights (n,), float32, of the Gram matrix.
+        gram: E^T Q E (d, d), float64.
+        gradient: E^T U (d, h), float64, at W.
+        value: Phi at W, R eliminated.
+    """
+
+    def __init__(self, embeddings: EmbeddingBlocks, Z: torch.Tensor, alpha: float, beta: float):
+        self.embeddings, self.Z, self.alpha, self.beta = embeddings, Z, alpha, beta
+        self.d = embeddings.shape[1]
+        self.P, self.q = torch.empty_like(Z), torch.ones(len(Z))
+        self.gram = torch.zeros(self.d, self.d, dtype=torch.float64)
+        self.W = self.gradient = torch.zeros(self.d, Z.shape[1], dtype=torch.float64)
+        self.value = torch.inf  # before the first pass
+
+    def solve(self, W: torch.Tensor, tol: float, max_passes: int) -> tuple[float, int]:
+        """Minimise Phi from W (d, h); returns the relative duality gap and the number of passes."""
+        self.evaluate(W, new_gram=True)
+        best_dual, gap, slow = -torch.inf, torch.inf, False
+        passes = 1
+        while passes < max_passes and gap > tol:
+            value_before, gap_before = self.value, gap
+            W = self.step()
+            best_dual = max(best_dual, self.evaluate(W, new_gram=slow))
+            gap = float(relative_gap(torch.tensor(self.value), torch.tensor(best_dual)))
+            passes += 1
+            slow = not slow and (gap > SLOW * gap_before or self.value > value_before)
+        return gap, passes
+
+    def step(self) -> torch.Tensor:
+        """The W (d, h) that minimises the bound on Phi: re-weighted ridge regressions on sums alone."""
+        return _group_lasso(self.gram, self.gram @ self.W - self.gradient / 2, self.alpha, self.W)
+
+    def evaluate(self, W: torch.Tensor, *, new_gram: bool) -> float:
+        """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
+        first = self.value == torch.inf
+        if not first:
+            steepest = float(row_norms(self.gradient + 2 * self.gram @ (W - self.W)).max())  # of E^T U'
+        if new_gram:
+            gram = torch.zeros_like(self.gram)
+        gradient = torch.zeros_like(W)
+        W_single = W.float()
+        value, energy, fit, longest = 0.0, 0.0, 0.0, 0.0
+        for rows, E in self.blocks():
+            Z, before = self.Z[rows], self.P[rows]
+            P = E @ W_single - Z
+            if not first:
+                U = 2 * (self._weights(before) * before + self.q[rows, None] * (P - before))
+                energy += float(U.double().square().sum())
+                fit += float((U.double() * Z).sum())
+                longest = max(longest, float(row_norms(U).max()))
+            weights = self._weights(P)
+            gradient += E.mT @ (2 * weights * P)
+            value += float(huber(row_norms(P).double(), self.beta).sum())
+            self.P[rows] = P
+            if new_gram:
+                self.q[rows] = weights[:, 0]
+                E = E * weights.sqrt()
+                gram += E.mT @ E
+        dual = -torch.inf
+        if not first:
+            feasible = min(self.beta / max(longest, TINY), self.alpha / max(steepest, TINY))
+            s = min(feasible, max(-2 * fit, 0.0) / max(energy, TINY))  # the dual of s U' is largest there
+            dual = -(s**2) * energy / 4 - s * fit
+        if new_gram:
+            self.gram = gram
+        self.W, self.gradient = W, gradient
+        self.value = value + self.alpha * float(row_norms(W).sum())
+        return dual
+
+    def blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Rows and their embeddings (r, d), float32."""
+        start = 0
+        for block in self.embeddings.blocks():
+            yield slice(start, start + len(block)), torch.tensor(block).float()
+            start += len(block)
+
+    def _weights(self, P: torch.Tensor) -> torch.Tensor:
+        """q (r, 1) of the rows of P."""
+        return (self.beta / (2 * row_norms(P).clamp(min=self.beta / 2)))[:, None]
+
+
+def _start(problem: _Problem, seed: int) -> torch.Tensor:
+    """W (d, h) that solves the problem of a sample of rows, nearly."""
+    n, d = problem.embeddings.shape
+    drawn = torch.from_numpy(np.sort(np.random.default_rng([seed, 1]).choice(n, min(SAMPLE * d, n), replace=False)))
+    picked = []
+    for rows, E in problem.blocks():
+        inside = drawn[(drawn >= rows.start) & (drawn < rows.start + len(E))]
+        picked.append(E[inside - rows.start])
+    E, Z = torch.cat(picked), problem.Z[drawn]
+    alpha = problem.alpha * len(drawn) / n
+    W, weights = None, torch.ones(len(drawn), 1)
+    for _ in range(SAMPLE_STEPS):
+        weighted = E * weights
+        gram, product = (weighted.mT @ E).double(), (weighted.mT @ Z).double()
+        W = _group_lasso(gram, product, alpha, W, steps=1)
+        before, weights = weights, problem._weights(E @ W.float() - Z)
+        if (weights - before).abs().mean() < 1e-3:
+            break
+    assert W is not None
+    return W
+
+
+def _group_lasso(
+    gram: torch.Tensor, product: torch.Tensor, alpha: float, start: torch.Tensor | None, steps: int = INNER_STEPS
+) -> torch.Tensor:
+    """W (d, h) that minimises tr(W^T G W) - 2 <B, W> + alpha sum_j ||w_j|| by re-weighting, G (d, d) and B (d, h)."""
+    if start is None:
+        ridge = gram.diagonal().mean().clamp(min=TINY) * 1e-6
+        start = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), product)
+    W = start
+    for _ in range(steps):
+        norms = row_norms(W)
+        root = (2 * norms.clamp(min=VANISHED * norms.max().clamp(min=TINY)) / alpha).sqrt()[:, None]
+        # (G + D^-1) W = B with D = root^2, scaled so that rows close to zero do not spoil the condition
+        system = root * gram * root.mT
+        system.diagonal().add_(1)
+        W = root * torch.cholesky_solve(root * product, torch.linalg.cholesky(system))
+        steepest = 2 * row_norms(product - gram @ W).max()
+        if steepest <= alpha * (1 + 1e-4):
+            break
+    return W
