@@ -2,7 +2,7 @@
 # make check: lint, types and the quick tests.   make test: lint, types and all tests but those marked whole.
 # make test-all: those as well, the larger paper studies from miniature archives to their reports.
 # make fuzz: thousands of damaged inputs for each reader.   make chaos: jobs killed, disks full, runs side by side.
-# make benchmarks: solvers and training timed, into benchmarks/results, beside peers in an environment of their own; QUICK=1: small.
+# make benchmarks: solvers, choosing, embedding and training timed, into benchmarks/results; QUICK=1: in minutes.
 # make test-slurm: a study on a SLURM cluster of one node that is set up here, as root in a container, and taken down.
 PYTHON ?= python3
 BIN = .venv/bin
@@ -48,19 +48,22 @@ test-slurm: .venv/.test
 	$(BIN)/python -m pytest tests/slurm -m slurm -n 0
 
 # One word for each benchmark that needs no data, and its options where QUICK=1 asks for a try of some minutes.
-BENCHMARKS = selection engine
+RESULTS = benchmarks/results$(if $(QUICK),/quick)
+BENCHMARKS = selection choosing_many embedding engine
 QUICK_selection = --quick --plain-iterations 1
+QUICK_choosing_many = --sizes 2000 5000 --no-agreement
+QUICK_embedding = --images 2 --repeats 1
 QUICK_engine = --images 8 --repeats 1
 QUICK_peers = --quick
 
 benchmarks: $(BENCHMARKS:%=benchmark-%) benchmark-peers
-	$(BIN)/python benchmarks/figure_selection.py benchmarks/results/selection_scaling.csv benchmarks/results/solvers.svg
+	$(BIN)/python benchmarks/figure_selection.py $(RESULTS)/selection_scaling.csv $(RESULTS)/solvers.svg
 
 $(BENCHMARKS:%=benchmark-%): benchmark-%: .venv/.test
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_$*.py --csv benchmarks/results $(if $(QUICK),$(QUICK_$*))
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_$*.py --csv $(RESULTS) $(if $(QUICK),$(QUICK_$*))
 
 benchmark-peers: .venv/.peers
-	OMP_NUM_THREADS=1 .venv/peers/bin/python benchmarks/benchmark_peers.py --csv benchmarks/results $(if $(QUICK),$(QUICK_peers))
+	OMP_NUM_THREADS=1 .venv/peers/bin/python benchmarks/benchmark_peers.py --csv $(RESULTS) $(if $(QUICK),$(QUICK_peers))
 
 # Generated from the settings; tests compare them.
 schema: .venv/.test

@@ -1,6 +1,6 @@
 """Draw seconds and duality gap of the solvers against the number of patches, the width and h, from one run's table.
 
-python benchmarks/figure_selection.py benchmarks/results/selection_scaling.csv docs/solvers.svg
+python benchmarks/figure_selection.py selection_scaling.csv solvers.svg
 """
 
 import argparse
