@@ -63,7 +63,8 @@ def tables(folder: Path, images: int, crops: int, side: int):
         smooth = np.asarray(Image.fromarray(coarse).resize((1024, 768), Image.Resampling.BICUBIC), dtype=np.int16)
         noisy = (smooth + draw.integers(-8, 9, smooth.shape, dtype=np.int16)).clip(0, 255).astype(np.uint8)
         Image.fromarray(noisy).save(folder / f"{name}.jpg", quality=90)
-    facts = {"dataset": "random", "image_id": names, "status": "ok", "quality": draw.random(images)}
+    quality = draw.random(images)
+    facts = {"dataset": "random", "image_id": names, "status": "ok", "quality": quality, "score": 100 * quality}
     facts |= {"width": 1024, "height": 768}
     paths = [str(folder / f"{name}.jpg") for name in names]
     corners = {"x": draw.integers(0, 1024 - side, images * crops), "y": draw.integers(0, 768 - side, images * crops)}
