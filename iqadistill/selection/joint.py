@@ -36,6 +36,7 @@ SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
 TOLERANCE = 1e-3  # relative duality gap to reach
 SLOW = 0.8  # share of the gap that may be left after a step before a new Gram matrix is made
 TINY = 1e-300  # in place of a zero that is divided by
+RIDGE = 1e-7  # relative to the mean of the diagonal; it only makes steps smaller
 VANISHED = 1e-9  # length of a row of W, relative to the longest, that counts as zero
 
 
@@ -175,7 +176,7 @@ class _Problem:
             s = min(feasible, max(-2 * fit, 0.0) / max(energy, TINY))  # the dual of s U' is largest there
             dual = -(s**2) * energy / 4 - s * fit
         if new_gram:
-            self.gram = gram
+            self.gram = _ridged(gram)
         self.W, self.gradient = W, gradient
         self.value = value + self.alpha * float(row_norms(W).sum())
         return dual
@@ -205,7 +206,7 @@ def _start(problem: _Problem, seed: int) -> torch.Tensor:
     W, weights = None, torch.ones(len(drawn), 1)
     for _ in range(SAMPLE_STEPS):
         weighted = E * weights
-        gram, product = (weighted.mT @ E).double(), (weighted.mT @ Z).double()
+        gram, product = _ridged((weighted.mT @ E).double()), (weighted.mT @ Z).double()
         W = _group_lasso(gram, product, alpha, W, steps=1)
         before, weights = weights, problem._weights(E @ W.float() - Z)
         if (weights - before).abs().mean() < 1e-3:
@@ -214,13 +215,18 @@ def _start(problem: _Problem, seed: int) -> torch.Tensor:
     return W
 
 
+def _ridged(gram: torch.Tensor) -> torch.Tensor:
+    """A Gram matrix of float32 products, made positive definite where columns of E depend on each other."""
+    gram.diagonal().add_(RIDGE * gram.diagonal().mean().clamp(min=TINY))
+    return gram
+
+
 def _group_lasso(
     gram: torch.Tensor, product: torch.Tensor, alpha: float, start: torch.Tensor | None, steps: int = INNER_STEPS
 ) -> torch.Tensor:
     """W (d, h) that minimises tr(W^T G W) - 2 <B, W> + alpha sum_j ||w_j|| by re-weighting, G (d, d) and B (d, h)."""
     if start is None:
-        ridge = gram.diagonal().mean().clamp(min=TINY) * 1e-6
-        start = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), product)
+        start = torch.linalg.solve(gram, product)
     W = start
     for _ in range(steps):
         norms = row_norms(W)
