@@ -36,7 +36,7 @@ SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
 TOLERANCE = 1e-3  # relative duality gap to reach
 SLOW = 0.8  # share of the gap that may be left after a step before a new Gram matrix is made
 TINY = 1e-300  # in place of a zero that is divided by
-RIDGE = 1e-7  # relative to the mean of the diagonal; it only makes steps smaller
+RIDGE = 1e-6  # relative to the diagonal; it makes steps smaller, and leaves where they end
 VANISHED = 1e-9  # length of a row of W, relative to the longest, that counts as zero
 
 
@@ -142,7 +142,8 @@ class _Problem:
 
     def step(self) -> torch.Tensor:
         """The W (d, h) that minimises the bound on Phi: re-weighted ridge regressions on sums alone."""
-        return _group_lasso(self.gram, self.gram @ self.W - self.gradient / 2, self.alpha, self.W)
+        gram = _definite(self.gram)
+        return _group_lasso(gram, gram @ self.W - self.gradient / 2, self.alpha, self.W)
 
     def evaluate(self, W: torch.Tensor, *, new_gram: bool) -> float:
         """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
@@ -176,7 +177,7 @@ class _Problem:
             s = min(feasible, max(-2 * fit, 0.0) / max(energy, TINY))  # the dual of s U' is largest there
             dual = -(s**2) * energy / 4 - s * fit
         if new_gram:
-            self.gram = _ridged(gram)
+            self.gram = gram
         self.W, self.gradient = W, gradient
         self.value = value + self.alpha * float(row_norms(W).sum())
         return dual
@@ -206,7 +207,7 @@ def _start(problem: _Problem, seed: int) -> torch.Tensor:
     W, weights = None, torch.ones(len(drawn), 1)
     for _ in range(SAMPLE_STEPS):
         weighted = E * weights
-        gram, product = _ridged((weighted.mT @ E).double()), (weighted.mT @ Z).double()
+        gram, product = _definite((weighted.mT @ E).double()), (weighted.mT @ Z).double()
         W = _group_lasso(gram, product, alpha, W, steps=1)
         before, weights = weights, problem._weights(E @ W.float() - Z)
         if (weights - before).abs().mean() < 1e-3:
@@ -215,10 +216,14 @@ def _start(problem: _Problem, seed: int) -> torch.Tensor:
     return W
 
 
-def _ridged(gram: torch.Tensor) -> torch.Tensor:
-    """A Gram matrix of float32 products, made positive definite where columns of E depend on each other."""
-    gram.diagonal().add_(RIDGE * gram.diagonal().mean().clamp(min=TINY))
-    return gram
+def _definite(gram: torch.Tensor) -> torch.Tensor:
+    """A Gram matrix of float32 products plus as small a share of its diagonal as makes it positive definite."""
+    squares = torch.where(gram.diagonal() > 0, gram.diagonal(), 1)
+    correlation = gram / squares.sqrt() / squares.sqrt()[:, None]
+    ridge = RIDGE
+    while ridge < 1 and torch.linalg.cholesky_ex(correlation + ridge * torch.eye(len(gram)).double()).info:
+        ridge *= 10
+    return gram + (ridge * squares).diag()
 
 
 def _group_lasso(

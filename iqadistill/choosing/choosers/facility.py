@@ -39,8 +39,8 @@ class FacilitySettings(ChooserSettings):
         """Greedy facility location on the RBF similarity."""
         if len(features) > EXACT and count > LANDMARKS // 2:
             warnings.warn(
-                f"facility covers {LANDMARKS:,} drawn images, and {count:,} are to be chosen: the last of them follow the "
-                "draw; ask for fewer, or choose by v_optimal or lcmd.",
+                f"facility covers {LANDMARKS:,} drawn images, and {count:,} are to be chosen: the last of them follow "
+                "the draw; ask for fewer, or choose by v_optimal or lcmd.",
                 stacklevel=2,
             )
         return facility_location(similarity_of_directions(features, seed), count, rated)
