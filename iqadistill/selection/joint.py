@@ -36,6 +36,7 @@ SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
 TOLERANCE = 1e-3  # relative duality gap to reach
 SLOW = 0.8  # share of the gap that may be left after a step before a new Gram matrix is made
 TINY = 1e-300  # in place of a zero that is divided by
+RIDGE = 1e-6  # relative to the diagonal; it makes steps smaller, and leaves where they end
 VANISHED = 1e-9  # length of a row of W, relative to the longest, that counts as zero
 
 
@@ -141,7 +142,8 @@ class _Problem:
 
     def step(self) -> torch.Tensor:
         """The W (d, h) that minimises the bound on Phi: re-weighted ridge regressions on sums alone."""
-        return _group_lasso(self.gram, self.gram @ self.W - self.gradient / 2, self.alpha, self.W)
+        gram = _definite(self.gram)
+        return _group_lasso(gram, gram @ self.W - self.gradient / 2, self.alpha, self.W)
 
     def evaluate(self, W: torch.Tensor, *, new_gram: bool) -> float:
         """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
@@ -205,7 +207,7 @@ def _start(problem: _Problem, seed: int) -> torch.Tensor:
     W, weights = None, torch.ones(len(drawn), 1)
     for _ in range(SAMPLE_STEPS):
         weighted = E * weights
-        gram, product = (weighted.mT @ E).double(), (weighted.mT @ Z).double()
+        gram, product = _definite((weighted.mT @ E).double()), (weighted.mT @ Z).double()
         W = _group_lasso(gram, product, alpha, W, steps=1)
         before, weights = weights, problem._weights(E @ W.float() - Z)
         if (weights - before).abs().mean() < 1e-3:
@@ -214,13 +216,22 @@ def _start(problem: _Problem, seed: int) -> torch.Tensor:
     return W
 
 
+def _definite(gram: torch.Tensor) -> torch.Tensor:
+    """A Gram matrix of float32 products plus as small a share of its diagonal as makes it positive definite."""
+    squares = torch.where(gram.diagonal() > 0, gram.diagonal(), 1)
+    correlation = gram / squares.sqrt() / squares.sqrt()[:, None]
+    ridge = RIDGE
+    while ridge < 1 and torch.linalg.cholesky_ex(correlation + ridge * torch.eye(len(gram)).double()).info:
+        ridge *= 10
+    return gram + (ridge * squares).diag()
+
+
 def _group_lasso(
     gram: torch.Tensor, product: torch.Tensor, alpha: float, start: torch.Tensor | None, steps: int = INNER_STEPS
 ) -> torch.Tensor:
     """W (d, h) that minimises tr(W^T G W) - 2 <B, W> + alpha sum_j ||w_j|| by re-weighting, G (d, d) and B (d, h)."""
     if start is None:
-        ridge = gram.diagonal().mean().clamp(min=TINY) * 1e-6
-        start = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), product)
+        start = torch.linalg.solve(gram, product)
     W = start
     for _ in range(steps):
         norms = row_norms(W)

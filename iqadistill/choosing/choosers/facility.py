@@ -1,13 +1,14 @@
 """Facility location: images to which all others are similar."""
 
 import heapq
+import warnings
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from iqadistill.choosing.settings import ChooserSettings
-from iqadistill.choosing.similarity import ImageSimilarity, rbf_similarity
+from iqadistill.choosing.similarity import EXACT, ImageSimilarity, rbf_similarity
 from iqadistill.embedding_blocks import ROWS
 
 WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearly linear in the cosine of two images
@@ -36,6 +37,12 @@ class FacilitySettings(ChooserSettings):
 
     def choose(self, features: np.ndarray, count: int, rated: np.ndarray, seed: int) -> np.ndarray:
         """Greedy facility location on the RBF similarity."""
+        if len(features) > EXACT and count > LANDMARKS // 2:
+            warnings.warn(
+                f"facility covers {LANDMARKS:,} drawn images, and {count:,} are to be chosen: the last of them follow "
+                "the draw; ask for fewer, or choose by v_optimal or lcmd.",
+                stacklevel=2,
+            )
         return facility_location(similarity_of_directions(features, seed), count, rated)
 
 

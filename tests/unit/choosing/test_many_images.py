@@ -27,6 +27,7 @@ def many(monkeypatch, landmarks):
     """Take every number of images for many, and so many landmarks."""
     monkeypatch.setattr(similarity, "EXACT", 0)
     monkeypatch.setattr(features, "EXACT", 0)
+    monkeypatch.setattr(facility, "EXACT", 0)
     monkeypatch.setattr(facility, "LANDMARKS", landmarks)
     monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
@@ -118,6 +119,12 @@ def test_choices_that_would_take_too_long_or_too_much_memory_are_refused_with_th
         check_resources("v_optimal", 1_000_000, 500_000)
     with pytest.raises(InputError, match=r"v_optimal: 1,000,000,000,000 images take about 2400000.0 GB .* by lcmd"):
         check_resources("v_optimal", 10**12, 1)
+
+
+def test_facility_location_says_where_landmarks_are_too_few(monkeypatch):
+    many(monkeypatch, 20)
+    with pytest.warns(UserWarning, match="covers 20 drawn images, and 11 are to be chosen"):
+        choose_images(embeddings(60), 11)
 
 
 def test_an_embedding_that_is_not_finite_is_named_by_its_row():

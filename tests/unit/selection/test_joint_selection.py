@@ -99,7 +99,7 @@ def test_few_rows_are_ranked_by_all_pairs():
 
 def test_collinear_and_constant_columns_and_equal_rows_are_no_trouble(many):
     X = embeddings(300)
-    X = np.hstack([X, X[:, :5], np.zeros((300, 2), np.float16)])
+    X = np.hstack([X, X[:, :5], 10 * X[:, :5] + 300, np.zeros((300, 2))]).astype(np.float16)
     found = select_jointly(HeldEmbeddings(X), options(), landmarks=100)
     assert np.isfinite(found.residuals).all() and found.duality_gap <= 1e-3
     equal = select_jointly(HeldEmbeddings(np.ones((50, 4), np.float32)), options())
