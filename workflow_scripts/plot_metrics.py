@@ -13,7 +13,7 @@ from iqadistill.figures.drawing.style import dataset_note
 from iqadistill.figures.experiment import Experiment
 from iqadistill.figures.inputs import MetricInputs
 from iqadistill.figures.registry import FIGURES
-from iqadistill.tables import read_metadata, read_table
+from iqadistill.tables import SCHEMAS, read_metadata, read_table
 from iqadistill.training.competitors.may_have_seen import read_may_have_seen
 
 with job_log(snakemake.log[0]):
@@ -22,7 +22,7 @@ with job_log(snakemake.log[0]):
     images = {name: read_table(file, "images") for name, file in zip(datasets, snakemake.input.images, strict=True)}
     facts = {name: read_metadata(table) for name, table in images.items()}
     summary = read_table(snakemake.input.summary, "summary")
-    histories = pd.concat([read_table(file, "history").to_pandas() for file in snakemake.input.histories])
+    histories = [read_table(file, "history").to_pandas() for file in snakemake.input.histories]
     chosen = [read_table(file, "choices").to_pandas() for file in snakemake.input.choices]
     inputs = MetricInputs.of(
         experiment,
@@ -30,7 +30,10 @@ with job_log(snakemake.log[0]):
         distortions=over_random_splits(
             read_table(snakemake.input.distortions, "distortions").to_pandas(), json.loads(snakemake.params.official)
         ),
-        histories=over_random_splits(histories, json.loads(snakemake.params.official)),
+        histories=over_random_splits(
+            pd.concat(histories or [SCHEMAS["history"].empty_table().to_pandas()]),
+            json.loads(snakemake.params.official),
+        ),
         comparisons=read_table(snakemake.input.comparisons, "comparisons").to_pandas(),
         costs=read_table(snakemake.input.costs, "costs").to_pandas(),
         may_have_seen=read_may_have_seen(summary),

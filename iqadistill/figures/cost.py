@@ -37,6 +37,7 @@ FIGURE = FigureSpec(
     reads="metrics",
     rates="many",
     one_student=True,
+    histories=True,
 )
 
 KEY = [*PANEL, "selector", "keep"]

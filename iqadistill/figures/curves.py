@@ -27,6 +27,7 @@ FIGURE = FigureSpec(
     reads="metrics",
     rates="none",
     students="trained",
+    histories=True,
 )
 
 TOTAL, VALIDATION = "loss", "val_srcc"

@@ -25,7 +25,7 @@ class MetricInputs:
         distortions: Rows of table "distortions".
         comparisons: Table "comparisons" of the study.
         costs: Table "costs" of the study.
-        histories: Rows of the tables "history", with a column `dataset`.
+        histories: Rows of the tables "history", with a column `dataset`; empty for figures without `histories`.
         notes: Note of a dataset by its name, e.g. "simulated scores".
         ceilings: Noise ceiling (SRCC) of a dataset by its name, where it is known.
         sources: Registry name of each dataset.
@@ -70,7 +70,7 @@ class MetricInputs:
             distortions: Table "distortions" of the study.
             comparisons: Table "comparisons" of the study.
             costs: Table "costs" of the study.
-            histories: Tables "history" of all students of the study.
+            histories: Tables "history" of all students of the study, for figures that show them.
             notes: Note of each dataset.
             ceilings: Noise ceiling of each dataset, where it is known.
             sources: Registry name of each dataset.

@@ -46,6 +46,11 @@ class FigureSpec(Settings):
     distortions: bool = Field(
         False, description="Whether the figure shows types of distortion, so that labels must name them."
     )
+    histories: bool = Field(
+        False,
+        description="Whether the figure shows the epochs of trainings or what they took: its job alone reads the tables"
+        ' "history", of which there is one for each training of a deep student.',
+    )
     chooses: bool = Field(
         False, description="Whether the figure shows students that are trained on chosen training images."
     )

@@ -32,6 +32,7 @@ FIGURE = FigureSpec(
     reads="metrics",
     rates="none",
     students="measured",
+    histories=True,
 )
 
 AXES = {

@@ -119,7 +119,8 @@ def plot_job(plan: Files, experiment: ExperimentSettings, shown: Mapping[str, An
     drawn = {"experiment": resolved.model_dump_json(), "looks": text(looks), "caption": _caption(plan, resolved)}
     if reads_metrics(experiment):
         sources = {name: plan.study.datasets[name].source for name in plan.shown_datasets}
-        shown = {**shown, "choices": _choices_files(plan, experiment)}
+        histories = shown["histories"] if FIGURES.spec(experiment.figure).histories else []
+        shown = {**shown, "histories": histories, "choices": _choices_files(plan, experiment)}
         given: dict[str, Any] = {
             **drawn,
             **params,

@@ -174,7 +174,7 @@ def _report(plan: Plan) -> str:
 def _run(job: Job, output: Named) -> None:
     """Run the script of a job in this process."""
     inputs = Named(job.inputs)
-    if "histories" in inputs:
+    if inputs.get("histories"):
         inputs["histories"] = [f"results/studies/{job.wildcards['study']}/histories.parquet"]  # all of them in one file
     snakemake = SimpleNamespace(input=inputs, output=output, params=Named(job.params), log=[job.log])
     runpy.run_path(str(SCRIPTS / f"{job.rule}.py"), {"snakemake": snakemake})
