@@ -49,11 +49,12 @@ test-slurm: .venv/.test
 
 # One word for each benchmark that needs no data, and its options where QUICK=1 asks for a try of some minutes.
 RESULTS = benchmarks/results$(if $(QUICK),/quick)
-BENCHMARKS = selection choosing_many embedding engine
+BENCHMARKS = selection choosing_many embedding engine planning
 QUICK_selection = --quick --plain-iterations 1
 QUICK_choosing_many = --sizes 2000 5000 --no-agreement
 QUICK_embedding = --images 2 --repeats 1
 QUICK_engine = --images 8 --repeats 1
+QUICK_planning = --jobs 500 --repeats 1
 QUICK_peers = --quick
 
 benchmarks: $(BENCHMARKS:%=benchmark-%) benchmark-peers
