@@ -7,8 +7,10 @@
 every kind of sampling. Beside it each stage runs alone with its inputs in memory, as many images or batches side by
 side as there are threads: the bare rate is that of their summed time on a CPU, and that of the encoder alone on a card,
 where all else can be done meanwhile. Rule and stages take turns; medians over the rounds are printed. Images are taken
-from the folders, or drawn from a seed. With --precision, the last table compares rankings by `residual` of the
-embeddings with those of float32.
+from the folders, or drawn from a seed. With --precision, another arithmetic is measured as well, and the smallest
+Spearman correlation over images of its rankings by `residual` with those of float32 is told.
+
+The workflow's jobs keep freed memory; for their rates on panoramas, set the variables MALLOC_* as the Snakefile does.
 """
 
 import argparse
