@@ -13,8 +13,6 @@ first of so many, and what the chosen leave undone, relative to the exact choice
 """
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,7 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
+from conditions import conditions
 from scipy.stats import spearmanr
 
 from iqadistill.choosing import CHOOSERS, features, similarity
@@ -173,21 +171,6 @@ def agreement(count: int) -> pd.DataFrame:
         found = joint.select_jointly(HeldEmbeddings(X), ResidualSettings(gamma="scale_free"), landmarks=landmarks)
         compare("residual", landmarks, found.residuals, found.ranking, None)
     return pd.DataFrame(rows)
-
-
-def conditions() -> dict[str, str]:
-    """Hardware and versions."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.is_file() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return {
-        "processor": f"{model}, {os.cpu_count()} cores",
-        "threads": str(torch.get_num_threads()),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "pyarrow": pa.__version__,
-        "torch": torch.__version__,
-    }
 
 
 def main() -> None:

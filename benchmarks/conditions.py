@@ -1,17 +1,19 @@
 """Hardware and versions that a measurement was made with, for the tables of benchmarks."""
 
+import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 
 
 def conditions() -> dict[str, str | int]:
     """Columns that name the processor, the card if there is one, threads and versions."""
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
-    hardware = {"processor": processor(), "card": card, "threads": torch.get_num_threads()}
-    return hardware | {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+    hardware = {"processor": f"{processor()}, {os.cpu_count()} cores", "card": card, "threads": torch.get_num_threads()}
+    versions = {name: version(name) for name in ("torch", "numpy", "scipy", "pyarrow", "snakemake")}
+    return hardware | versions | {"python": platform.python_version()}
 
 
 def processor() -> str:
