@@ -10,17 +10,16 @@ planning is a process of its own; rounds go through all sizes in turn, and media
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import yaml
+from conditions import conditions
 
 from iqadistill.config import Plan, check_study
 
@@ -94,15 +93,6 @@ def plan(folder: Path) -> dict[str, float]:
     }
 
 
-def processor() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-
-
 def main() -> None:
     """Write the studies, plan each in turn, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -122,8 +112,7 @@ def main() -> None:
     print(table.to_string(index=False))
     if options.csv:
         options.csv.mkdir(parents=True, exist_ok=True)
-        conditions = {"processor": processor(), "snakemake": version("snakemake"), "python": platform.python_version()}
-        table.assign(**conditions).to_csv(options.csv / "planning.csv", index=False)
+        table.assign(**conditions()).to_csv(options.csv / "planning.csv", index=False)
 
 
 if __name__ == "__main__":
