@@ -77,7 +77,7 @@ PEERS: dict[str, tuple[str, Solver, tuple[float, ...]]] = {
     "skglm": ("skglm", skglm_lasso, (1e-4, 1e-5)),
     "celer": ("celer", celer_lasso, (1e-4, 1e-5)),
     "adelie": ("adelie", adelie_lasso, (1e-7, 1e-9)),
-    "scikit-learn": ("sklearn", sklearn_lasso, (1e-2,)),
+    "scikit-learn": ("sklearn", sklearn_lasso, (1e-4, 1e-5)),
 }
 
 
