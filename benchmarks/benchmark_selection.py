@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
+import scipy
 from conditions import conditions
 
 from iqadistill.selection.irls import solve_irls
@@ -92,18 +92,17 @@ def peer(path: Path) -> Callable[[np.ndarray, np.ndarray, float, float], np.ndar
 
 
 def ours(solver: Callable, *stop: float) -> Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]:
-    """A solver of the package as a function of NumPy arrays."""
+    """A solver of the package as a function of E and Z."""
 
     def solve(E: np.ndarray, Z: np.ndarray, alpha: float, beta: float) -> np.ndarray:
-        columns = torch.as_tensor(E)[None].mT.contiguous()
-        return solver(columns, torch.as_tensor(Z)[None], alpha, beta, *stop)[0].coef.numpy()
+        return solver(np.ascontiguousarray(E.T), Z, alpha, beta, *stop).coef
 
     return solve
 
 
 def target_of(E: np.ndarray, gamma: str, components: int) -> np.ndarray:
     """Z (n, h)."""
-    return spectral_target(similarity_matrix(E, gamma=gamma), components).numpy()
+    return spectral_target(similarity_matrix(E, gamma=gamma), components)
 
 
 def compare(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.DataFrame:
@@ -121,8 +120,8 @@ def compare(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.Dat
                 started = time.perf_counter()
                 W = solve(E, Z, options.alpha, options.beta)
                 seconds[name].append(time.perf_counter() - started)
-                _, gap = duality_gap(*map(torch.as_tensor, (E, Z, W)), options.alpha, options.beta)
-                gaps[name] = float(gap)
+                _, gap = duality_gap(E, Z, W, options.alpha, options.beta)
+                gaps[name] = gap
             started = time.perf_counter()
             target_of(E, gamma, options.components)
             seconds["similarity and target"].append(time.perf_counter() - started)
@@ -166,10 +165,10 @@ def scaling(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.Dat
                     started = time.perf_counter()
                     W = solve(E, Z, options.alpha, options.beta)
                     times.append(time.perf_counter() - started)
-                _, gap = duality_gap(*map(torch.as_tensor, (E, Z, W)), options.alpha, options.beta)
+                _, gap = duality_gap(E, Z, W, options.alpha, options.beta)
                 if min(times) > options.limit:
                     slow.add(name)
-                entry = {"axis": axis, **size, "method": name, "seconds": min(times), "gap": float(gap)}
+                entry = {"axis": axis, **size, "method": name, "seconds": min(times), "gap": gap}
                 if name.startswith("plain") and options.plain_iterations < ITERATIONS:
                     entry |= {"seconds": min(times) * ITERATIONS / options.plain_iterations, "gap": np.nan}
                 rows.append(entry)
@@ -182,7 +181,7 @@ def scaling(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.Dat
 
 def throughput(options: argparse.Namespace) -> None:
     """Images a second of fit_many, similarity and ranking included."""
-    print(f"\nfit_many on {options.images} images of {options.patches} x {options.width}, {options.device}")
+    print(f"\nfit_many on {options.images} images of {options.patches} x {options.width}")
     images = [synthetic_features(options.patches, options.width, seed) for seed in range(options.images)]
     for solver in ("irls", "published"):
         selector = ResidualSelector(
@@ -191,7 +190,6 @@ def throughput(options: argparse.Namespace) -> None:
             beta=options.beta,
             gamma="scale_free",
             solver=solver,
-            device=options.device,
         )
         selector.fit_many(images[:2])
         started = time.perf_counter()
@@ -224,8 +222,6 @@ def main() -> None:
         "--plain-iterations", type=int, default=ITERATIONS, help="iterations to time; fewer are scaled up to 50"
     )
     parser.add_argument("--images", type=int, default=64, help="images of the throughput test (default 64)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch")
-    parser.add_argument("--device", default="cpu", help="device of the throughput test")
     parser.add_argument("--embeddings", type=Path, nargs="*", default=[], help="embeddings tables, one kind each")
     parser.add_argument("--csv", type=Path, help="folder for the tables selection_kinds.csv and selection_scaling.csv")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
@@ -236,11 +232,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.patches, options.width, options.repeats, options.images = 60, 512, 3, 8
-    torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", message="solver published stopped")  # fifty iterations are the protocol here
     print(
-        f"torch {torch.__version__} with {torch.get_num_threads()} threads (set OMP_NUM_THREADS), numpy "
-        f"{np.__version__}; fit_many always runs every operation in one thread"
+        f"numpy {np.__version__}, scipy {scipy.__version__}; OMP_NUM_THREADS sets the threads of all but "
+        "fit_many, which runs every operation in one thread"
     )
 
     methods = {

@@ -14,7 +14,6 @@ rule select_patches:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
         mem_mb=growing(3000),
         runtime=growing(240),
     params:

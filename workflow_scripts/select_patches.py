@@ -2,17 +2,14 @@
 
 import json
 
-from job import granted_device, quick_imports
-
 from iqadistill.console import job_log
 from iqadistill.selection.ranking import rank_patches
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.tables import read_table, write_table
 
-with job_log(snakemake.log[0]), granted_device(snakemake) as device:
+with job_log(snakemake.log[0]):
     files = snakemake.input
-    with quick_imports():
-        selector = SELECTORS.create(json.loads(snakemake.params.selector)).create(device)
+    selector = SELECTORS.create(json.loads(snakemake.params.selector)).create()
     selection, trace = rank_patches(
         read_table(files.embeddings, "embeddings"),
         selector,

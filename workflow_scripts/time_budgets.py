@@ -19,7 +19,7 @@ with job_log(snakemake.log[0]), granted_device(snakemake) as device:
     torch.set_num_threads(snakemake.threads)
     params, files = snakemake.params, snakemake.input
     entries = {name: SELECTORS.create(entry) for name, entry in json.loads(params.selectors).items()}
-    selectors = {name: (entry.create(device), entry.needs_patches) for name, entry in entries.items()}
+    selectors = {name: (entry.create(), entry.needs_patches) for name, entry in entries.items()}
     parts = []
     for place, (weights, names) in enumerate(zip(files.weights, json.loads(params.names), strict=True)):
         table = place // params.students

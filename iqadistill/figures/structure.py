@@ -62,7 +62,7 @@ def structure_errors(
         settings: Settings of the selector: metric, gamma and similarity.
     """
     E = np.asarray(embeddings, dtype=np.float64)
-    S = similarity_matrix(E, *(settings[name] for name in ("metric", "gamma", "similarity"))).numpy()
+    S = similarity_matrix(E, *(settings[name] for name in ("metric", "gamma", "similarity")))
     fit = E @ coefficients
     norm = np.linalg.norm(S)
     return {

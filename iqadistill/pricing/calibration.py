@@ -277,7 +277,7 @@ def _selecting(selector: SelectorSettings, count: int, width: int) -> Callable[[
 
         def select() -> float:
             nonlocal images
-            selector.create("cpu").fit_many(embeddings[:images])
+            selector.create().fit_many(embeddings[:images])
             done, images = images, min(2 * images, most)
             return done * flops
 

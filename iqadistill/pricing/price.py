@@ -10,11 +10,10 @@ from iqadistill.config.jobs.plan import Plan
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates
-from iqadistill.pricing.work import StudyWork, Work
+from iqadistill.pricing.work import THUMBNAIL, StudyWork, Work
 
 ON_CARD = (
     "embed_patches",
-    "select_patches",
     "pretrain_teacher",
     "train_mlps",
     "predict_mlps",
@@ -26,7 +25,7 @@ ON_CARD = (
     "predict_cross",
     "time_budgets",
 )
-"""Rules that hold a card where there is one; the small systems of a selector are priced as on a core all the same."""
+"""Rules that hold a card where there is one."""
 
 WITH_TORCH = (*ON_CARD, "plot_selection", "score_budgets")
 DRAWING = (
@@ -134,9 +133,8 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
 
     On a card images are decoded by two threads while the networks run, so that the slower of the two counts.
     """
-    start = rates.torch_imports if job.rule in WITH_TORCH else rates.imports
-    if job.rule == "select_patches" and not work.selection_flops:
-        start = rates.imports  # random ranks need no PyTorch
+    with_torch = job.rule in WITH_TORCH or THUMBNAIL in job.modules
+    start = rates.torch_imports if with_torch else rates.imports
     start += rates.drawing if job.rule in DRAWING else 0.0
     networks = (
         work.encoder_flops / rates.encoder

@@ -31,6 +31,7 @@ CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 chan
 ITERATIONS = {"irls": 4, "published": 50}  # of a residual selector; it takes more or fewer as the data have it
 PROCESS, PROCESS_WITH_TORCH = 0.2e9, 0.7e9  # bytes of memory before any work
 METRICS_OF_A_ROW = 50  # draws that cost as much as the metrics and the logistic of a row of predictions
+THUMBNAIL = "iqadistill.selection.selectors.thumbnail"  # reads images, the only selector that needs PyTorch
 WORKSPACE = 0.3e9  # bytes that convolutions and solvers take besides
 IMAGE_ROW, PATCH_ROW, RANK_ROW, SCORE_ROW = 100, 24, 26, 9  # bytes of a row in the tables of these, compressed
 
@@ -172,7 +173,8 @@ class StudyWork:
         patches, width = self.study.samplers[job.names["sampler"]].count, self._encoder(job.names).width
         flops = images.total * selection_flops(selector, patches, width)
         rows = images.total * patches
-        memory = PROCESS_WITH_TORCH + WORKSPACE + 24 * rows * width  # the table, and in double precision with a copy
+        process = PROCESS_WITH_TORCH if THUMBNAIL in job.modules else PROCESS
+        memory = process + WORKSPACE + 24 * rows * width  # the table, and in double precision with a copy
         return Work(selection_flops=flops, disk=2 * RANK_ROW * rows, memory=memory)
 
     # Deep networks

@@ -1,17 +1,14 @@
 """Base of selectors that add one patch after the other."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
-from iqadistill.parallel import one_thread_per_operation
 from iqadistill.selection.base import Selector, first_occurrence, unscored
 from iqadistill.selection.settings import Metric, SelectorSettings, check_options
-
-if TYPE_CHECKING:
-    import torch
 
 TIE = 1e-10  # values that differ by less, relative to the largest distance or similarity, differ by rounding only
 METRIC: Metric = "euclidean"  # default of settings and classes
@@ -28,15 +25,14 @@ class GreedySelector(Selector):
 
     Args:
         metric: Distance between embeddings: euclidean, manhattan or mahalanobis.
-        device: Torch device of the distances.
     """
 
-    def __init__(self, metric: str = METRIC, device: "str | torch.device" = "cpu"):
+    def __init__(self, metric: str = METRIC):
         check_options(metric)
-        self.metric, self.device = metric, device
+        self.metric = metric
 
     def _fit(self, matrices: list[np.ndarray], seeds: list[int]) -> list[dict[str, Any]]:
-        with one_thread_per_operation():
+        with threadpool_limits(1, "blas"):  # sums split among threads are rounded differently
             return [unscored(self._order(X)) for X in matrices]
 
     @abstractmethod
@@ -47,7 +43,7 @@ class GreedySelector(Selector):
         """Distances (n, n) between the rows of embeddings (n, d); those of duplicates are equal to the last bit."""
         from iqadistill.selection.similarity import pairwise_distances
 
-        return _share_duplicates(pairwise_distances(self._tensor(X), self.metric).cpu().numpy(), X)
+        return _share_duplicates(pairwise_distances(X, self.metric), X)
 
     def similarities(self, X: np.ndarray) -> np.ndarray:
         """RBF similarity (n, n) of embeddings (n, d), scale-free gamma; rows of duplicates are equal to the last bit.
@@ -56,17 +52,11 @@ class GreedySelector(Selector):
         """
         from iqadistill.selection.similarity import similarity_matrix
 
-        return _share_duplicates(similarity_matrix(self._tensor(X), self.metric, "scale_free").cpu().numpy(), X)
+        return _share_duplicates(similarity_matrix(X, self.metric, "scale_free"), X)
 
     def distances_to_mean(self, X: np.ndarray) -> np.ndarray:
         """Squared Euclidean distances (n,) of embeddings (n, d) to their mean."""
-        tensor = self._tensor(X)
-        return (tensor - tensor.mean(0)).square().sum(1).cpu().numpy()
-
-    def _tensor(self, X: np.ndarray) -> "torch.Tensor":
-        import torch
-
-        return torch.as_tensor(X, device=self.device)
+        return np.square(X - X.mean(0)).sum(1)
 
 
 def first_largest(values: np.ndarray, scale: float = 1.0) -> int:

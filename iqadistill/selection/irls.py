@@ -18,15 +18,14 @@ that raises J is undone: the image goes back to a re-weighting of the last good 
 Systems are factorised in single precision, twice as fast, and Y is refined by residuals in double precision, down to
 the gap where that stalls. W and its Phi, and -2 Y scaled into the feasible set of the dual, are computed in double
 precision whatever the error of Y: they certify every iterate. Matrices of h columns are held as rows, (h, n) and
-(h, d): products with E then take a quarter of the time. Images are solved one by one, so none depends on another.
+(h, d): products with E then take a quarter of the time.
 """
 
 import numpy as np
-import torch
 
 from iqadistill.selection.cholesky import Cholesky, weighted_gram
 from iqadistill.selection.newton import newton_weights
-from iqadistill.selection.objective import Solution
+from iqadistill.selection.objective import Solution, huber
 from iqadistill.selection.reweighting import norms, reweighted_patches, sorted_weights
 
 KEEP_RATIO = 0.7  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
@@ -47,47 +46,38 @@ DOUBLE: np.dtype = np.dtype(np.float64)
 
 
 def solve_irls(
-    columns: torch.Tensor,
-    Z: torch.Tensor,
+    columns: np.ndarray,
+    Z: np.ndarray,
     alpha: float,
     beta: float,
     max_iter: int,
     tol: float,
-    start: torch.Tensor | None = None,
-) -> list[Solution]:
-    """Minimise Phi until its relative duality gap is at most `tol`, on the CPU and in double precision.
+    start: np.ndarray | None = None,
+) -> Solution:
+    """Minimise Phi until its relative duality gap is at most `tol`, in double precision.
 
-    The best W of each image so far counts: the objectives never increase.
+    The best W so far counts: the objectives never increase.
 
     Args:
-        columns: E^T of each image (b, d, n). A padded patch is a zero column and a zero row of Z: it changes nothing.
-        Z: Targets (b, n, h).
+        columns: E^T (d, n).
+        Z: Target (n, h); the solution has its precision.
         alpha: Weight of the row norms of W.
         beta: Weight of the row norms of R^T.
         max_iter: Largest number of iterations; the re-weightings that give the first weights do not count.
         tol: Relative duality gap to reach.
-        start: W (b, d, h) to re-weight from; default: equal weights of all rows of W.
+        start: W (d, h) to re-weight from; default: equal weights of all rows of W.
     """
-    solutions = []
-    for i in range(len(columns)):
-        image = _Image(_array(columns[i]), _array(Z[i]), alpha, beta, None if start is None else _array(start[i]))
-        objective, gaps = [], []
-        for iteration in range(max_iter):
-            image.evaluate()
-            objective.append(image.best)
-            gaps.append(image.gap)
-            if image.gap <= tol or image.idle > PATIENCE or iteration == max_iter - 1:
-                break
-            image.step()
-        W, R, P = (torch.as_tensor(x.T).to(Z) for x in image.solution())
-        solution = Solution(W, R, objective, gaps, gaps[-1] <= tol)
-        solution.misfit = P
-        solutions.append(solution)
-    return solutions
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.double().cpu().numpy()
+    image = _Image(columns.astype(DOUBLE, copy=False), Z.astype(DOUBLE, copy=False), alpha, beta, start)
+    objective, gaps = [], []
+    for iteration in range(max_iter):
+        image.evaluate()
+        objective.append(image.best)
+        gaps.append(image.gap)
+        if image.gap <= tol or image.idle > PATIENCE or iteration == max_iter - 1:
+            break
+        image.step()
+    W, R, P = (x.T.astype(Z.dtype, copy=False) for x in image.solution())
+    return Solution(W, R, P, objective, gaps, gaps[-1] <= tol)
 
 
 class _Image:
@@ -149,7 +139,7 @@ class _Image:
         self.g, self.y = norms(self.G), norms(self.Y)
 
         p = norms(self.P)
-        value = _huber(p, beta) + alpha * float(t_w @ norms(G))
+        value = float(huber(p, beta).sum()) + alpha * float(t_w @ norms(G))
         if value < self.best:
             self.best, self.best_rows, self.best_W, self.best_P = value, index, t_w * G, self.P
 
@@ -244,7 +234,3 @@ class _Image:
         found = np.zeros_like(self.t)
         found[index] = newton_weights(rows, G, t, excess, penalties, inverse, damping, self.gap)
         return found
-
-
-def _huber(p: np.ndarray, beta: float) -> float:
-    return float(np.where(p <= beta / 2, p**2, beta * p - beta**2 / 4).sum())

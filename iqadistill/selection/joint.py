@@ -25,7 +25,7 @@ import torch
 from iqadistill.embedding_blocks import EmbeddingBlocks
 from iqadistill.errors import InputError
 from iqadistill.selection.landmarks import landmark_target
-from iqadistill.selection.objective import huber, relative_gap, row_norms
+from iqadistill.selection.objective import huber, relative_gap
 from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.selectors.residual import ResidualSettings
 
@@ -135,7 +135,7 @@ class _Problem:
             value_before, gap_before = self.value, gap
             W = self.step()
             best_dual = max(best_dual, self.evaluate(W, new_gram=slow))
-            gap = float(relative_gap(torch.tensor(self.value), torch.tensor(best_dual)))
+            gap = relative_gap(self.value, best_dual)
             passes += 1
             slow = not slow and (gap > SLOW * gap_before or self.value > value_before)
         return gap, passes
@@ -149,7 +149,7 @@ class _Problem:
         """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
         first = self.value == torch.inf
         if not first:
-            steepest = float(row_norms(self.gradient + 2 * self.gram @ (W - self.W)).max())  # of E^T U'
+            steepest = float((self.gradient + 2 * self.gram @ (W - self.W)).norm(dim=1).max())  # of E^T U'
         if new_gram:
             gram = torch.zeros_like(self.gram)
         gradient = torch.zeros_like(W)
@@ -162,10 +162,10 @@ class _Problem:
                 U = 2 * (self._weights(before) * before + self.q[rows, None] * (P - before))
                 energy += float(U.double().square().sum())
                 fit += float((U.double() * Z).sum())
-                longest = max(longest, float(row_norms(U).max()))
+                longest = max(longest, float(U.norm(dim=1).max()))
             weights = self._weights(P)
             gradient += E.mT @ (2 * weights * P)
-            value += float(huber(row_norms(P).double(), self.beta).sum())
+            value += float(huber(P.norm(dim=1).double().numpy(), self.beta).sum())
             self.P[rows] = P
             if new_gram:
                 self.q[rows] = weights[:, 0]
@@ -179,7 +179,7 @@ class _Problem:
         if new_gram:
             self.gram = gram
         self.W, self.gradient = W, gradient
-        self.value = value + self.alpha * float(row_norms(W).sum())
+        self.value = value + self.alpha * float(W.norm(dim=1).sum())
         return dual
 
     def blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
@@ -191,7 +191,7 @@ class _Problem:
 
     def _weights(self, P: torch.Tensor) -> torch.Tensor:
         """q (r, 1) of the rows of P."""
-        return (self.beta / (2 * row_norms(P).clamp(min=self.beta / 2)))[:, None]
+        return (self.beta / (2 * P.norm(dim=1).clamp(min=self.beta / 2)))[:, None]
 
 
 def _start(problem: _Problem, seed: int) -> torch.Tensor:
@@ -234,13 +234,13 @@ def _group_lasso(
         start = torch.linalg.solve(gram, product)
     W = start
     for _ in range(steps):
-        norms = row_norms(W)
+        norms = W.norm(dim=1)
         root = (2 * norms.clamp(min=VANISHED * norms.max().clamp(min=TINY)) / alpha).sqrt()[:, None]
         # (G + D^-1) W = B with D = root^2, scaled so that rows close to zero do not spoil the condition
         system = root * gram * root.mT
         system.diagonal().add_(1)
         W = root * torch.cholesky_solve(root * product, torch.linalg.cholesky(system))
-        steepest = 2 * row_norms(product - gram @ W).max()
+        steepest = 2 * (product - gram @ W).norm(dim=1).max()
         if steepest <= alpha * (1 + 1e-4):
             break
     return W

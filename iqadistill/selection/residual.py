@@ -1,15 +1,12 @@
 """Residual selection (arXiv 2412.12667): keep the patches whose similarities their embeddings explain best."""
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from iqadistill.errors import InputError
-from iqadistill.parallel import one_thread_per_operation
 from iqadistill.selection.base import Selector, first_occurrence
 from iqadistill.selection.irls import solve_irls
 from iqadistill.selection.objective import Solution, duality_gap, row_norms
@@ -18,11 +15,7 @@ from iqadistill.selection.selectors.residual import ResidualSettings
 from iqadistill.selection.similarity import similarity_matrix, spectral_target
 
 SOLVERS = {"irls": (solve_irls, 1000, 1e-3), "published": (solve_published, 50, 1e-6)}  # with max_iter and tol
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
-BATCH_BYTES = {
-    "cpu": 2**23,
-    "cuda": 2**31,
-}  # size of the embeddings solved together: they fit in the cache or on the GPU
+DTYPES: dict[str, np.dtype] = {name: np.dtype(name) for name in ("float64", "float32")}
 _DEFAULTS = ResidualSettings()
 
 
@@ -45,7 +38,6 @@ class ResidualSelector(Selector):
             (published).
         dtype: float64 or float32.
         init: None for R = 0 and unit weights, "random" for a seeded random W, or W (d, h).
-        device: Torch device of the similarities, and of solver published; irls runs on the CPU.
         random_state: Seed of a random init.
 
     Attributes:
@@ -75,7 +67,6 @@ class ResidualSelector(Selector):
         tol: float | None = _DEFAULTS.tol,
         dtype: str = "float64",
         init: np.ndarray | str | None = None,
-        device: str | torch.device = "cpu",
         random_state: int = 0,
     ):
         settings = {
@@ -94,7 +85,7 @@ class ResidualSelector(Selector):
             raise InputError(f"dtype: {dtype!r} is unknown; give one of {', '.join(DTYPES)}.")
         if isinstance(init, str) and init != "random":
             raise InputError(f"init: {init!r} is unknown; give None, 'random' or a matrix W (d, h).")
-        self.dtype, self.init, self.device, self.random_state = dtype, init, torch.device(device), random_state
+        self.dtype, self.init, self.random_state = dtype, init, random_state
 
     def check(self, X: np.ndarray, name: str) -> np.ndarray:
         """Validate the embeddings of one image: as every selector, and at least `n_components` patches."""
@@ -115,22 +106,16 @@ class ResidualSelector(Selector):
         solve, max_iter, tol = SOLVERS[settings.solver]
         max_iter = max_iter if settings.max_iter is None else settings.max_iter
         tol = tol if settings.tol is None else settings.tol
-        fitted: list[dict[str, Any]] = [{} for _ in matrices]
-        unfinished = []
-        with one_thread_per_operation(), threadpool_limits(1, "blas"):
-            for batch in self._batches(matrices):
-                tensors = [torch.as_tensor(matrices[i], dtype=DTYPES[self.dtype], device=self.device) for i in batch]
-                targets = [self._target(E) for E in tensors]
-                start = self._start([seeds[i] for i in batch], tensors[0])
-                columns = tensors[0].new_zeros(len(tensors), tensors[0].shape[1], max(len(E) for E in tensors))
-                for padded, E in zip(columns, tensors, strict=True):
-                    padded[:, : len(E)] = E.mT
-                Z = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True)
-                solutions = solve(columns, Z, settings.alpha, settings.beta, max_iter, tol, start)
-                for i, E, target, solution in zip(batch, tensors, targets, solutions, strict=True):
-                    fitted[i] = self._describe(matrices[i], E, target, solution)
-                    if not solution.converged:
-                        unfinished.append(fitted[i])
+        fitted, unfinished = [], []
+        with threadpool_limits(1, "blas"):  # sums split among threads are rounded differently
+            for X, seed in zip(matrices, seeds, strict=True):
+                E = X.astype(DTYPES[self.dtype], copy=False)
+                Z = self._target(E)
+                columns, start = np.ascontiguousarray(E.T), self._start(seed, E)
+                solution = solve(columns, Z, settings.alpha, settings.beta, max_iter, tol, start)
+                fitted.append(self._describe(E, Z, solution, first_occurrence(X)))
+                if not solution.converged:
+                    unfinished.append(fitted[-1])
         if unfinished:
             gap = max(one["duality_gap_"] for one in unfinished)
             warnings.warn(
@@ -141,45 +126,26 @@ class ResidualSelector(Selector):
             )
         return fitted
 
-    def _batches(self, matrices: list[np.ndarray]) -> Iterator[list[int]]:
-        """Positions of images to solve together: of equal width and similar size; of `irls`, each alone."""
-        if self.settings.solver == "irls":
-            yield from ([i] for i in range(len(matrices)))
-            return
-        limit = BATCH_BYTES.get(self.device.type, BATCH_BYTES["cpu"])
-        batch: list[int] = []
-        for i in sorted(range(len(matrices)), key=lambda i: (matrices[i].shape[1], len(matrices[i]))):
-            n, d = matrices[i].shape
-            if batch and (d != matrices[batch[0]].shape[1] or (len(batch) + 1) * n * d * 8 > limit):
-                yield batch
-                batch = []
-            batch.append(i)
-        if batch:
-            yield batch
-
-    def _target(self, E: torch.Tensor) -> torch.Tensor:
+    def _target(self, E: np.ndarray) -> np.ndarray:
         """Z (n, h) of one image."""
         settings = self.settings
         S = similarity_matrix(E, settings.metric, settings.gamma, settings.similarity)
         return spectral_target(S, settings.n_components)
 
-    def _start(self, seeds: list[int], like: torch.Tensor) -> torch.Tensor | None:
-        if self.init is None:
-            return None
-        shape = (like.shape[1], self.settings.n_components)
-        if isinstance(self.init, str):
-            starts = [np.random.default_rng(seed).standard_normal(shape) / shape[0] for seed in seeds]
-        else:
-            starts = [self.init] * len(seeds)
-        return torch.as_tensor(np.stack(starts), dtype=like.dtype, device=like.device)
+    def _start(self, seed: int, E: np.ndarray) -> np.ndarray | None:
+        """W (d, h) to start from."""
+        if not isinstance(self.init, str):
+            return None if self.init is None else self.init.astype(E.dtype)
+        shape = (E.shape[1], self.settings.n_components)
+        return (np.random.default_rng(seed).standard_normal(shape) / shape[0]).astype(E.dtype)
 
-    def _describe(self, X: np.ndarray, E: torch.Tensor, Z: torch.Tensor, solution: Solution) -> dict[str, Any]:
-        first = first_occurrence(X)
-        p, r = (row_norms(M[: len(Z)]).cpu().numpy()[first] for M in (solution.misfit, solution.residual))
+    def _describe(self, E: np.ndarray, Z: np.ndarray, solution: Solution, first: list[int]) -> dict[str, Any]:
+        """Fitted attributes of an image whose patches have the residuals of their first occurrences (n,)."""
+        p, r = row_norms(solution.misfit)[first], row_norms(solution.residual)[first]
         if solution.gaps:
             gap = solution.gaps[-1]
         else:
-            gap = float(duality_gap(E, Z, solution.coef, self.settings.alpha, self.settings.beta)[1])
+            _, gap = duality_gap(E, Z, solution.coef, self.settings.alpha, self.settings.beta)
         if self.settings.solver == "published":
             residuals, ranking = r, np.lexsort((p, np.where(r > EPS, r, 0)))
         else:
@@ -187,8 +153,8 @@ class ResidualSelector(Selector):
         return {
             "residuals_": residuals.astype(np.float64),
             "ranking_": ranking,
-            "coef_": solution.coef.cpu().numpy(),
-            "target_": Z.cpu().numpy(),
+            "coef_": solution.coef,
+            "target_": Z,
             "objective_": solution.objective,
             "gaps_": solution.gaps,
             "duality_gap_": gap,
@@ -199,6 +165,6 @@ class ResidualSelector(Selector):
 class HighestResidualSelector(ResidualSelector):
     """Negative control: residual selection with the ranking reversed, worst explained patches first."""
 
-    def _describe(self, X: np.ndarray, E: torch.Tensor, Z: torch.Tensor, solution: Solution) -> dict[str, Any]:
-        fitted = super()._describe(X, E, Z, solution)
+    def _describe(self, E: np.ndarray, Z: np.ndarray, solution: Solution, first: list[int]) -> dict[str, Any]:
+        fitted = super()._describe(E, Z, solution, first)
         return {**fitted, "ranking_": fitted["ranking_"][::-1].copy()}

@@ -75,10 +75,12 @@ def test_headline_makes_the_main_tables_alone(shipped):
 
 
 def test_gpu_is_requested_unless_the_study_says_cpu(workflow):
-    def requests(planned):
-        return {job.resources.get("gpu") for job in planned.jobs if job.rule == "embed_patches"}
+    def requests(planned, rule="embed_patches"):
+        return {job.resources.get("gpu") for job in planned.jobs if job.rule == rule}
 
-    assert requests(workflow.dry_run("--cores", "2", "embeddings")) == {1}
+    planned = workflow.dry_run("--cores", "2", "selection")
+    assert requests(planned) == {1}
+    assert requests(planned, "select_patches") == {None}
     workflow.write_images()
     assert requests(workflow.dry_run("--cores", "2", "embeddings", "--configfile", workflow.study())) == {None}
 

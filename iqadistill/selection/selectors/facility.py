@@ -19,9 +19,9 @@ class FacilitySettings(GreedySettings):
 
     method: Literal["facility"] = Field("facility", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "FacilityLocationSelector":
+    def create(self) -> "FacilityLocationSelector":
         """The selector with these settings."""
-        return FacilityLocationSelector(self.metric, device)
+        return FacilityLocationSelector(self.metric)
 
 
 class FacilityLocationSelector(GreedySelector):
@@ -29,7 +29,6 @@ class FacilityLocationSelector(GreedySelector):
 
     Args:
         metric: Distance between embeddings: euclidean, manhattan or mahalanobis.
-        device: Torch device of the distances.
     """
 
     def _order(self, X: np.ndarray) -> np.ndarray:

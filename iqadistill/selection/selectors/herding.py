@@ -18,9 +18,9 @@ class HerdingSettings(GreedySettings):
 
     method: Literal["herding"] = Field("herding", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "HerdingSelector":
+    def create(self) -> "HerdingSelector":
         """The selector with these settings."""
-        return HerdingSelector(self.metric, device)
+        return HerdingSelector(self.metric)
 
 
 class HerdingSelector(GreedySelector):
@@ -29,7 +29,6 @@ class HerdingSelector(GreedySelector):
 
     Args:
         metric: Distance between embeddings: euclidean, manhattan or mahalanobis.
-        device: Torch device of the distances.
     """
 
     def _order(self, X: np.ndarray) -> np.ndarray:

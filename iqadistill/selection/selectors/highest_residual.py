@@ -22,8 +22,8 @@ class HighestResidualSettings(ResidualOptions):
         "highest_residual", description="Name of the selector; default: the entry's name."
     )
 
-    def create(self, device: str = "cpu") -> "HighestResidualSelector":
+    def create(self) -> "HighestResidualSelector":
         """The selector with these settings."""
         from iqadistill.selection.residual import HighestResidualSelector
 
-        return HighestResidualSelector(**self.model_dump(exclude={"method"}), device=device)
+        return HighestResidualSelector(**self.model_dump(exclude={"method"}))

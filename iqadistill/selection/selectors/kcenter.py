@@ -18,9 +18,9 @@ class KCenterSettings(GreedySettings):
 
     method: Literal["kcenter"] = Field("kcenter", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "KCenterSelector":
+    def create(self) -> "KCenterSelector":
         """The selector with these settings."""
-        return KCenterSelector(self.metric, device)
+        return KCenterSelector(self.metric)
 
 
 class KCenterSelector(GreedySelector):
@@ -29,7 +29,6 @@ class KCenterSelector(GreedySelector):
 
     Args:
         metric: Distance between embeddings: euclidean, manhattan or mahalanobis.
-        device: Torch device of the distances.
     """
 
     def _order(self, X: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ class PositionSettings(SelectorSettings):
 
     method: Literal["position"] = Field("position", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "PositionSelector":
-        """The selector; it computes on no device."""
+    def create(self) -> "PositionSelector":
+        """The selector."""
         return PositionSelector()
 
 

@@ -19,8 +19,8 @@ class RandomSettings(SelectorSettings):
 
     method: Literal["random"] = Field("random", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "RandomSelector":
-        """The selector with these settings; it needs no device."""
+    def create(self) -> "RandomSelector":
+        """The selector."""
         return RandomSelector()
 
 

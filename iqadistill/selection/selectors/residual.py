@@ -50,8 +50,8 @@ class ResidualSettings(ResidualOptions):
 
     method: Literal["residual"] = Field("residual", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "ResidualSelector":
+    def create(self) -> "ResidualSelector":
         """The selector with these settings."""
         from iqadistill.selection.residual import ResidualSelector
 
-        return ResidualSelector(**self.model_dump(exclude={"method"}), device=device)
+        return ResidualSelector(**self.model_dump(exclude={"method"}))

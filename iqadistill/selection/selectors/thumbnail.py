@@ -24,8 +24,8 @@ class ThumbnailSettings(SelectorSettings):
 
     method: Literal["thumbnail"] = Field("thumbnail", description="Name of the selector; default: the entry's name.")
 
-    def create(self, device: str = "cpu") -> "ThumbnailSelector":
-        """The selector; it computes on no device."""
+    def create(self) -> "ThumbnailSelector":
+        """The selector."""
         return ThumbnailSelector()
 
 

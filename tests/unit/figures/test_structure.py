@@ -15,7 +15,7 @@ def embeddings():
 
 
 def test_errors_are_those_of_the_best_rank_and_of_the_fit(embeddings):
-    S = similarity_matrix(embeddings, "euclidean", "scale_free").numpy()
+    S = similarity_matrix(embeddings, "euclidean", "scale_free")
     values, vectors = np.linalg.eigh(S)
     Z = vectors[:, -3:] * np.sqrt(values[-3:])
     W = np.linalg.pinv(embeddings) @ Z  # d > n: reproduces Z exactly

@@ -116,7 +116,7 @@ def test_kcenter_first_selects_one_patch_per_cluster():
 
 def test_facility_location_is_greedy():
     X = features()
-    S = similarity_matrix(X, gamma="scale_free").numpy()
+    S = similarity_matrix(X, gamma="scale_free")
     order = FacilityLocationSelector().fit(X).ranking_
     cover = [S[order[:k]].max(0).sum() for k in range(1, 31)]
     for k in range(1, 6):
@@ -127,7 +127,7 @@ def test_facility_location_is_greedy():
 
 def test_herding_approximates_the_kernel_mean_better_than_random():
     X = features(60)
-    S = similarity_matrix(X, gamma="scale_free").numpy()
+    S = similarity_matrix(X, gamma="scale_free")
 
     def discrepancy(chosen):
         return S.mean() - 2 * S[chosen].mean() + S[np.ix_(chosen, chosen)].mean()

@@ -1,17 +1,23 @@
 """The registry of selectors."""
 
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from iqadistill.errors import InputError
+from iqadistill.provenance import code_modules
 from iqadistill.registry import Registry
 from iqadistill.selection import SELECTORS, RandomSelector, ResidualSelector, rank_patches
 from iqadistill.selection import selectors as selectors_folder
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.tables import embeddings_table
+
+SCRIPT = Path(__file__).parents[3] / "workflow_scripts/select_patches.py"
 
 NEW_SELECTOR = '''
 """Patches by the norm of their embeddings."""
@@ -36,7 +42,7 @@ class NormSettings(SelectorSettings):
     method: Literal["norm"] = "norm"
     sign: Literal[-1, 1] = Field(1, description="1: smallest norm first")
 
-    def create(self, device="cpu"):
+    def create(self):
         return NormSelector(self.sign)
 
 
@@ -92,7 +98,7 @@ def test_residual_selectors_need_as_many_patches_as_components():
 
 def test_settings_are_passed_to_the_selector():
     settings = {"n_components": 3, "alpha": 0.2, "solver": "published", "tol": 1e-3}
-    selector = SELECTORS.create({"method": "residual", **settings}).create("cpu")
+    selector = SELECTORS.create({"method": "residual", **settings}).create()
     assert selector.settings == ResidualSelector(**settings).settings
     assert selector.settings.beta == 0.1 and selector.dtype == "float64"
     assert isinstance(SELECTORS["random"]().create(), RandomSelector)
@@ -119,29 +125,34 @@ def imported_modules(code):
 
 
 @pytest.mark.slow
-def test_settings_and_classes_do_not_import_torch():
+def test_settings_import_no_numerical_package():
     code = """
 from iqadistill.selection.registry import SELECTORS
 for settings in SELECTORS.values():
     settings()
 """
     assert imported_modules(code) == []
-    create = """
-from iqadistill.selection.registry import SELECTORS
-for method in ("random", "position", "thumbnail", "kcenter", "herding", "facility"):
-    SELECTORS[method]().create("cuda")
-"""
-    assert "torch" not in imported_modules(create)
 
 
 @pytest.mark.slow
-def test_random_selection_does_not_import_torch():
+def test_selection_does_not_import_torch():
     code = """
 import numpy as np
 from iqadistill.selection.ranking import rank_patches
 from iqadistill.selection.registry import SELECTORS
 from iqadistill.tables import embeddings_table
-table = embeddings_table(np.arange(4), ["a"] * 4, np.ones((4, 2), dtype=np.float32))
-rank_patches(table, SELECTORS.create({"method": "random"}).create(), seed=0)
+table = embeddings_table(np.arange(12), ["a"] * 12, np.eye(12, dtype=np.float32))
+for settings in SELECTORS.values():
+    if not settings.needs_patches:
+        rank_patches(table, settings().create(), seed=0)
 """
     assert "torch" not in imported_modules(code)
+
+
+@pytest.mark.parametrize("method", sorted(set(SELECTORS) - {"thumbnail"}))  # which reads images
+def test_no_code_of_a_select_job_imports_torch(method):
+    modules = code_modules(SCRIPT, [SELECTORS.module(method)])
+    assert SELECTORS.module(method) in modules and "iqadistill.selection.ranking" in modules
+    for file in [SCRIPT, *(Path(find_spec(module).origin) for module in modules)]:
+        names = re.findall(r"^ *(?:import|from) (\w+)", file.read_text(), re.M)
+        assert not {"torch", "torchvision", "timm", "job"} & set(names), file
