@@ -1,7 +1,9 @@
 """Prices of tiny studies, counted by hand: jobs, trainings, passes, operations, seconds, and the schedule of jobs."""
 
 import copy
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from iqadistill.config import Plan, check_study
 from iqadistill.models.registry import STUDENTS, TEACHERS
 from iqadistill.pricing.images import count_images
 from iqadistill.pricing.networks import count_backbone, count_encoder, count_network
-from iqadistill.pricing.price import LAUNCH, WEIGHTS_ROW, price_study, wall_seconds
+from iqadistill.pricing.price import LAUNCH, ON_CARD, WEIGHTS_ROW, price_study, wall_seconds
 from iqadistill.pricing.rates import Rates, card_rates
 from iqadistill.pricing.table import price_markdown, price_text
 from iqadistill.pricing.work import COPIED, VIEWED, StudyWork
@@ -398,3 +400,12 @@ def test_reduced_jpegs_take_a_fraction_of_the_effort():
     assert spaq.effort_of(512 / 4032) < spaq.effort / 2 < spaq.effort < spaq.effort_of(0.9)
     assert kadid.effort_of(0.1) > kadid.effort
     assert spaq.bytes_of(512 / 4032) == 512 * 384 * 3
+
+
+def test_cards_are_priced_for_the_rules_that_ask_for_one():
+    rules = [
+        rule
+        for file in Path(__file__).parents[3].glob("rules/*.smk")
+        for rule in re.split("^rule ", file.read_text(), flags=re.M)
+    ]
+    assert {rule.split(":")[0] for rule in rules if "gpu=GPU" in rule} == set(ON_CARD)
