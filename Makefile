@@ -87,7 +87,7 @@ prices: .venv/.test
 
 .venv/.peers: .venv/.test benchmarks/peers.txt
 	$(PYTHON) -m venv .venv/peers
-	.venv/peers/bin/python -m pip install --quiet . --requirement benchmarks/peers.txt
+	.venv/peers/bin/python -m pip install --quiet --constraint constraints.txt --editable . --requirement benchmarks/peers.txt
 	touch $@
 
 clean:

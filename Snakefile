@@ -1,6 +1,7 @@
 # From image-quality datasets to paper figures: `snakemake --cores all` makes the study of config.yaml,
 # `snakemake --cores all --configfile studies/NAME.yaml` another one.
 import os
+import platform
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -16,13 +17,16 @@ DEFAULT_STUDY = (
 
 
 # The C library clears memory anew for every large image and feature map unless it is told to keep what was freed. One
-# pool for all threads lets them share it, up to 256 MB a block.
-for name, value in {
-    "MALLOC_ARENA_MAX": 1,
-    "MALLOC_MMAP_THRESHOLD_": 2**28,
-    "MALLOC_TRIM_THRESHOLD_": 2**30,
-}.items():
-    os.environ.setdefault(name, str(value))
+# pool for all threads lets them share it, up to 256 MB a block; glibc before 2.35 would not take so large a block.
+if platform.libc_ver()[0] == "glibc" and tuple(
+    map(int, platform.libc_ver()[1].split("."))
+) >= (2, 35):
+    for name, value in {
+        "MALLOC_ARENA_MAX": 1,
+        "MALLOC_MMAP_THRESHOLD_": 2**28,
+        "MALLOC_TRIM_THRESHOLD_": 2**30,
+    }.items():
+        os.environ.setdefault(name, str(value))
 
 
 include: "rules/study.smk"

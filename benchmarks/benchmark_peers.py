@@ -1,6 +1,6 @@
 """Exact solvers of other packages beside ours on the very problem of residual selection: seconds and certified gap.
 
-    python -m venv peers && peers/bin/pip install . -r benchmarks/peers.txt
+    python -m venv peers && peers/bin/pip install -c constraints.txt -e . -r benchmarks/peers.txt
     OMP_NUM_THREADS=1 peers/bin/python benchmarks/benchmark_peers.py --csv benchmarks/results
 
 With R as further coefficients the problem is min ||[E, -I] V - Z||_F^2 + sum_j l_j ||v_j||, l = alpha for the d rows

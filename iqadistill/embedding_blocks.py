@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from iqadistill.errors import InputError
@@ -58,6 +59,13 @@ class EmbeddingFile:
     def __init__(self, path: Path, rows: int = ROWS):
         self.path, self.rows = path, rows
         try:
+            with path.open("rb") as file:
+                start = file.read(4)
+            if start != b"PAR1":
+                raise InputError(
+                    f"{path}: neither a folder nor a Parquet file; give a folder of images, or a Parquet file of their "
+                    "embeddings."
+                )
             schema, self._n = pq.read_schema(path), pq.read_metadata(path).num_rows
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; give a Parquet file of embeddings.") from None
@@ -68,6 +76,9 @@ class EmbeddingFile:
                 raise InputError(
                     f"{path}: has no column {column!r} but {schema.names}; give {expected} in a column of this name."
                 )
+        names = schema.field("image_id").type
+        if not (pa.types.is_string(names) or pa.types.is_large_string(names) or pa.types.is_integer(names)):
+            raise InputError(f"{path}: column image_id holds {names}, expected the name of each image as text.")
         kind = schema.field("embedding").type
         if not (
             pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
@@ -119,7 +130,8 @@ class EmbeddingFile:
             for batch in self._batches(file, self.rows, "embedding"):
                 column = batch["embedding"]
                 values = column.flatten()
-                if column.null_count or values.null_count or len(values) != len(column) * width:
+                lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+                if values.null_count or lengths != [width]:
                     raise InputError(
                         f"{self.path} rows {done} to {done + len(column) - 1}: an embedding is missing or has "
                         f"other than {width} numbers, the length of the first; embed these images again."
@@ -147,7 +159,8 @@ class EmbeddingFile:
             raise self._damage(error) from None
 
     def _damage(self, error: Exception) -> InputError:
-        return InputError(f"{self.path}: not a Parquet file, or damaged ({error}); write it again.")
+        cause = str(error).split(". ")[0].rstrip(".")
+        return InputError(f"{self.path}: a damaged Parquet file ({cause}); write it again.")
 
 
 def take_rows(embeddings: EmbeddingBlocks, images: np.ndarray) -> np.ndarray:

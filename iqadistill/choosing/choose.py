@@ -61,10 +61,11 @@ def check_resources(method: str, n: int, count: int) -> None:
     chooser = CHOOSERS[method]
     needed, usable = n * chooser.image_bytes, usable_memory()
     if needed > usable:
+        smallest = n * CHOOSERS["lcmd"].image_bytes
+        instead = f", or by lcmd, which takes {smallest / 1e9:.1f} GB" if smallest <= usable else ""
         raise InputError(
             f"--method {method}: {n:,} images take about {needed / 1e9:.1f} GB beside their embeddings, and "
-            f"{usable / 1e9:.1f} GB may be used; choose among fewer images, or by lcmd, which takes "
-            f"{n * CHOOSERS['lcmd'].image_bytes / 1e9:.1f} GB."
+            f"{usable / 1e9:.1f} GB may be used; choose among fewer images{instead}."
         )
     seconds = n * count * chooser.pick_seconds
     if seconds > LONGEST:

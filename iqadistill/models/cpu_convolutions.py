@@ -52,9 +52,11 @@ class DepthwiseConv2d(nn.Conv2d):
         if self.pads_itself:
             input, padding = pad_same(input, list(self.kernel_size), list(self.stride)), (0, 0)
         mixed = torch.is_autocast_enabled(input.device.type)
-        if input.device.type == "cpu" and not mixed and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        plain = self.bias is None and not mixed and not torch.compiler.is_compiling()
+        if input.device.type == "cpu" and plain and torch.is_grad_enabled():
             return _Depthwise.apply(input, self.weight, self.stride, padding)
-        return F.conv2d(input, self.weight, None, self.stride, padding, groups=self.groups)
+        # a bias comes from a batch normalisation that was folded into the weights
+        return F.conv2d(input, self.weight, self.bias, self.stride, padding, groups=self.groups)
 
 
 class _Depthwise(torch.autograd.Function):

@@ -20,8 +20,8 @@ class SelectorSettings(Settings):
     """Settings of one selector: how the patches of an image are ranked.
 
     A new selector is one file in `iqadistill/selection/selectors/`: a subclass whose `method` is the name of the file,
-    and the class that its `create` returns. A file that needs PyTorch imports it inside its functions only: the
-    others rank the patches of a data set in less time than that import takes.
+    and the class that its `create` returns. A file that needs PyTorch imports it inside its functions only,
+    as the import takes seconds.
 
     Attributes:
         label: Name in figures.

@@ -63,6 +63,11 @@ def test_files_too_large_for_memory_are_read_at_every_pass(tmp_path, monkeypatch
             {"image_id": ["a", "b"], "embedding": [[1.0, 2.0], [1.0]]},
             "rows 0 to 1: an embedding is missing or has other",
         ),
+        (
+            {"image_id": ["a", "b", "c"], "embedding": [[1.0, 2.0], [1.0], [1.0, 2.0, 3.0]]},
+            "rows 0 to 2: an embedding is missing or has other",
+        ),
+        ({"image_id": [["a"]], "embedding": [[1.0]]}, "column image_id holds list"),
         ({"image_id": ["a", "b"], "embedding": [[1.0], None]}, "rows 0 to 1: an embedding is missing"),
         ({"image_id": ["a", "a"], "embedding": [[1.0], [2.0]]}, "row 1: image 'a' occurs twice"),
         ({"image_id": ["a", None], "embedding": [[1.0], [2.0]]}, "row 1: has no name"),
@@ -80,12 +85,15 @@ def test_other_files_are_refused_in_one_sentence(tmp_path, columns, message):
 def test_missing_and_damaged_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         EmbeddingFile(tmp_path / "x.parquet")
+    (tmp_path / "x.parquet").write_bytes(b"anything else")
+    with pytest.raises(InputError, match="neither a folder nor a Parquet file"):
+        EmbeddingFile(tmp_path / "x.parquet")
     (tmp_path / "x.parquet").write_bytes(b"PAR1 or not")
-    with pytest.raises(InputError, match="not a Parquet file, or damaged"):
+    with pytest.raises(InputError, match="a damaged Parquet file"):
         EmbeddingFile(tmp_path / "x.parquet")
     data = bytearray(written(tmp_path / "y.parquet", write_page_checksum=True, use_dictionary=False).read_bytes())
     place = data.find(X.tobytes()[:6])
     data[max(place, 600)] ^= 255
     (tmp_path / "y.parquet").write_bytes(data)
-    with pytest.raises(InputError, match="not a Parquet file, or damaged"):
+    with pytest.raises(InputError, match="a damaged Parquet file"):
         EmbeddingFile(tmp_path / "y.parquet").held()

@@ -88,10 +88,11 @@ class _OutputFile:
             return
         if not self._places:
             self._kinds = [(tensor.shape, tensor.dtype, tensor.nbytes) for tensor in outputs]
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115, open as long as the training
         content = b"".join(tensor.cpu().reshape(-1).view(torch.uint8).numpy().tobytes() for tensor in outputs)
         place = len(self._places) * length
         try:
+            if not self._places:
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115, open as long as the training
             if os.pwrite(self._file.fileno(), content, place) < length:
                 raise OSError("the disk is full")
         except OSError as error:

@@ -99,10 +99,11 @@ class RkiqtSettings(DeepStudentSettings):
         " 66 KB a patch. No effect on the weights.",
     )
     teacher_disk_gb: float = Field(
-        10.0,
+        0.0,
         ge=0,
-        description="Size in GiB of a temporary file, in the folder that TMPDIR names, for the teachers' outputs beyond"
-        " that memory; patches beyond both pass through the teachers every time. No effect on the weights.",
+        description="Size in GiB of a temporary file for the teachers' outputs beyond that memory; patches beyond both"
+        " pass through the teachers every time. It lies in the folder that TMPDIR names, which must be on a disk and"
+        " not in memory. No effect on the weights.",
     )
 
     @model_validator(mode="after")

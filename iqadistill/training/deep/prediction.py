@@ -56,7 +56,7 @@ def score_patches(
     names = sorted(patches["image_id"].unique().to_pylist())
     store = PatchStore(images, patches, names, size=size, workers=workers, memory_gb=0)
     network.to(device).eval()
-    if device == "cpu" and len(store.image):
+    if torch.device(device).type == "cpu" and len(store.image):
         network = speed_up_inference(
             network, lambda model, batch: model(batch), store.fetch(np.arange(1)).float() / 255
         )

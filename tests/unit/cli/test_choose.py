@@ -242,7 +242,7 @@ def test_invalid_arguments_with_a_parquet_file_are_refused(capsys, folder):
         capsys, "pool.parquet", "--count", 2, "--embeddings", "kept"
     )
     assert "--count 9: pool.parquet holds 8" in error_line(capsys, "pool.parquet", "--count", 9)
-    assert "not a Parquet file" in error_line(capsys, "photos/0.png", "--count", 2)
+    assert "neither a folder nor a Parquet file" in error_line(capsys, "photos/0.png", "--count", 2)
     assert "pool.parquet: is a file that is read" in error_line(
         capsys, "pool.parquet", "--count", 2, "--out", "pool.parquet"
     )

@@ -32,6 +32,15 @@ def test_padding_of_tensorflow_is_kept():
     assert torch.equal(layer(maps), expected)
 
 
+def test_bias_of_a_folded_normalisation_is_added():
+    torch.manual_seed(0)
+    layer, maps, bias = nn.Conv2d(4, 4, 5, groups=4, bias=False), torch.randn(2, 4, 9, 9), torch.randn(4)
+    expected = layer(maps) + bias[:, None, None]
+    speed_up_convolutions(layer)
+    layer.bias = nn.Parameter(bias)
+    torch.testing.assert_close(layer(maps), expected)
+
+
 def test_narrow_dense_and_biased_layers_stay_as_they_are():
     layers = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 4, 5), nn.Conv2d(4, 4, 5, groups=4))
     speed_up_convolutions(layers)
