@@ -27,10 +27,11 @@ class Cholesky:
         self._double = matrix.dtype == _DOUBLE
         factorise = lapack.dpotrf if self._double else lapack.spotrf
         self._factor, info = factorise(matrix, lower=1)
-        if info:
-            rounding = 4 * len(matrix) * np.finfo(matrix.dtype).eps * matrix.diagonal().max()
+        rounding = 4 * len(matrix) * np.finfo(matrix.dtype).eps * matrix.diagonal().max() if info else 0.0
+        while info and 0 < rounding < np.inf:  # false for NaN as well
             matrix.flat[:: len(matrix) + 1] += rounding
-            self._factor, _ = factorise(matrix, lower=1)
+            self._factor, info = factorise(matrix, lower=1)
+            rounding *= 10
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Solution of every row of `right` (h, n), again as rows."""

@@ -111,7 +111,7 @@ class _Problem:
 
     Attributes:
         W: (d, h), float64.
-        P: E W - Z (n, h), float32, of the last pass.
+        P: E W - Z (n, h), float32, of the last pass, or at the best W once solved.
         q: Weights (n,), float32, of the Gram matrix.
         gram: E^T Q E (d, d), float64.
         gradient: E^T U (d, h), float64, at W.
@@ -127,17 +127,23 @@ class _Problem:
         self.value = torch.inf  # before the first pass
 
     def solve(self, W: torch.Tensor, tol: float, max_passes: int) -> tuple[float, int]:
-        """Minimise Phi from W (d, h); returns the relative duality gap and the number of passes."""
+        """Minimise Phi from W (d, h); returns the relative duality gap and the number of passes.
+
+        A step may increase Phi where rounding or an old Gram matrix spoils it: the best W stays at the end.
+        """
         self.evaluate(W, new_gram=True)
-        best_dual, gap, slow = -torch.inf, torch.inf, False
+        best, best_dual, gap, slow = (self.value, self.W, self.P.clone()), -torch.inf, torch.inf, False
         passes = 1
         while passes < max_passes and gap > tol:
             value_before, gap_before = self.value, gap
             W = self.step()
             best_dual = max(best_dual, self.evaluate(W, new_gram=slow))
-            gap = relative_gap(self.value, best_dual)
+            if self.value < best[0]:
+                best = self.value, self.W, self.P.clone()
+            gap = relative_gap(best[0], best_dual)
             passes += 1
             slow = not slow and (gap > SLOW * gap_before or self.value > value_before)
+        self.value, self.W, self.P = best
         return gap, passes
 
     def step(self) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 import sysconfig
@@ -285,7 +286,7 @@ def check_compiler() -> None:
         InputError: There is no C++ compiler, or Python's header files are not installed.
     """
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
-    if shutil.which(compiler) is None:
+    if shutil.which(shlex.split(compiler)[0]) is None:  # CXX may hold a wrapper and options
         raise InputError(
             f"compile: there is no C++ compiler {compiler} on this machine; install it, name another one in the "
             "environment variable CXX, or set compile to false."
