@@ -96,7 +96,7 @@ def spectral_target(S: np.ndarray, n_components: int) -> np.ndarray:
     magnitude = np.abs(vectors)
     largest = (magnitude >= (1 - TIE) * magnitude.max(0)).argmax(0)
     roots = np.sqrt(np.maximum(values, 0))
-    return (vectors * np.where(vectors[largest, np.arange(n_components)] < 0, -roots, roots))[:, ::-1]
+    return (vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -roots, roots))[:, ::-1]
 
 
 def spectrum(X: np.ndarray, metric: str = "euclidean", gamma: str = "published") -> np.ndarray:

@@ -102,3 +102,10 @@ def test_first_of_equal_entries_decides_target_sign():
 def test_unknown_options_are_refused():
     with pytest.raises(InputError, match=r"metric.*'cosine'"):
         spectrum(features(), metric="cosine")
+
+
+def test_target_of_fewer_patches_than_components_has_a_column_for_each_patch():
+    S = similarity_matrix(np.random.default_rng(0).standard_normal((4, 6)), gamma="scale_free")
+    Z = spectral_target(S, 10)
+    assert Z.shape == (4, 4)
+    np.testing.assert_allclose(Z @ Z.T, S, atol=1e-12)
