@@ -25,8 +25,8 @@ import numpy as np
 
 from iqadistill.selection.cholesky import Cholesky, weighted_gram
 from iqadistill.selection.newton import newton_weights
-from iqadistill.selection.objective import Solution, huber
-from iqadistill.selection.reweighting import norms, reweighted_patches, sorted_weights
+from iqadistill.selection.objective import Solution, column_norms, huber
+from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
 
 KEEP_RATIO = 0.7  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
 DAMPING_START, DAMPING_FLOOR, SINGLE_FLOOR = 0.3, 1e-6, 1e-4  # relative to the Hessian's diagonal
@@ -109,8 +109,8 @@ class _Image:
         if start is None:
             t = np.concatenate([np.full(self.d, 1 / self.alpha), np.zeros(self.targets.shape[1])])
         else:
-            p = norms(start.T @ self.columns - self.targets)
-            t_w = (2 * norms(start.T) + START_FLOOR) / self.alpha
+            p = column_norms(start.T @ self.columns - self.targets)
+            t_w = (2 * column_norms(start.T) + START_FLOOR) / self.alpha
             t = np.concatenate([t_w, np.maximum(2 * p / self.beta - 1, 0)])
         for columns in (self.single, self.columns):
             dtype = columns.dtype
@@ -124,7 +124,7 @@ class _Image:
         """W^T (h, d), R and (E W - Z)^T, both (h, n)."""
         W = np.zeros((len(self.targets), self.d))
         W[:, self.best_rows] = self.best_W
-        p = np.maximum(norms(self.best_P), self.beta / 2)
+        p = np.maximum(column_norms(self.best_P), self.beta / 2)
         return W, self.best_P * (1 - self.beta / (2 * p)), self.best_P
 
     def evaluate(self) -> None:
@@ -136,10 +136,10 @@ class _Image:
         with np.errstate(all="ignore"):
             G = self._solve(rows, index, t_w, t_r)
         self.G = self.Y @ self.columns.T
-        self.g, self.y = norms(self.G), norms(self.Y)
+        self.g, self.y = column_norms(self.G), column_norms(self.Y)
 
-        p = norms(self.P)
-        value = float(huber(p, beta).sum()) + alpha * float(t_w @ norms(G))
+        p = column_norms(self.P)
+        value = float(huber(p, beta).sum()) + alpha * float(t_w @ column_norms(G))
         if value < self.best:
             self.best, self.best_rows, self.best_W, self.best_P = value, index, t_w * G, self.P
 

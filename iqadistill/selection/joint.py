@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from iqadistill.embedding_blocks import EmbeddingBlocks
+from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
 from iqadistill.selection.landmarks import landmark_target
 from iqadistill.selection.objective import huber, relative_gap
@@ -203,12 +203,8 @@ class _Problem:
 def _start(problem: _Problem, seed: int) -> torch.Tensor:
     """W (d, h) that solves the problem of a sample of rows, nearly."""
     n, d = problem.embeddings.shape
-    drawn = torch.from_numpy(np.sort(np.random.default_rng([seed, 1]).choice(n, min(SAMPLE * d, n), replace=False)))
-    picked = []
-    for rows, E in problem.blocks():
-        inside = drawn[(drawn >= rows.start) & (drawn < rows.start + len(E))]
-        picked.append(E[inside - rows.start])
-    E, Z = torch.cat(picked), problem.Z[drawn]
+    drawn = np.sort(np.random.default_rng([seed, 1]).choice(n, min(SAMPLE * d, n), replace=False))
+    E, Z = torch.from_numpy(take_rows(problem.embeddings, drawn)).float(), problem.Z[drawn]
     alpha = problem.alpha * len(drawn) / n
     W, weights = None, torch.ones(len(drawn), 1)
     for _ in range(SAMPLE_STEPS):

@@ -39,6 +39,11 @@ def row_norms(M: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("ij,ij->i", M, M))
 
 
+def column_norms(M: np.ndarray) -> np.ndarray:
+    """Euclidean norms of the columns."""
+    return np.sqrt(np.einsum("ij,ij->j", M, M))
+
+
 def soft_threshold(P: np.ndarray, beta: float) -> np.ndarray:
     """The R^T that minimises Phi given P = E W - Z: r_i = p_i max(0, 1 - beta / (2 ||p_i||))."""
     return P * (1 - beta / (2 * np.maximum(row_norms(P), beta / 2)))[:, None]

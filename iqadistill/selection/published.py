@@ -3,8 +3,7 @@
 import numpy as np
 
 from iqadistill.selection.cholesky import Cholesky, weighted_gram
-from iqadistill.selection.objective import Solution, soft_threshold
-from iqadistill.selection.reweighting import norms
+from iqadistill.selection.objective import Solution, column_norms, soft_threshold
 
 EPS = 1e-8  # added to 2 ||w_j|| and 2 ||r_i|| in the weights
 RIDGE = 1e-6  # added to both diagonals
@@ -39,7 +38,7 @@ def solve_published(
     weights_w, weights_r = np.ones(d, columns.dtype), ones
     if start is not None:
         R = soft_threshold(columns.T @ start - Z, beta).T
-        weights_w, weights_r = _weights(norms(start.T)), _weights(norms(R))
+        weights_w, weights_r = _weights(column_norms(start.T)), _weights(column_norms(R))
     objective: list[float] = []
     converged = False
     while not converged and len(objective) < max_iter:
@@ -48,7 +47,7 @@ def solve_published(
         W = inverse * (Y @ columns.T)
         P = R - Y  # (E W - Z)^T
         R = P / (1 + beta * weights_r + RIDGE)
-        w, r = norms(W), norms(R)
+        w, r = column_norms(W), column_norms(R)
         value = float(np.square(P - R).sum() + alpha * w.sum() + beta * r.sum())
         converged = bool(objective) and abs(value - objective[-1]) <= tol * max(1.0, abs(value))
         objective.append(value)

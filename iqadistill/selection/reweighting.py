@@ -15,6 +15,7 @@ None of these weights is certified, so single precision does.
 import numpy as np
 
 from iqadistill.selection.cholesky import Cholesky, weighted_gram
+from iqadistill.selection.objective import column_norms
 
 STEPS = 4
 POWER = 2.0
@@ -40,12 +41,12 @@ def sorted_weights(columns: np.ndarray, targets: np.ndarray, t: np.ndarray, alph
     for step in range(STEPS):
         gram = weighted_gram(rows, t_w)
         Y = Cholesky(gram, 1 + t_r).solve(targets)
-        ratio = 2 / alpha * norms((rows @ Y.T).T)
+        ratio = 2 / alpha * column_norms((rows @ Y.T).T)
         if step == 0:
             factor = np.sqrt(t_w @ ratio**2 / t_w.sum())
             t_w = t_w * factor
             Y = Cholesky(gram * factor, 1 + t_r).solve(targets)
-            ratio = 2 / alpha * norms((rows @ Y.T).T)
+            ratio = 2 / alpha * column_norms((rows @ Y.T).T)
         powered = t_w * ratio**POWER
         t_w = powered * (t_w @ ratio / powered.sum())
         t_r = reweighted_patches(t_r, Y, beta)
@@ -60,9 +61,4 @@ def sorted_weights(columns: np.ndarray, targets: np.ndarray, t: np.ndarray, alph
 
 def reweighted_patches(t_r: np.ndarray, Y: np.ndarray, beta: float) -> np.ndarray:
     """Weights of the patches (n,) after a re-weighting with R eliminated, from Y (h, n)."""
-    return np.maximum((1 + t_r) * (2 / beta * norms(Y)) - 1, 0)
-
-
-def norms(M: np.ndarray) -> np.ndarray:
-    """Euclidean norms of the columns."""
-    return np.sqrt(np.einsum("ij,ij->j", M, M))
+    return np.maximum((1 + t_r) * (2 / beta * column_norms(Y)) - 1, 0)
