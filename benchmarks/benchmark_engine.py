@@ -1,6 +1,7 @@
 """Speed of training as shipped, compared with the networks alone.
 
     python benchmarks/benchmark_engine.py [--study config.yaml] [--networks adtrs rkiqt] [--csv FOLDER]
+    python benchmarks/benchmark_engine.py --compile [--networks adtrs] [--csv FOLDER]
 
 For each deep student and teacher of a study, `train_network` trains on crops of JPEG files on disk with the settings of
 its entry: it decodes, crops, flips, steps the optimiser and records the history. The bare loop does forward pass,
@@ -10,6 +11,9 @@ alone is timed, too. The ratio is the share that training reaches of the bare sp
 and decoding have one after the other: on CPU both need the same cores. Teachers' outputs are not cached, in both. For
 the MLP, the bare loop is one stacked model a thread, trained by autograd on patches that are already standardised;
 training starts from tables.
+
+With `--compile`, each network is trained with and without `compile: true` instead, in turn: the rates of the epochs
+after the first, and how many seconds longer the first one takes, which is the compilation.
 
 On a card, training ADTRS with ResNet-50 at 224 pixels in bf16 and channels-last is also compared with the plain loop
 of four passes in float32, as in the authors' release (github.com/MAS94/ADTRS), and the utilisation of the card is
@@ -122,11 +126,17 @@ def bare(module: nn.Module, settings: TrainingSettings, batches: list[Tensor], d
     return sum(map(len, batches)) / (time.perf_counter() - begin)
 
 
-def engine(module: nn.Module, settings: TrainingSettings, made, device: str, workers: int) -> float:
-    """Patches per second of the training without its first epoch, which starts the threads and fills the memory."""
+def history(module: nn.Module, settings: TrainingSettings, made, device: str, workers: int) -> tuple[float, float]:
+    """Seconds of the first epoch, which starts threads and fills the memory, and patches per second of the others."""
     arguments = {"variant": VARIANT, "device": device, "workers": workers}
-    later = train_network(module, *made, None, 1.0, 0, settings, **arguments).to_pandas().iloc[1:]
-    return float(later.num_patches.sum() / later.seconds.sum())
+    epochs = train_network(module, *made, None, 1.0, 0, settings, **arguments).to_pandas()
+    later = epochs.iloc[1:]
+    return float(epochs.seconds.iloc[0]), float(later.num_patches.sum() / later.seconds.sum())
+
+
+def engine(*training) -> float:
+    """Patches per second of a training without its first epoch."""
+    return history(*training)[1]
 
 
 def decoding(made, workers: int) -> float:
@@ -147,11 +157,7 @@ def deep_rows(options: argparse.Namespace) -> Iterator[dict]:
         for name in options.networks or [*found, "mlp"]:
             if name == "mlp":
                 continue
-            changed = {"epochs": 1 + options.epochs, "patches_per_epoch": None}
-            changed |= {"teacher_memory_gb": 0.0, "teacher_disk_gb": 0.0} if found[name].model == "rkiqt" else {}
-            if options.device != "cpu":
-                changed |= {"precision": "bf16", "channels_last": True}
-            settings = found[name] = found[name].model_copy(update=changed)
+            settings = found[name] = measured_settings(found[name], options)
             batches = list(patches.tensor_split(-(-len(patches) // settings.batch_size)))
             for repeat in range(options.repeats):
                 for way, memory_gb in ((IN_MEMORY, 16.0), (DECODED, 0.0)):
@@ -165,6 +171,37 @@ def deep_rows(options: argparse.Namespace) -> Iterator[dict]:
                     row = {"network": name, "way": way, "repeat": repeat, "engine": trained}
                     row["bare"] = bare(trained_module(name, found, options.side), settings, batches, options.device)
                     yield row | ({"decoding": decoding(made, options.workers)} if way == DECODED else {})
+
+
+def measured_settings(settings: TrainingSettings, options: argparse.Namespace) -> TrainingSettings:
+    """Settings of an entry for the benchmark: all patches in every epoch, and outputs of teachers are not cached."""
+    changed = {"epochs": 1 + options.epochs, "patches_per_epoch": None}
+    changed |= {"teacher_memory_gb": 0.0, "teacher_disk_gb": 0.0} if settings.model == "rkiqt" else {}
+    if options.device != "cpu":
+        changed |= {"precision": "bf16", "channels_last": True}
+    return settings.model_copy(update=changed)
+
+
+def compiled_rows(options: argparse.Namespace) -> Iterator[dict]:
+    """A row for each network: patches per second with and without `compile`, and the seconds that compiling takes."""
+    found = entries(options.study)
+    with tempfile.TemporaryDirectory() as folder:
+        made = tables(Path(folder), options.images, options.crops, options.side)
+        for name in options.networks or found:
+            settings = measured_settings(found[name], options)
+            ways = [settings.model_copy(update={"compile": way, "memory_gb": 16.0}) for way in (False, True)]
+            trainings = [
+                history(trained_module(name, found, options.side), way, made, options.device, options.workers)
+                for way in ways * options.repeats
+            ]
+            plain, compiled = zip(*trainings[::2], strict=True), zip(*trainings[1::2], strict=True)
+            (first, rates), (first_compiled, rates_compiled) = plain, compiled
+            yield {
+                "network": name,
+                "plain": statistics.median(rates),
+                "compiled": statistics.median(rates_compiled),
+                "compilation": first_compiled[0] - first[0],
+            }
 
 
 def mlp_rows(options: argparse.Namespace) -> Iterator[dict]:
@@ -267,7 +304,7 @@ def main() -> None:
     parser.add_argument("--study", type=Path, default=Path("config.yaml"), help="its deep students and teachers")
     parser.add_argument("--networks", nargs="+", metavar="NAME", help="only these entries, or mlp")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--csv", type=Path, help="folder for the table training.csv")
+    parser.add_argument("--csv", type=Path, help="folder for the table training.csv or compiled.csv")
     for name, default in {
         "side": 96,
         "images": 32,
@@ -278,9 +315,22 @@ def main() -> None:
         "threads": torch.get_num_threads(),
     }.items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--compile", action="store_true", help="measure what compile: true gains, and nothing else")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = True
+    facts = {"side": options.side, "device": options.device, **conditions()}
+    if options.compile:
+        rows = []
+        for row in compiled_rows(options):
+            rows.append({**row, "ratio": row["compiled"] / row["plain"]})
+            print(
+                "{network}: {plain:.1f} patches/s, compiled {compiled:.1f}, {ratio:.2f} times as many, after "
+                "{compilation:.0f} s of compilation".format(**rows[-1]),
+                flush=True,
+            )
+        write(pd.DataFrame(rows).assign(**facts), options.csv, "compiled.csv")
+        return
     parts: list[Callable] = [deep_rows, compare_with_release]
     if not options.networks or "mlp" in options.networks:
         parts.insert(1, mlp_rows)
@@ -299,10 +349,14 @@ def main() -> None:
         .round(2)
         .to_string()
     )
-    if options.csv:
-        options.csv.mkdir(parents=True, exist_ok=True)
-        facts = {"side": options.side, "device": options.device, **conditions()}
-        table.assign(**facts).to_csv(options.csv / "training.csv", index=False)
+    write(table.assign(**facts), options.csv, "training.csv")
+
+
+def write(table: pd.DataFrame, folder: Path | None, name: str) -> None:
+    """Write a table where a folder was given."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        table.to_csv(folder / name, index=False)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def ours(solver: Callable, *stop: float) -> Callable[[np.ndarray, np.ndarray, fl
     """A solver of the package as a function of E and Z."""
 
     def solve(E: np.ndarray, Z: np.ndarray, alpha: float, beta: float) -> np.ndarray:
-        return solver(np.ascontiguousarray(E.T), Z, alpha, beta, *stop).coef
+        return solver(E, Z, alpha, beta, *stop).coef
 
     return solve
 

@@ -6,13 +6,14 @@ from scipy.linalg import blas, lapack
 _DOUBLE = np.dtype(np.float64)
 
 
-def weighted_gram(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Lower triangle of sum_j t_j e_j e_j^T (n, n) from rows e_j (m, n) and weights t_j >= 0 (m,); zeros above it."""
-    n = rows.shape[1]
-    if not len(rows):
-        return np.zeros((n, n), rows.dtype, order="F")
-    syrk = blas.dsyrk if rows.dtype == _DOUBLE else blas.ssyrk
-    return syrk(1.0, (rows * np.sqrt(weights)[:, None]).T, lower=1)
+def weighted_gram(E: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Lower triangle of E diag(t) E^T (n, n) from E (n, m) and weights t_j >= 0 (m,); zeros above it."""
+    n, m = E.shape
+    if not m:
+        return np.zeros((n, n), E.dtype, order="F")
+    syrk = blas.dsyrk if E.dtype == _DOUBLE else blas.ssyrk
+    weighted = E * np.sqrt(weights)  # in the memory order of E
+    return syrk(1.0, weighted, lower=1) if weighted.flags.f_contiguous else syrk(1.0, weighted.T, trans=1, lower=1)
 
 
 class Cholesky:

@@ -10,7 +10,7 @@ RIDGE = 1e-6  # added to both diagonals
 
 
 def solve_published(
-    columns: np.ndarray,
+    E: np.ndarray,
     Z: np.ndarray,
     alpha: float,
     beta: float,
@@ -25,7 +25,7 @@ def solve_published(
     n x n Cholesky factor per iteration. Matrices of h columns are held as rows, as in `iqadistill.selection.irls`.
 
     Args:
-        columns: E^T (d, n).
+        E: Embeddings (n, d).
         Z: Target (n, h).
         alpha: Weight of the row norms of W.
         beta: Weight of the row norms of R^T.
@@ -33,18 +33,18 @@ def solve_published(
         tol: Stopping tolerance; 1e-6 in the paper.
         start: W (d, h) that gives the first weights and R; default: the published start R = 0, D_W = D_R = I.
     """
-    (d, n), targets = columns.shape, np.ascontiguousarray(Z.T)
-    ones, R = np.ones(n, columns.dtype), np.zeros_like(targets)
-    weights_w, weights_r = np.ones(d, columns.dtype), ones
+    (n, d), targets = E.shape, np.ascontiguousarray(Z.T)
+    ones, R = np.ones(n, E.dtype), np.zeros_like(targets)
+    weights_w, weights_r = np.ones(d, E.dtype), ones
     if start is not None:
-        R = soft_threshold(columns.T @ start - Z, beta).T
+        R = soft_threshold(E @ start - Z, beta).T
         weights_w, weights_r = _weights(column_norms(start.T)), _weights(column_norms(R))
     objective: list[float] = []
     converged = False
     while not converged and len(objective) < max_iter:
         inverse = 1 / (alpha * weights_w + RIDGE)
-        Y = Cholesky(weighted_gram(columns, inverse), ones).solve(R + targets)
-        W = inverse * (Y @ columns.T)
+        Y = Cholesky(weighted_gram(E, inverse), ones).solve(R + targets)
+        W = inverse * (Y @ E)
         P = R - Y  # (E W - Z)^T
         R = P / (1 + beta * weights_r + RIDGE)
         w, r = column_norms(W), column_norms(R)
@@ -52,7 +52,7 @@ def solve_published(
         converged = bool(objective) and abs(value - objective[-1]) <= tol * max(1.0, abs(value))
         objective.append(value)
         weights_w, weights_r = _weights(w), _weights(r)
-    return Solution(W.T, R.T, (W @ columns).T - Z, objective, [], converged)
+    return Solution(W.T, R.T, E @ W.T - Z, objective, [], converged)
 
 
 def _weights(lengths: np.ndarray) -> np.ndarray:

@@ -111,8 +111,7 @@ class ResidualSelector(Selector):
             for X, seed in zip(matrices, seeds, strict=True):
                 E = X.astype(DTYPES[self.dtype], copy=False)
                 Z = self._target(E)
-                columns, start = np.ascontiguousarray(E.T), self._start(seed, E)
-                solution = solve(columns, Z, settings.alpha, settings.beta, max_iter, tol, start)
+                solution = solve(E, Z, settings.alpha, settings.beta, max_iter, tol, self._start(seed, E))
                 fitted.append(self._describe(E, Z, solution, first_occurrence(X)))
                 if not solution.converged:
                     unfinished.append(fitted[-1])

@@ -39,14 +39,12 @@ def sorted_weights(columns: np.ndarray, targets: np.ndarray, t: np.ndarray, alph
     t_w, t_r = t[:d], t[d:]
     rows, chosen = columns, np.arange(d)
     for step in range(STEPS):
-        gram = weighted_gram(rows, t_w)
+        gram = weighted_gram(rows.T, t_w)
         Y = Cholesky(gram, 1 + t_r).solve(targets)
         ratio = 2 / alpha * column_norms((rows @ Y.T).T)
         if step == 0:
             factor = np.sqrt(t_w @ ratio**2 / t_w.sum())
-            t_w = t_w * factor
-            Y = Cholesky(gram * factor, 1 + t_r).solve(targets)
-            ratio = 2 / alpha * column_norms((rows @ Y.T).T)
+            t_w, ratio = t_w * factor, ratio / factor
         powered = t_w * ratio**POWER
         t_w = powered * (t_w @ ratio / powered.sum())
         t_r = reweighted_patches(t_r, Y, beta)

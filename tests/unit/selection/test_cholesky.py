@@ -7,12 +7,13 @@ from iqadistill.selection.cholesky import Cholesky, weighted_gram
 
 
 @pytest.mark.parametrize(("dtype", "near"), [(np.float32, 1e-4), (np.float64, 1e-12)])
+@pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("m", [0, 1, 3, 30])
-def test_system_of_weighted_rows_is_solved_and_inverted(m, dtype, near):
+def test_system_of_weighted_columns_is_solved_and_inverted(m, order, dtype, near):
     rng = np.random.default_rng(m)
-    rows, weights, diagonal = rng.standard_normal((m, 7)), rng.random(m), 1 + rng.random(7)
-    matrix = (rows.T * weights) @ rows
-    lower = weighted_gram(rows.astype(dtype), weights.astype(dtype))
+    E, weights, diagonal = rng.standard_normal((7, m)), rng.random(m), 1 + rng.random(7)
+    matrix = (E * weights) @ E.T
+    lower = weighted_gram(E.astype(dtype, order=order), weights.astype(dtype))
     np.testing.assert_allclose(np.tril(lower), np.tril(matrix), atol=near)
     factor = Cholesky(lower, diagonal.astype(dtype))
     exact = np.linalg.inv(matrix + np.diag(diagonal))
@@ -23,6 +24,6 @@ def test_system_of_weighted_rows_is_solved_and_inverted(m, dtype, near):
 
 
 def test_matrix_that_rounding_makes_indefinite_is_raised():
-    rows = np.full((3, 5), 1e6, dtype=np.float32)
-    factor = Cholesky(weighted_gram(rows, np.ones(3, np.float32)), np.ones(5, np.float32))
+    E = np.full((5, 3), 1e6, dtype=np.float32)
+    factor = Cholesky(weighted_gram(E, np.ones(3, np.float32)), np.ones(5, np.float32))
     assert np.isfinite(factor.solve(np.eye(5))).all()

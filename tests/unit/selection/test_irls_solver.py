@@ -35,7 +35,7 @@ def problem(kind, n, d, h, seed=0, scale=1.0):
 
 
 def solve(E, Z, alpha=0.1, beta=0.1, tol=1e-10, **options):
-    return solve_irls(np.ascontiguousarray(E.T), Z, alpha, beta, options.pop("max_iter", 1000), tol, **options)
+    return solve_irls(E, Z, alpha, beta, options.pop("max_iter", 1000), tol, **options)
 
 
 def slowly(E, Z, alpha, beta, steps):
