@@ -75,19 +75,23 @@ schema: .venv/.test
 prices: .venv/.test
 	$(BIN)/iqadistill cost --readme README.md --table config.yaml studies/*.yaml
 
-# Constraints pin versions only; where packages come from is the user's own pip configuration.
+# Constraints pin versions only; where packages come from is the user's own pip configuration. Modules are compiled when
+# they are first imported, most of them never.
+INSTALL = python -m pip install --quiet --no-compile --constraint constraints.txt --editable
+
 .venv/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/$(INSTALL) .
 	touch $@
 
-.venv/.test: .venv/.demo
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
-	touch $@
+.venv/.test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/$(INSTALL) '.[test]'
+	touch .venv/.demo $@
 
 .venv/.peers: .venv/.test benchmarks/peers.txt
 	$(PYTHON) -m venv .venv/peers
-	.venv/peers/bin/python -m pip install --quiet --constraint constraints.txt --editable . --requirement benchmarks/peers.txt
+	.venv/peers/bin/$(INSTALL) . --requirement benchmarks/peers.txt
 	touch $@
 
 clean:

@@ -189,13 +189,13 @@ def compiled_rows(options: argparse.Namespace) -> Iterator[dict]:
         made = tables(Path(folder), options.images, options.crops, options.side)
         for name in options.networks or found:
             settings = measured_settings(found[name], options)
-            ways = [settings.model_copy(update={"compile": way, "memory_gb": 16.0}) for way in (False, True)]
-            trainings = [
-                history(trained_module(name, found, options.side), way, made, options.device, options.workers)
-                for way in ways * options.repeats
-            ]
-            plain, compiled = zip(*trainings[::2], strict=True), zip(*trainings[1::2], strict=True)
-            (first, rates), (first_compiled, rates_compiled) = plain, compiled
+            trainings = []
+            for way in (False, True) * options.repeats:
+                found[name] = settings.model_copy(update={"compile": way, "memory_gb": 16.0})
+                module = trained_module(name, found, options.side)
+                trainings.append(history(module, found[name], made, options.device, options.workers))
+            first, rates = zip(*trainings[::2], strict=True)
+            first_compiled, rates_compiled = zip(*trainings[1::2], strict=True)
             yield {
                 "network": name,
                 "plain": statistics.median(rates),
