@@ -47,24 +47,30 @@ chaos: .venv/.test
 test-slurm: .venv/.test
 	$(BIN)/python -m pytest tests/slurm -m slurm -n 0
 
-# One word for each benchmark that needs no data, and its options where QUICK=1 asks for a try of some minutes.
+# One word for each benchmark that needs no data, those beside solvers of other packages apart, and its options where
+# QUICK=1 asks for a try of some minutes.
 RESULTS = benchmarks/results$(if $(QUICK),/quick)
-BENCHMARKS = selection choosing_many embedding engine planning
+BENCHMARKS = choosing_many embedding engine planning
+WITH_PEERS = selection peers
 QUICK_selection = --quick --plain-iterations 1
 QUICK_choosing_many = --sizes 2000 5000 --no-agreement
 QUICK_embedding = --images 2 --repeats 1
 QUICK_engine = --images 8 --repeats 1
+QUICK_compiled = --networks nar --images 8 --repeats 1
 QUICK_planning = --jobs 500 --repeats 1
 QUICK_peers = --quick
 
-benchmarks: $(BENCHMARKS:%=benchmark-%) benchmark-peers
+benchmarks: $(WITH_PEERS:%=benchmark-%) $(BENCHMARKS:%=benchmark-%) benchmark-compiled
 	$(BIN)/python benchmarks/figure_selection.py $(RESULTS)/selection_scaling.csv $(RESULTS)/solvers.svg
 
 $(BENCHMARKS:%=benchmark-%): benchmark-%: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_$*.py --csv $(RESULTS) $(if $(QUICK),$(QUICK_$*))
 
-benchmark-peers: .venv/.peers
-	OMP_NUM_THREADS=1 .venv/peers/bin/python benchmarks/benchmark_peers.py --csv $(RESULTS) $(if $(QUICK),$(QUICK_peers))
+benchmark-compiled: .venv/.test
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_engine.py --compile --csv $(RESULTS) $(if $(QUICK),$(QUICK_compiled))
+
+$(WITH_PEERS:%=benchmark-%): benchmark-%: .venv/.peers
+	OMP_NUM_THREADS=1 .venv/peers/bin/python benchmarks/benchmark_$*.py --csv $(RESULTS) $(if $(QUICK),$(QUICK_$*))
 
 # Generated from the settings; tests compare them.
 schema: .venv/.test

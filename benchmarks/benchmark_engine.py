@@ -23,6 +23,7 @@ printed.
 import argparse
 import contextlib
 import math
+import os
 import statistics
 import tempfile
 import threading
@@ -42,6 +43,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from iqadistill.config.load import check_study
+from iqadistill.errors import InputError
 from iqadistill.models.creation import create_model
 from iqadistill.models.registry import STUDENTS
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
@@ -49,6 +51,7 @@ from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, Tra
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.patches.store import PatchStore
 from iqadistill.tables import as_table
+from iqadistill.training.deep.optimisation import check_compiler
 from iqadistill.training.deep.training import train_network
 from iqadistill.training.mlp.stacked_mlps import StackedMlps
 from iqadistill.training.mlp.training import train_mlps
@@ -184,8 +187,14 @@ def measured_settings(settings: TrainingSettings, options: argparse.Namespace) -
 
 def compiled_rows(options: argparse.Namespace) -> Iterator[dict]:
     """A row for each network: patches per second with and without `compile`, and the seconds that compiling takes."""
+    try:
+        check_compiler()
+    except InputError as error:
+        print(f"what compile gains: skipped ({error})")
+        return
     found = entries(options.study)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/compiled"  # nothing was compiled before
         made = tables(Path(folder), options.images, options.crops, options.side)
         for name in options.networks or found:
             settings = measured_settings(found[name], options)
@@ -329,7 +338,8 @@ def main() -> None:
                 "{compilation:.0f} s of compilation".format(**rows[-1]),
                 flush=True,
             )
-        write(pd.DataFrame(rows).assign(**facts), options.csv, "compiled.csv")
+        if rows:
+            write(pd.DataFrame(rows).assign(**facts), options.csv, "compiled.csv")
         return
     parts: list[Callable] = [deep_rows, compare_with_release]
     if not options.networks or "mlp" in options.networks:
