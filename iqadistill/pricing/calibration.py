@@ -23,9 +23,10 @@ from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.panorama.viewports import extract_viewports
 from iqadistill.patches.crops import extract_crops
+from iqadistill.pricing.counted_study import cutting_effort
+from iqadistill.pricing.embedding_work import selection_flops
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates, card_rates
-from iqadistill.pricing.work import cutting_effort, selection_flops
 from iqadistill.selection.settings import SelectorSettings
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 

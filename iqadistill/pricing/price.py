@@ -9,25 +9,11 @@ from iqadistill.config.jobs.layout import PATHS
 from iqadistill.config.jobs.plan import Plan
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.pricing.networks import count_encoder, count_network
+from iqadistill.pricing.processes import ON_CARD, imports_torch
 from iqadistill.pricing.rates import Rates
-from iqadistill.pricing.work import THUMBNAIL, StudyWork, Work
+from iqadistill.pricing.study_work import StudyWork
+from iqadistill.pricing.work import Work
 
-ON_CARD = (
-    "embed_patches",
-    "pretrain_teacher",
-    "train_mlps",
-    "predict_mlps",
-    "predict_patches",
-    "train_random_draws",
-    "train_on_chosen",
-    "train_student",
-    "predict",
-    "predict_cross",
-    "time_budgets",
-)
-"""Rules that hold a card where there is one."""
-
-WITH_TORCH = (*ON_CARD, "plot_selection", "score_budgets")
 DRAWING = (
     *("compare", "score_budgets", "score_damage"),
     *("plot_metrics", "plot_selection", "plot_budgets", "plot_damage", "render_report"),
@@ -125,7 +111,7 @@ def price_study(plan: Plan, rates: Rates, *, cores: int = 1, cards: int = 1) -> 
     rows = [*(stage for stage in stages.values() if stage.jobs), launches, weights]
     wall = wall_seconds(plan, durations, rates, cores=cores, cards=cards)
     shown = cards if rates.card else 0
-    return Price(plan.study.name, tuple(rows), _total(rows), wall, cores, shown, rates, tuple(counted.missing))
+    return Price(plan.study.name, tuple(rows), _total(rows), wall, cores, shown, rates, tuple(counted.counts.missing))
 
 
 def job_seconds(job: Job, work: Work, rates: Rates) -> float:
@@ -133,8 +119,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
 
     On a card images are decoded by two threads while the networks run, so that the slower of the two counts.
     """
-    with_torch = job.rule in WITH_TORCH or THUMBNAIL in job.modules
-    start = rates.torch_imports if with_torch else rates.imports
+    start = rates.torch_imports if imports_torch(job) else rates.imports
     start += rates.drawing if job.rule in DRAWING else 0.0
     networks = (
         work.encoder_flops / rates.encoder

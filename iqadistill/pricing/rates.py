@@ -16,7 +16,7 @@ class Rates:
         mlp: Operations a second of stacked MLPs.
         selection: Operations a second of selectors.
         decoding: Pixels a second that are decoded, of PNG files.
-        cutting: Pixels a second of crops that are cut, see `iqadistill.pricing.work.cutting_effort` for viewports.
+        cutting: Pixels a second of crops that are cut; of viewports see `cutting_effort`.
         rendering: Pixels a second of images that are rendered.
         searching: Pixels a second of images that scanpaths are drawn on.
         evaluating: Rows of predictions times draws of contents a second.

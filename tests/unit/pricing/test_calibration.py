@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from test_price import RAW, plan_of
+from tiny_study import RAW, plan_of
 
 from iqadistill.pricing import calibration
 from iqadistill.pricing.calibration import Budget, calibrate
