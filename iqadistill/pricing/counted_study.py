@@ -11,7 +11,7 @@ from iqadistill.pricing.networks import NetworkCount, count_encoder
 from iqadistill.sampling.settings import FlatSamplerSettings, SamplerSettings
 from iqadistill.selection.base import keep_count
 
-VIEWED = 12.0  # effort of a viewport, compared with a crop of as many pixels
+VIEWED = 48.0  # effort of a viewport, compared with a crop of as many pixels
 
 
 class CountedStudy:

@@ -6,6 +6,7 @@ from iqadistill.config.experiments import sampler_for
 from iqadistill.config.jobs.job import Job
 from iqadistill.config.jobs.trainings import EVERY_IMAGE, StudentJob, TeacherJob
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
+from iqadistill.models.students.rkiqt import RkiqtSettings
 from iqadistill.pricing.counted_study import CountedStudy, cutting_effort
 from iqadistill.pricing.networks import NetworkCount, count_backbone, count_network
 from iqadistill.pricing.processes import PROCESS_WITH_TORCH
@@ -13,8 +14,6 @@ from iqadistill.pricing.work import SCORE_ROW, WORKSPACE, Work
 from iqadistill.selection.base import keep_count
 from iqadistill.training.deep.epoch_reader import windows_of_epoch
 
-CACHE_BYTES = 2**30  # outputs of teachers that are cached, see `TeacherOutputCache`
-COPIED = 0.1  # effort of a crop that is copied as bytes from an image in memory; other crops become floats in between
 CACHED_PATCH = 64_000  # bytes of a patch's cached outputs: four maps of 64 channels and 7 x 7 cells, and some means
 
 
@@ -41,7 +40,7 @@ def train_student(counts: CountedStudy, job: Job) -> Work:
 
 
 def predict(counts: CountedStudy, job: Job) -> Work:
-    """Scores of all scored images, of the student's own dataset or of another one; once more where it flips."""
+    """Scores of all scored images, of the student's dataset or of another one; two passes of a patch where it flips."""
     names = dict(job.names)
     tested = str(names.pop("tested", names["dataset"]))
     student = StudentJob(**names)
@@ -50,12 +49,12 @@ def predict(counts: CountedStudy, job: Job) -> Work:
     keep = student.keep if job.inputs["selection"] else 1.0
     patches = counts.scoring_patches(job, sampler, keep)
     times, size = 2 if job.params["flip"] else 1, settings.size or counts.study.samplers[student.sampler].size
-    network, passes = count_network(settings, size), times * images.scored * patches
+    network, scored = count_network(settings, size), images.scored * patches
     return Work(
-        forward_passes=passes,
-        forward_flops=passes * network.flops,
-        decoded=times * images.scored * images.effort_of(counts.scale(tested, sampler, size)),
-        cut=passes * size**2 * cutting_effort(counts.study.samplers[sampler]),
+        forward_passes=times * scored,
+        forward_flops=times * scored * network.flops,
+        decoded=images.scored * images.effort_of(counts.scale(tested, sampler, size)),
+        cut=scored * size**2 * cutting_effort(counts.study.samplers[sampler]),
         disk=SCORE_ROW * images.scored,
         memory=PROCESS_WITH_TORCH + 4 * network.parameters + 16 * network.activations + 24 * images.pixels,
     )
@@ -122,7 +121,7 @@ def _add_reading(
     held = train * counts.images(dataset).bytes_of(scale) if flat else math.inf
     windows, whole = windows_of_epoch(planned, patch, held, settings.mix_patches, memory)
     work.decoded += (1 if windows == 1 and not whole else settings.epochs) * train * effort
-    work.cut += settings.epochs * planned * (COPIED * size**2 if flat else cutting)
+    work.cut += settings.epochs * planned * cutting
     work.memory += 2 * planned * patch / windows if whole else min(held, memory)
 
 
@@ -131,17 +130,20 @@ def _add_teachers(
 ) -> None:
     """Passes of frozen teachers: a patch that comes again, flipped the same way, is found in their cache.
 
-    Fresh crops never come again.
+    Fresh crops never come again. The cache is in memory and beyond that in a temporary file, see `TeacherOutputCache`.
     """
-    teachers = [counts.study.teachers[name] for name in settings.teachers().values()]
-    if not teachers:
+    if not isinstance(settings, RkiqtSettings):
         return
+    teachers = [counts.study.teachers[name] for name in settings.teachers().values()]
     train, _ = counts.shares(job.dataset)
     distinct = seen = work.training_passes / settings.views
     if settings.crops == "fixed" and train:
         looks = 2 ** len(settings.flips)
         distinct = train * kept * looks * (1 - (1 - 1 / looks) ** (seen / (train * kept)))
-    share = min(1.0, CACHE_BYTES / (CACHED_PATCH * distinct)) if distinct else 0.0
+    outputs = CACHED_PATCH * distinct if teachers else 0.0
+    held = min(settings.teacher_memory_gb * 2**30, outputs)
+    filed = min(settings.teacher_disk_gb * 2**30, outputs - held)
+    share = (held + filed) / outputs if outputs else 0.0
     passes = seen - share * (seen - distinct)
     for teacher in teachers:
         pool = teacher.reference_patches()
@@ -149,4 +151,5 @@ def _add_teachers(
         work.forward_passes += passes + pool
         work.forward_flops += (passes + pool) * flops
         work.memory += 4 * count_network(teacher, size).parameters
-    work.memory += min(CACHE_BYTES, CACHED_PATCH * distinct)
+    work.memory += held
+    work.temporary += filed

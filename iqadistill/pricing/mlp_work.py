@@ -74,9 +74,9 @@ def train_random_draws(counts: CountedStudy, job: Job) -> Work:
     images = counts.images(mlps.dataset)
     kept = sum(count * keep_count(patches, keep) for keep, count in draws.items())
     models = splits * sum(draws.values())
-    passes = 3 * settings.epochs * splits * train * kept + models * images.scored * patches
-    embeddings = 4 * images.total * patches * width
     tested = images.scored * counts.study.evaluation.test_fraction
+    passes = 3 * settings.epochs * splits * train * kept + models * tested * patches
+    embeddings = 4 * images.total * patches * width
     return Work(
         trainings=models,
         mlp_flops=2 * parameters * passes,

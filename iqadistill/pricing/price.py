@@ -9,7 +9,7 @@ from iqadistill.config.jobs.layout import PATHS
 from iqadistill.config.jobs.plan import Plan
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.pricing.networks import count_encoder, count_network
-from iqadistill.pricing.processes import ON_CARD, imports_torch
+from iqadistill.pricing.processes import ON_CARD, import_seconds
 from iqadistill.pricing.rates import Rates
 from iqadistill.pricing.study_work import StudyWork
 from iqadistill.pricing.work import Work
@@ -36,6 +36,7 @@ class Stage:
         flops: Operations of networks and selectors.
         download: Bytes to download, or to fetch by hand.
         disk: Bytes of results.
+        temporary: Bytes of the temporary file of its largest job.
         memory: Bytes of memory of its largest job.
         seconds: Seconds of its jobs one after the other, each on one core or one card.
         largest: Seconds of the longest job.
@@ -49,6 +50,7 @@ class Stage:
     flops: float = 0.0
     download: float = 0.0
     disk: float = 0.0
+    temporary: float = 0.0
     memory: float = 0.0
     seconds: float = 0.0
     largest: float = 0.0
@@ -59,6 +61,7 @@ class Stage:
         for name in ("trainings", "forward_passes", "training_passes", "flops", "download", "disk"):
             setattr(self, name, getattr(self, name) + getattr(work, name))
         self.memory = max(self.memory, work.memory)
+        self.temporary = max(self.temporary, work.temporary)
         self.seconds += seconds
         self.largest = max(self.largest, seconds)
 
@@ -119,7 +122,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
 
     On a card images are decoded by two threads while the networks run, so that the slower of the two counts.
     """
-    start = rates.torch_imports if imports_torch(job) else rates.imports
+    start = import_seconds(job, rates)
     start += rates.drawing if job.rule in DRAWING else 0.0
     networks = (
         work.encoder_flops / rates.encoder
@@ -129,7 +132,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
     )
     reading = work.decoded / rates.decoding + work.cut / rates.cutting
     rest = (
-        work.selection_flops / rates.selection
+        (work.selection_flops + work.selection_calls) / rates.selection
         + work.rendered / rates.rendering
         + work.searched / rates.searching
         + work.evaluated / rates.evaluating
@@ -217,7 +220,7 @@ def _total(rows: Iterable[Stage]) -> Stage:
     total = Stage("total")
     for row in rows:
         for field in fields(Stage):
-            if field.name in ("memory", "largest"):
+            if field.name in ("memory", "temporary", "largest"):
                 setattr(total, field.name, max(getattr(total, field.name), getattr(row, field.name)))
             elif field.name != "name":
                 setattr(total, field.name, getattr(total, field.name) + getattr(row, field.name))

@@ -21,6 +21,7 @@ class Work:
         training_flops: Operations of passes with gradient.
         mlp_flops: Operations of MLPs.
         selection_flops: Operations of selectors.
+        selection_calls: Operations in whose time selectors call what computes, which counts where patches are few.
         decoded: Pixels of images that are decoded, as of PNG files.
         cut: Pixels of patches that are cut, as of crops.
         rendered: Pixels of images that are rendered.
@@ -28,6 +29,7 @@ class Work:
         evaluated: Rows of predictions times draws of contents.
         download: Bytes that are downloaded, or fetched by hand.
         disk: Bytes of results.
+        temporary: Bytes of a temporary file.
         memory: Bytes of memory at the peak, of the host or of the card.
     """
 
@@ -39,6 +41,7 @@ class Work:
     training_flops: float = 0.0
     mlp_flops: float = 0.0
     selection_flops: float = 0.0
+    selection_calls: float = 0.0
     decoded: float = 0.0
     cut: float = 0.0
     rendered: float = 0.0
@@ -46,6 +49,7 @@ class Work:
     evaluated: float = 0.0
     download: float = 0.0
     disk: float = 0.0
+    temporary: float = 0.0
     memory: float = PROCESS
 
     @property

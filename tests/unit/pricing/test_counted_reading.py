@@ -6,7 +6,6 @@ import pytest
 from tiny_study import RAW, SCORED, TRAIN, one, plan_of, works_of
 
 from iqadistill.pricing.counted_study import VIEWED
-from iqadistill.pricing.deep_network_work import COPIED
 from iqadistill.pricing.images import count_images
 from iqadistill.pricing.study_work import StudyWork
 
@@ -29,7 +28,7 @@ def test_images_are_decoded_once_where_their_patches_fit():
 
 def test_images_that_are_held_are_decoded_once_and_fresh_crops_copied_from_them():
     validated = SCORED * 0.05
-    copied = TRAIN * 3 * 2 * COPIED
+    copied = TRAIN * 3 * 2
     assert reading(crops="fresh") == pytest.approx((TRAIN + validated, validated * 4 + copied))
     # as many GiB as hold no more than half of the images: each epoch decodes all, of which windows are held
     half = reading(crops="fresh", memory_gb=HELD / 2 / 2**30, mix_patches=1)
@@ -40,7 +39,7 @@ def test_images_are_decoded_in_each_epoch_where_nothing_fits():
     validated = SCORED * 0.05
     decoded, cut = reading(memory_gb=0.5 * TRAIN * 4 * PATCH / 2**30, mix_patches=1)
     assert decoded == pytest.approx(2 * (TRAIN + validated))
-    assert cut == pytest.approx(2 * validated * 4 + TRAIN * 3 * 2 * COPIED)
+    assert cut == pytest.approx(2 * validated * 4 + TRAIN * 3 * 2)
 
 
 def test_memory_of_a_training_follows_its_setting():

@@ -5,6 +5,8 @@ import copy
 import pytest
 from tiny_study import IMAGES, RAW, SCORED, TRAIN, one, plan_of, works_of
 
+from iqadistill.pricing.deep_network_work import CACHED_PATCH
+from iqadistill.pricing.embedding_work import RESIDUAL_CALLS
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.study_work import StudyWork
 
@@ -96,10 +98,9 @@ def test_kept_patches_alone_score_where_the_student_says_so():
 
 def test_flipped_patches_are_scored_as_well(works):
     flipped = works_of(evaluation__flip=True)
-    for name in ("forward_passes", "forward_flops", "cut", "decoded"):
-        assert getattr(one(flipped, "predict", student="adtrs"), name) == 2 * getattr(
-            one(works, "predict", student="adtrs"), name
-        )
+    once, twice = (one(found, "predict", student="adtrs") for found in (works, flipped))
+    assert twice.forward_passes == 2 * once.forward_passes and twice.forward_flops == 2 * once.forward_flops
+    assert (twice.cut, twice.decoded) == (once.cut, once.decoded)
 
 
 def test_students_tested_elsewhere_take_the_other_datasets_sampler():
@@ -125,3 +126,39 @@ def test_teachers_see_every_fresh_crop(works):
     fresh = works_of(students__rkiqt__crops="fresh")
     passes = [one(found, "train_student", student="rkiqt", split=0).forward_passes for found in (works, fresh)]
     assert passes[1] - passes[0] == pytest.approx(2 * TRAIN * 4 * 0.5)  # of two passes of a patch instead of 1.5
+
+
+def test_teachers_outputs_are_kept_in_memory_and_then_on_disk(works):
+    """Of 1.5 x TRAIN x 4 different patches, seen 2 x TRAIN x 4 times, as many are kept as there is room for."""
+    before = one(works, "train_student", student="rkiqt", split=0)
+    outputs = 1.5 * TRAIN * 4 * CACHED_PATCH
+
+    def training(memory, disk):
+        settings = {"teacher_memory_gb": memory * outputs / 2**30, "teacher_disk_gb": disk * outputs / 2**30}
+        found = works_of(students__rkiqt={**RAW["students"]["rkiqt"], **settings})
+        return one(found, "train_student", student="rkiqt", split=0)
+
+    none, half, filed, ample = training(0, 0), training(0.5, 0), training(0.25, 0.25), training(9, 9)
+    assert none.forward_passes - half.forward_passes == pytest.approx(2 * 0.5 * 0.5 * TRAIN * 4)  # of two teachers
+    assert filed.forward_passes == pytest.approx(half.forward_passes)
+    assert ample.forward_passes == pytest.approx(before.forward_passes)
+    assert half.memory - none.memory == pytest.approx(outputs / 2)
+    assert ample.memory - none.memory == pytest.approx(outputs)
+    assert filed.temporary == pytest.approx(outputs / 4) == filed.memory - none.memory
+    assert none.temporary == half.temporary == ample.temporary == 0
+
+
+def test_rankings_of_few_patches_take_what_calling_takes(works):
+    (work,) = [work for job, work in works["select_patches"] if job.names["selector"] == "residual"]
+    assert work.selection_calls == IMAGES * RESIDUAL_CALLS > work.selection_flops > 0
+    assert all(work.selection_calls == 0 for job, work in works["select_patches"] if job.names["selector"] == "random")
+
+
+def test_random_draws_score_test_images_alone():
+    primary = {"dataset": "gallery2d", "student": "mlp", "selector": "residual", "keep": 0.5, "draws": 11}
+    found = works_of(primary=[{**primary, "against": {"selector": "random"}}])
+    work = one(found, "train_random_draws")
+    width = count_encoder(plan_of(RAW).study.encoders["tiny"], 64).width
+    parameters = width * 8 + 8 + 8 + 1
+    passes = 3 * 5 * 3 * TRAIN * 11 * 2 + 3 * 11 * SCORED * 0.2 * 4  # three splits; training on half of the patches
+    assert work.mlp_flops == pytest.approx(2 * parameters * passes)

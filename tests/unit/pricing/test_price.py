@@ -1,9 +1,7 @@
 """Prices of tiny studies: jobs, trainings, seconds, the schedule of jobs, and prices as text."""
 
 import copy
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tiny_study import RAW, plan_of
@@ -11,7 +9,6 @@ from tiny_study import RAW, plan_of
 from iqadistill.models.registry import STUDENTS
 from iqadistill.pricing.networks import count_network
 from iqadistill.pricing.price import LAUNCH, WEIGHTS_ROW, price_study, wall_seconds
-from iqadistill.pricing.processes import ON_CARD
 from iqadistill.pricing.rates import Rates, card_rates
 from iqadistill.pricing.table import price_markdown, price_text
 
@@ -79,12 +76,3 @@ def test_markdown_has_a_row_a_study(price):
     header, _, row = price_markdown([("tiny", price)]).splitlines()
     assert header.startswith("| study | jobs | trainings |")
     assert [cell.strip() for cell in row.split("|")][1:4] == ["tiny", str(price.total.jobs), "16"]
-
-
-def test_cards_are_priced_for_the_rules_that_ask_for_one():
-    rules = [
-        rule
-        for file in Path(__file__).parents[3].glob("rules/*.smk")
-        for rule in re.split("^rule ", file.read_text(), flags=re.M)
-    ]
-    assert {rule.split(":")[0] for rule in rules if "gpu=GPU" in rule} == set(ON_CARD)
