@@ -91,14 +91,15 @@ def growing(amount):
 
 
 def memory_of_training(rule, entry):
-    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else.
+    """Resources function: MB for what a training keeps in memory of its patches, images and teachers' outputs.
 
-    The amount grows with the attempt as in `growing`.
+    All else takes up to 6000 MB. The amount grows with the attempt as in `growing`.
     """
 
     def megabytes(wildcards, attempt):
         settings = json.loads(PLAN.job(rule, wildcards).params[entry])
-        return attempt * (6000 + math.ceil(1000 * settings["memory_gb"]))
+        kept = settings["memory_gb"] + settings.get("teacher_memory_gb", 0)
+        return attempt * (6000 + math.ceil(1000 * kept))
 
     return with_signature(megabytes)
 

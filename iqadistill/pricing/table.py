@@ -44,7 +44,7 @@ def price_markdown(prices: Iterable[tuple[str, Price]]) -> str:
         total = price.total
         costs = [
             _operations(total.flops),
-            _number(price.wall_seconds / 3600),
+            _number(price.wall_seconds / 3600) if price.wall_seconds >= 180 else "< 0.1",
             *map(_bytes, (total.download, total.disk)),
         ]
         if price.missing:

@@ -76,3 +76,14 @@ def test_markdown_has_a_row_a_study(price):
     header, _, row = price_markdown([("tiny", price)]).splitlines()
     assert header.startswith("| study | jobs | trainings |")
     assert [cell.strip() for cell in row.split("|")][1:4] == ["tiny", str(price.total.jobs), "16"]
+    for seconds, hours in ((100.0, "< 0.1"), (200.0, "0.1"), (9e5, "250")):
+        row = price_markdown([("tiny", replace(price, wall_seconds=seconds))]).splitlines()[-1]
+        assert row.split("|")[5].strip() == hours
+
+
+def test_temporary_files_are_named_below_the_table(price):
+    assert "TMPDIR" not in price_text(price)
+    filed = next(stage for stage in price.stages if stage.name == "train_student")
+    stages = [replace(stage, temporary=2e9) if stage == filed else stage for stage in price.stages]
+    text = price_text(replace(price, stages=tuple(stages)))
+    assert "A job of train_student writes up to 2.0 GB to a temporary file, in the folder that TMPDIR names." in text
