@@ -1,4 +1,4 @@
-"""The work of evaluating predictions, of timing budgets, and of published methods that score whole images."""
+"""The work of evaluating predictions and budgets, and of published methods that score whole images."""
 
 import json
 
@@ -6,9 +6,10 @@ from iqadistill.config.jobs.job import Job
 from iqadistill.config.jobs.trainings import ImageJob
 from iqadistill.evaluation.budget_times import MEASURED
 from iqadistill.pricing.counted_study import CountedStudy
-from iqadistill.pricing.processes import PROCESS, PROCESS_WITH_TORCH
+from iqadistill.pricing.processes import PROCESS, PROCESS_WITH_TORCH, process_memory
 from iqadistill.pricing.work import SCORE_ROW, WORKSPACE, Work
 
+EIGENVECTORS = 9  # d^3 operations of an eigendecomposition of a symmetric matrix (d, d)
 METRICS_OF_A_ROW = 50  # draws that cost as much as the metrics and the logistic of a row of predictions
 
 
@@ -31,6 +32,19 @@ def time_budgets(counts: CountedStudy, job: Job) -> Work:
         seen = min(MEASURED, images) * (1 + patches) + patches
         passes, flops = passes + seen, flops + seen * counts.encoder(names).flops
     return Work(forward_passes=passes, encoder_flops=flops, memory=PROCESS_WITH_TORCH + WORKSPACE)
+
+
+def score_budgets(counts: CountedStudy, job: Job) -> Work:
+    """The ridge regressions of `learned`, one a split, on the embeddings of the training images' patches."""
+    tables = {counts.plan.embeddings_file(table): table for table in counts.plan.embedded}
+    flops = memory = 0.0
+    for table in map(tables.__getitem__, job.inputs["embeddings"]):
+        train, _ = counts.shares(table.dataset)
+        rows = train * counts.study.samplers[table.sampler].count
+        width, splits = counts.encoder(table._asdict()).width, len(counts.plan.random_splits_of(table.dataset))
+        flops += job.params["students"] * splits * (2 * rows * width**2 + EIGENVECTORS * width**3)
+        memory = max(memory, 24 * rows * width)
+    return Work(selection_flops=flops, memory=process_memory(job) + memory)
 
 
 def evaluate(counts: CountedStudy, _: Job) -> Work:

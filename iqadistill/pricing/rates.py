@@ -14,7 +14,7 @@ class Rates:
         forward: Operations a second of passes of deep networks without gradient.
         training: Operations a second of passes with gradient.
         mlp: Operations a second of stacked MLPs.
-        selection: Operations a second of selectors.
+        selection: Operations a second of selectors and regressions.
         decoding: Pixels a second that are decoded, of PNG files.
         cutting: Pixels a second of crops that are cut as bytes; of viewports see `cutting_effort`.
         rendering: Pixels a second of images that are rendered.

@@ -27,6 +27,7 @@ _WORK_OF: Mapping[str, Callable[[CountedStudy, Job], Work]] = {
     "train_on_chosen": mlp_work.train_on_chosen,
     "predict_images": evaluation_work.predict_images,
     "evaluate": evaluation_work.evaluate,
+    "score_budgets": evaluation_work.score_budgets,
     "time_budgets": evaluation_work.time_budgets,
 }
 """Functions that count the work of a rule's jobs; what other rules do is little."""

@@ -20,7 +20,7 @@ class Work:
         forward_flops: Operations of the other passes without gradient.
         training_flops: Operations of passes with gradient.
         mlp_flops: Operations of MLPs.
-        selection_flops: Operations of selectors.
+        selection_flops: Operations of selectors, and of the regressions of `learned`.
         selection_calls: Operations in whose time selectors call what computes, which counts where patches are few.
         decoded: Pixels of images that are decoded, as of PNG files.
         cut: Pixels of patches that are cut, as of crops.

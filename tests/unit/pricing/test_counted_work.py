@@ -7,6 +7,7 @@ from tiny_study import IMAGES, RAW, SCORED, TRAIN, one, plan_of, works_of
 
 from iqadistill.pricing.deep_network_work import CACHED_PATCH
 from iqadistill.pricing.embedding_work import RESIDUAL_CALLS
+from iqadistill.pricing.evaluation_work import EIGENVECTORS
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.study_work import StudyWork
 
@@ -162,3 +163,10 @@ def test_random_draws_score_test_images_alone():
     parameters = width * 8 + 8 + 8 + 1
     passes = 3 * 5 * 3 * TRAIN * 11 * 2 + 3 * 11 * SCORED * 0.2 * 4  # three splits; training on half of the patches
     assert work.mlp_flops == pytest.approx(2 * parameters * passes)
+
+
+def test_budgets_cost_a_regression_on_each_split():
+    works = works_of(experiments=[{"figure": "budget", "samplers": ["random_crops"]}])
+    width = count_encoder(plan_of(RAW).study.encoders["tiny"], 64).width
+    expected = 3 * (2 * TRAIN * 4 * width**2 + EIGENVECTORS * width**3)
+    assert one(works, "score_budgets").selection_flops == pytest.approx(expected)
