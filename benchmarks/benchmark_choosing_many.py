@@ -13,8 +13,6 @@ first of so many, and what the chosen leave undone, relative to the exact choice
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from conditions import conditions
+from module_process import run_module
 from scipy.stats import spearmanr
 
 from iqadistill.choosing import CHOOSERS, features, similarity
@@ -70,22 +69,11 @@ def write_embeddings(n: int, path: Path) -> None:
             written += len(block)
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from iqadistill.cli import main
-status = main(sys.argv[1:])
-print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
-sys.exit(status)
-"""
-
-
 def command(method: str, path: Path, count: int) -> tuple[float, float]:
     """Seconds and largest resident set in GB of one choice by the command."""
-    call = ["choose", path, "--count", count, "--method", method, "--out", path.with_suffix(".csv")]
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, call)], check=True, capture_output=True, text=True)
-    return time.perf_counter() - start, int(done.stdout.split()[-2]) * 1024 / 1e9
+    out = path.with_suffix(".csv")
+    used = run_module("iqadistill.cli", "choose", path, "--count", count, "--method", method, "--out", out)
+    return used.seconds, used.peak / 1e9
 
 
 def scaling(sizes: list[int], methods: list[str], count: int, folder: Path) -> pd.DataFrame:

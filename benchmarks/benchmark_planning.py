@@ -11,15 +11,13 @@ planning is a process of its own; rounds go through all sizes in turn, and media
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from conditions import conditions
+from module_process import run_module
 
 from iqadistill.config import Plan, check_study
 
@@ -72,25 +70,10 @@ def write_study(folder: Path, jobs: int) -> int:
 
 def plan(folder: Path) -> dict[str, float]:
     """Wall-clock and CPU seconds of `snakemake -n` in a folder, and its largest resident memory in MB."""
-    command = [sys.executable, "-m", "snakemake", "-n", "-q", "--cores", "2", "--snakefile", REPOSITORY / "Snakefile"]
+    arguments = ["-n", "-q", "--cores", 2, "--snakefile", REPOSITORY / "Snakefile"]
     path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(map(str, command))} in {folder} failed; run it there to see why.")
-    kilobytes = usage.ru_maxrss / 1024 if sys.platform == "darwin" else usage.ru_maxrss
-    return {
-        "seconds": time.perf_counter() - start,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "megabytes": 1024 * kilobytes / MEGABYTE,
-    }
+    used = run_module("snakemake", *arguments, folder=folder, environment={**os.environ, "PYTHONPATH": path})
+    return {"seconds": used.seconds, "cpu_seconds": used.cpu_seconds, "megabytes": used.peak / MEGABYTE}
 
 
 def main() -> None:

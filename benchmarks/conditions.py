@@ -5,11 +5,11 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 
 def conditions() -> dict[str, str | int]:
     """Columns that name the processor, the card if there is one, threads and versions."""
-    import torch  # here, as its memory would count among that of processes that are measured
-
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
     hardware = {"processor": f"{processor()}, {os.cpu_count()} cores", "card": card, "threads": torch.get_num_threads()}
     versions = {name: version(name) for name in ("torch", "numpy", "scipy", "pyarrow", "snakemake")}

@@ -53,7 +53,7 @@ def benchmark_of(rule):
     return beside(rule, "benchmarks", ".tsv")
 
 
-def quick_to_ask(function):
+def with_signature(function):
     """A function with its signature at hand: Snakemake asks for it twice whenever it calls one, thousands of times."""
     function.__signature__ = inspect.signature(function)
     return function
@@ -61,10 +61,10 @@ def quick_to_ask(function):
 
 def reads(rule, name):
     """Input function: the files that a job reads under a name."""
-    return quick_to_ask(lambda wildcards: PLAN.job(rule, wildcards).inputs[name])
+    return with_signature(lambda wildcards: PLAN.job(rule, wildcards).inputs[name])
 
 
-@quick_to_ask
+@with_signature
 def manifest_behind_index(wildcards):
     """Input function: the manifest of an archive, which reruns an index only where it says something else than before.
 
@@ -82,31 +82,32 @@ def manifest_behind_index(wildcards):
 
 def given(rule, name):
     """Params function: what a job is given under a name."""
-    return quick_to_ask(lambda wildcards: PLAN.job(rule, wildcards).params[name])
+    return with_signature(lambda wildcards: PLAN.job(rule, wildcards).params[name])
 
 
 def growing(amount):
     """Resources function: the amount at the first attempt, twice as much at the second, and so on."""
-    return quick_to_ask(lambda wildcards, attempt: attempt * amount)
+    return with_signature(lambda wildcards, attempt: attempt * amount)
 
 
 def memory_of_training(rule, entry):
-    """Resources function: MB for what a training keeps in memory of its patches or images, and for all else.
+    """Resources function: MB for what a training keeps in memory of its patches, images and teachers' outputs.
 
-    The amount grows with the attempt as in `growing`.
+    All else takes up to 6000 MB. The amount grows with the attempt as in `growing`.
     """
 
     def megabytes(wildcards, attempt):
         settings = json.loads(PLAN.job(rule, wildcards).params[entry])
-        return attempt * (6000 + math.ceil(1000 * settings["memory_gb"]))
+        kept = settings["memory_gb"] + settings.get("teacher_memory_gb", 0)
+        return attempt * (6000 + math.ceil(1000 * kept))
 
-    return quick_to_ask(megabytes)
+    return with_signature(megabytes)
 
 
 def code(rule, script=None):
     """Params function: digest of the package code behind a job. Snakemake does not see edits in imported modules."""
     file = SCRIPTS / f"{script or rule}.py"
-    return quick_to_ask(
+    return with_signature(
         lambda wildcards: CODE_DIGEST(file, PLAN.job(rule, wildcards).modules)
     )
 

@@ -7,7 +7,8 @@ from iqadistill.config.jobs.job import Job
 from iqadistill.config.jobs.plan import Plan
 from iqadistill.datasets.retrieval.retrieval import dataset_status
 from iqadistill.doctor.folders import is_there
-from iqadistill.pricing.work import StudyWork, Work
+from iqadistill.pricing.study_work import StudyWork
+from iqadistill.pricing.work import Work
 
 
 class Needs:
@@ -28,7 +29,7 @@ class Needs:
         self.plan = plan
         self.work = [(job, counted.of(job)) for job in plan.jobs.values() if not is_there(job.output)]
         self.indexed = [job.names["dataset"] for job, _ in self.work if job.rule == "index_dataset"]
-        self.uncounted = [name for name in self.indexed if counted.images(name).missing]
+        self.uncounted = [name for name in self.indexed if counted.counts.images(name).missing]
         self.states = {
             name: dataset_status(source_of(plan.study, name), self.root_of(name))
             for job, _ in self.work

@@ -23,7 +23,7 @@ def speed_up_inference(network: N, forward: Callable[[N, Tensor], Tensor], examp
     Args:
         network: Network in eval mode on the CPU; not changed.
         forward: Function (network, batch) -> (B, ...) that applies the network.
-        example: Batch (B, 3, h, w) on which both networks are compared, see `fold_batchnorm`.
+        example: Batch (B, 3, h, w) of what the network will be applied to, see `fold_batchnorm`.
 
     Returns:
         A copy for the CPU, which shares no parameters with the network.
@@ -32,12 +32,12 @@ def speed_up_inference(network: N, forward: Callable[[N, Tensor], Tensor], examp
     quick = copy.deepcopy(network) if folded is network else folded
     for module in list(quick.modules()):
         for name, child in list(module.named_children()):
-            if type(child) is Conv2dSame and _is_halving(child):
-                setattr(module, name, HalvingConv2d(child))
+            if type(child) is Conv2dSame and _has_stride_two(child):
+                setattr(module, name, StridedConv2dSame(child))
     return quick
 
 
-class HalvingConv2d(nn.Module):
+class StridedConv2dSame(nn.Module):
     """A convolution of stride 2 as in TensorFlow, which pads the right and the bottom by one more than left and top.
 
     `Conv2dSame` copies every feature map into a larger one. On maps of even sides, a leading row and column of zeros
@@ -68,7 +68,7 @@ class HalvingConv2d(nn.Module):
         )
 
 
-def _is_halving(convolution: Conv2dSame) -> bool:
+def _has_stride_two(convolution: Conv2dSame) -> bool:
     return (
         tuple(convolution.stride) == (2, 2)
         and tuple(convolution.dilation) == (1, 1)

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import nn
 
 from iqadistill.config.jobs.plan import Plan
+from iqadistill.encoders.inference import speed_up_inference
 from iqadistill.encoders.settings import EncoderSettings
 from iqadistill.images.decoding import read_image
 from iqadistill.models.rkiqt.reference_pool import ReferencePool
@@ -23,17 +24,21 @@ from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.models.students.mlp import MlpSettings
 from iqadistill.panorama.viewports import extract_viewports
 from iqadistill.patches.crops import extract_crops
+from iqadistill.pricing.counted_study import cutting_effort
+from iqadistill.pricing.embedding_work import selection_calls, selection_flops
 from iqadistill.pricing.networks import count_encoder, count_network
 from iqadistill.pricing.rates import Rates, card_rates
-from iqadistill.pricing.work import cutting_effort, selection_flops
 from iqadistill.selection.settings import SelectorSettings
+from iqadistill.training.deep.optimisation import NetworkOptimiser
+from iqadistill.training.deep.training import create_accelerator
 from iqadistill.training.mlp.stacked_mlps import StackedMlps, train_stack
 
 SECONDS = 20.0  # of a calibration, which end it but for the repetition that is under way
 _BATCH_FLOPS = {"cpu": 10e9, "cuda": 3e12}  # operations of a batch where its network allows, a fraction of a second
 _LAUNCH = "import snakemake.cli, iqadistill.config.jobs.plan"
 _IMPORTS = "import pandas, pyarrow.parquet, iqadistill.tables"
-_TORCH_IMPORTS = "import torch, timm, pandas, pyarrow.parquet"
+_TORCH_IMPORTS = "import gc; gc.disable(); import torch, pandas, pyarrow.parquet"  # as `workflow_scripts/job.py` does
+_TIMM_IMPORTS = f"{_TORCH_IMPORTS}, timm"
 _LAUNCHES = (
     2.5  # a launch in starts of Snakemake: it also reads the study, asks for the job's files, and waits a little
 )
@@ -101,7 +106,12 @@ def calibrate(plan: Plan, device: str, seconds: float, clock: Callable[[], float
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        starts = {"launch": _LAUNCH, "imports": _IMPORTS, "torch_imports": _TORCH_IMPORTS}
+        starts = {
+            "launch": _LAUNCH,
+            "imports": _IMPORTS,
+            "torch_imports": _TORCH_IMPORTS,
+            "timm_imports": _TIMM_IMPORTS,
+        }
         works = {**_networks(plan, device), **_embeddings(plan, device), "cutting": _cutting(plan)}
         budget = Budget(seconds, 1 + len(starts) + len(works), clock)
         with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +133,8 @@ def _assumed(device: str, speed: float) -> Rates:
     cores = ["decoding", "cutting", "rendering", "searching", "evaluating", "selection"]
     cores += [] if rates.card else ["encoder", "forward", "training", "mlp"]
     faster = {name: getattr(rates, name) * speed for name in cores}
-    slower = {name: getattr(rates, name) / speed for name in ("launch", "imports", "torch_imports", "drawing")}
+    starts = ("launch", "imports", "torch_imports", "timm_imports", "drawing")
+    slower = {name: getattr(rates, name) / speed for name in starts}
     return Rates(**asdict(rates) | faster | slower)
 
 
@@ -173,7 +184,7 @@ def _cutting(plan: Plan) -> Callable[[], Work]:
             cut = partial(extract_viewports, image, angles, angles / 2, 1.0, sampler.size)
         else:
             cut = partial(extract_crops, image, [0] * count, [0] * count, sampler.size)
-        return lambda: (cut().float() / 255)[:, 0].numel() * cutting_effort(sampler)
+        return lambda: cut()[:, 0].numel() * cutting_effort(sampler)
 
     return prepare
 
@@ -192,22 +203,25 @@ def _networks(plan: Plan, device: str) -> Mapping[str, Callable[[], Work]]:
     batch = int(max(2, min(settings.batch_size, _BATCH_FLOPS[kind] / (counted.flops * 3 * settings.views))))
 
     def training() -> Work:
-        module = _training_module(settings, size).to(device)
-        patches, quality = torch.rand(batch, 3, size, size, device=device), torch.rand(batch, device=device)
-        optimiser = torch.optim.AdamW(module.parameters(), lr=1e-6)
+        possible = settings.precision if settings.precision == "bf16" or kind == "cuda" else "no"
+        eager = settings.model_copy(update={"compile": False, "precision": possible})  # a compilation takes minutes
+        accelerator = create_accelerator(eager, device)
+        optimiser = NetworkOptimiser(_training_module(settings, size), eager, accelerator)
+        optimiser.train()
+        patches, quality, flips = _patches(batch, size), torch.rand(batch), torch.zeros(batch, 2, dtype=torch.bool)
 
         def step() -> float:
-            optimiser.zero_grad()
-            losses = module.losses(patches, quality)  # type: ignore[operator]
-            torch.stack(list(losses.values())).sum().backward()
-            optimiser.step()
+            optimiser.step(patches, quality, flips, seed=0, rate=1e-3)
             _wait(device)
             return batch * settings.views * counted.training_flops
 
         return step
 
     def forward() -> Work:
-        network = settings.without_weights().create_network(size).to(device).eval()
+        network = settings.without_weights().create_network(size).eval()
+        if kind == "cpu":
+            network = speed_up_inference(network, lambda model, patches: model(patches), torch.rand(2, 3, size, size))
+        network.to(device)
         patches = torch.rand(batch, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
 
         @torch.inference_mode()
@@ -219,6 +233,11 @@ def _networks(plan: Plan, device: str) -> Mapping[str, Callable[[], Work]]:
         return score
 
     return {"training": training, "forward": forward}
+
+
+def _patches(count: int, size: int) -> torch.Tensor:
+    """Patches (count, 3, size, size) of noise, uint8."""
+    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
 
 
 def _training_module(settings: DeepStudentSettings | TeacherSettings, size: int) -> nn.Module:
@@ -254,7 +273,7 @@ def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -
 
     def prepare() -> Work:
         encoder = settings.model_copy(update={"weights": "none"}).create(device)
-        patches = torch.rand(batch, 3, size, size)
+        patches = _patches(batch, size)
 
         def embed() -> float:
             encoder.embed(patches).cpu()
@@ -266,7 +285,7 @@ def _encoding(settings: EncoderSettings, size: int, flops: float, device: str) -
 
 
 def _selecting(selector: SelectorSettings, count: int, width: int) -> Callable[[], Work]:
-    flops = selection_flops(selector, count, width)
+    flops = selection_flops(selector, count, width) + selection_calls(selector)
     most = int(np.clip(4e9 / flops, 1, 8))  # of more, one that takes many times as many iterations may hold up all
 
     def prepare() -> Work:

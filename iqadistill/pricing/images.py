@@ -17,8 +17,8 @@ ASSUMED = {"flat": (1024, 768), "sphere": (4096, 2048)}  # where no size is know
 # Bytes of a pixel where the size of an archive is not known: distorted images come without loss (KADID-10k: 1.5),
 # photographs as JPEG (KonIQ-10k: 0.2).
 LOSSLESS, JPEG = 1.5, 0.25
-JPEG_SPEED = 2.0  # of decoding a JPEG, compared with a PNG
-DRAFT_SPEED = 5.0  # of decoding a JPEG at a half, a quarter or an eighth of its size, compared with the whole
+JPEG_SPEED = 4.0  # of decoding a JPEG, compared with a PNG
+DRAFT_SPEED = 2.0  # of decoding a JPEG at a half, a quarter or an eighth of its size, compared with the whole
 RESIZE_SPEED = 2.0  # of reducing an image, by its pixels before, compared with decoding a PNG
 _LOOKED_AT = 5  # images of the user's whose size is read
 

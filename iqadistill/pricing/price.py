@@ -9,25 +9,11 @@ from iqadistill.config.jobs.layout import PATHS
 from iqadistill.config.jobs.plan import Plan
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings
 from iqadistill.pricing.networks import count_encoder, count_network
+from iqadistill.pricing.processes import ON_CARD, import_seconds
 from iqadistill.pricing.rates import Rates
-from iqadistill.pricing.work import THUMBNAIL, StudyWork, Work
+from iqadistill.pricing.study_work import StudyWork
+from iqadistill.pricing.work import Work
 
-ON_CARD = (
-    "embed_patches",
-    "pretrain_teacher",
-    "train_mlps",
-    "predict_mlps",
-    "predict_patches",
-    "train_random_draws",
-    "train_on_chosen",
-    "train_student",
-    "predict",
-    "predict_cross",
-    "time_budgets",
-)
-"""Rules that hold a card where there is one."""
-
-WITH_TORCH = (*ON_CARD, "plot_selection", "score_budgets")
 DRAWING = (
     *("compare", "score_budgets", "score_damage"),
     *("plot_metrics", "plot_selection", "plot_budgets", "plot_damage", "render_report"),
@@ -50,6 +36,7 @@ class Stage:
         flops: Operations of networks and selectors.
         download: Bytes to download, or to fetch by hand.
         disk: Bytes of results.
+        temporary: Bytes of the temporary file of its largest job.
         memory: Bytes of memory of its largest job.
         seconds: Seconds of its jobs one after the other, each on one core or one card.
         largest: Seconds of the longest job.
@@ -63,6 +50,7 @@ class Stage:
     flops: float = 0.0
     download: float = 0.0
     disk: float = 0.0
+    temporary: float = 0.0
     memory: float = 0.0
     seconds: float = 0.0
     largest: float = 0.0
@@ -73,6 +61,7 @@ class Stage:
         for name in ("trainings", "forward_passes", "training_passes", "flops", "download", "disk"):
             setattr(self, name, getattr(self, name) + getattr(work, name))
         self.memory = max(self.memory, work.memory)
+        self.temporary = max(self.temporary, work.temporary)
         self.seconds += seconds
         self.largest = max(self.largest, seconds)
 
@@ -125,7 +114,7 @@ def price_study(plan: Plan, rates: Rates, *, cores: int = 1, cards: int = 1) -> 
     rows = [*(stage for stage in stages.values() if stage.jobs), launches, weights]
     wall = wall_seconds(plan, durations, rates, cores=cores, cards=cards)
     shown = cards if rates.card else 0
-    return Price(plan.study.name, tuple(rows), _total(rows), wall, cores, shown, rates, tuple(counted.missing))
+    return Price(plan.study.name, tuple(rows), _total(rows), wall, cores, shown, rates, tuple(counted.counts.missing))
 
 
 def job_seconds(job: Job, work: Work, rates: Rates) -> float:
@@ -133,8 +122,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
 
     On a card images are decoded by two threads while the networks run, so that the slower of the two counts.
     """
-    with_torch = job.rule in WITH_TORCH or THUMBNAIL in job.modules
-    start = rates.torch_imports if with_torch else rates.imports
+    start = import_seconds(job, rates)
     start += rates.drawing if job.rule in DRAWING else 0.0
     networks = (
         work.encoder_flops / rates.encoder
@@ -144,7 +132,7 @@ def job_seconds(job: Job, work: Work, rates: Rates) -> float:
     )
     reading = work.decoded / rates.decoding + work.cut / rates.cutting
     rest = (
-        work.selection_flops / rates.selection
+        (work.selection_flops + work.selection_calls) / rates.selection
         + work.rendered / rates.rendering
         + work.searched / rates.searching
         + work.evaluated / rates.evaluating
@@ -232,7 +220,7 @@ def _total(rows: Iterable[Stage]) -> Stage:
     total = Stage("total")
     for row in rows:
         for field in fields(Stage):
-            if field.name in ("memory", "largest"):
+            if field.name in ("memory", "temporary", "largest"):
                 setattr(total, field.name, max(getattr(total, field.name), getattr(row, field.name)))
             elif field.name != "name":
                 setattr(total, field.name, getattr(total, field.name) + getattr(row, field.name))

@@ -25,6 +25,12 @@ def price_text(price: Price) -> str:
         "",
         f"{price.study}: {_hours(price.total.seconds)} of {one}, {_hours(price.wall_seconds)} from start to end with"
         f" {machine}; the longest job takes {_hours(price.total.largest)}.",
+        *(
+            f"A job of {stage.name} writes up to {_bytes(stage.temporary)} to a temporary file, in the folder that"
+            " TMPDIR names."
+            for stage in price.stages
+            if stage.temporary
+        ),
         f"Rates: {price.rates.source}.",
         *(f"Left out: {note}" for note in price.missing),
     ]
@@ -38,7 +44,7 @@ def price_markdown(prices: Iterable[tuple[str, Price]]) -> str:
         total = price.total
         costs = [
             _operations(total.flops),
-            _number(price.wall_seconds / 3600),
+            _number(price.wall_seconds / 3600) if price.wall_seconds >= 180 else "< 0.1",
             *map(_bytes, (total.download, total.disk)),
         ]
         if price.missing:

@@ -71,7 +71,7 @@ def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray
     unrated = np.setdiff1d(np.arange(len(similarity)), rated)
     queue: list[tuple[float, int, int]] = []  # gain when so many were chosen
     for start in range(0, len(unrated), ROWS):
-        queue += _entries(similarity, unrated[start : start + ROWS], covered, 0)
+        queue += _candidates(similarity, unrated[start : start + ROWS], covered, 0)
     heapq.heapify(queue)
     chosen: list[int] = []
     stale = FEWEST
@@ -85,16 +85,16 @@ def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray
         images: list[int] = []
         while queue and queue[0][2] < len(chosen) and len(images) < stale:
             images.append(heapq.heappop(queue)[1])
-        for entry in _entries(similarity, np.array(images), covered, len(chosen)):
-            heapq.heappush(queue, entry)
+        for candidate in _candidates(similarity, np.array(images), covered, len(chosen)):
+            heapq.heappush(queue, candidate)
         stale = min(2 * stale, ROWS)
     return np.array(chosen, dtype=np.int64)
 
 
-def _entries(
+def _candidates(
     similarity: ImageSimilarity, images: np.ndarray, covered: np.ndarray, chosen: int
 ) -> list[tuple[float, int, int]]:
-    """Entries of the queue, smallest first: minus what each image adds to the coverage, its index, how many are chosen.
+    """Candidates for the queue: minus what each image adds to the coverage, its index, how many are chosen so far.
 
     Gains are rounded: two images that cover each other only are an exact tie.
     """

@@ -57,12 +57,11 @@ def score_patches(
     store = PatchStore(images, patches, names, size=size, workers=workers, memory_gb=0)
     network.to(device).eval()
     if torch.device(device).type == "cpu" and len(store.image):
-        network = speed_up_inference(
-            network, lambda model, batch: model(batch), store.fetch(np.arange(1)).float() / 255
-        )
+        example = store.fetch(np.arange(min(2, len(store.image)))).float() / 255
+        network = speed_up_inference(network, lambda model, batch: model(batch), example)
     label = "score (batches)"
     scores = score_store(
-        _BothWays(network) if flip else network,
+        _PlainAndFlipped(network) if flip else network,
         store,
         device=device,
         precision=precision,
@@ -134,7 +133,7 @@ def _pool(scores: pd.DataFrame, weight: np.ndarray | None, pooling: str) -> pd.S
     return sums.score / sums.weight
 
 
-class _BothWays(nn.Module):
+class _PlainAndFlipped(nn.Module):
     """A network that scores patches (B, 3, h, w) as they are and flipped horizontally: scores (B, 2)."""
 
     def __init__(self, network: nn.Module):

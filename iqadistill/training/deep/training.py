@@ -100,7 +100,7 @@ def train_network(
         network.set_score_span(score_scale(images).span)
     if settings.patience and data.trained == len(data.quality):
         raise InputError(f"splits: split {split} has no validation image, which patience needs; raise val_fraction.")
-    accelerator = _accelerator(settings, device)
+    accelerator = create_accelerator(settings, device)
     planner = EpochPlanner(data.store.counts[: data.trained], settings, seed, split, data.reader.windows)
     smallest_share = int(np.diff(planner.bounds).min()) // accelerator.num_processes
     if not smallest_share:
@@ -142,7 +142,12 @@ def _load(
     return SplitPatches(store, reader, quality, len(train))
 
 
-def _accelerator(settings: TrainingSettings, device: str) -> Accelerator:
+def create_accelerator(settings: TrainingSettings, device: str) -> Accelerator:
+    """Device and precision of a training.
+
+    Raises:
+        InputError: The precision needs a GPU.
+    """
     if settings.precision == "fp16" and not device.startswith("cuda"):
         raise InputError("precision: fp16 needs a CUDA device; use bf16 or no.")
     if device.startswith("cuda:"):

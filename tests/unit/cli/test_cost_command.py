@@ -97,7 +97,7 @@ def test_wrong_arguments_are_refused(study, capsys):
 @pytest.mark.slow
 def test_cost_measures_this_machine(study, capsys, monkeypatch):
     monkeypatch.setattr("iqadistill.pricing.calibration.SECONDS", 3.0)
-    for name in ("_LAUNCH", "_IMPORTS", "_TORCH_IMPORTS"):
+    for name in ("_LAUNCH", "_IMPORTS", "_TORCH_IMPORTS", "_TIMM_IMPORTS"):
         monkeypatch.setattr(f"iqadistill.pricing.calibration.{name}", "import json")
     assert main(["cost", "--configfile", str(study), "--json"]) == 0
     rates = json.loads(capsys.readouterr().out)["rates"]

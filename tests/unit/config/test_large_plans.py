@@ -83,4 +83,4 @@ def test_figures_read_the_histories_of_all_trainings_only_where_they_show_them()
 def test_snakemake_is_given_functions_with_their_signatures():
     text = (REPOSITORY / "rules/common.smk").read_text()
     functions = re.findall(r"^.*\n.*\blambda (?:wildcards)", text, flags=re.MULTILINE)
-    assert functions and all("quick_to_ask(" in function for function in functions)
+    assert functions and all("with_signature(" in function for function in functions)

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from test_price import RAW, plan_of
+from tiny_study import RAW, plan_of
 
 from iqadistill.pricing import calibration
 from iqadistill.pricing.calibration import Budget, calibrate
@@ -94,7 +94,7 @@ def measured(monkeypatch):
 def test_calibration_on_a_loaded_machine_ends_in_time(measured):
     """What no time is left for is assumed, in proportion to how fast this core decodes."""
     rates = calibrate(plan_of(copy.deepcopy(RAW)), "cpu", seconds=20.0, clock=Clock(tick=1e-3))
-    assert len(measured) == 10 and measured[0] and not any(measured[1:])
+    assert len(measured) == 11 and measured[0] and not any(measured[1:])
     speed, assumed = rates.decoding / Rates().decoding, Rates()
     assert speed != 1
     assert rates.training == pytest.approx(assumed.training * speed)
@@ -103,7 +103,7 @@ def test_calibration_on_a_loaded_machine_ends_in_time(measured):
 
 @pytest.mark.slow
 def test_calibration_measures_every_rate_in_time(monkeypatch):
-    for name in ("_LAUNCH", "_IMPORTS", "_TORCH_IMPORTS"):
+    for name in ("_LAUNCH", "_IMPORTS", "_TORCH_IMPORTS", "_TIMM_IMPORTS"):
         monkeypatch.setattr(calibration, name, "import json")
     clock = Clock(tick=0.2)  # ten looks in two seconds: every measurement takes a repetition or two
     rates = calibrate(plan_of(copy.deepcopy(RAW)), "cpu", seconds=20.0, clock=clock)

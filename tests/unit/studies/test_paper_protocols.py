@@ -6,7 +6,7 @@ import pytest
 from contract import STUDIES, shipped_study
 
 from iqadistill.config import Plan
-from iqadistill.pricing.work import StudyWork
+from iqadistill.pricing.counted_study import CountedStudy
 from iqadistill.training.deep.epoch_reader import windows_of_epoch
 
 
@@ -43,7 +43,7 @@ def test_rkiqt_ranks_fixed_crops_only(rkiqt):
 
 
 def test_rkiqt_decodes_images_once_a_training_but_for_the_largest_dataset(rkiqt):
-    counted, rereads = StudyWork(rkiqt), set()
+    counted, rereads = CountedStudy(rkiqt), set()
     for job in (*rkiqt.headline.student_jobs, *rkiqt.headline.teacher_jobs):
         name = getattr(job, "student", None)
         settings = rkiqt.study.deep_students[name] if name else rkiqt.study.teachers[job.teacher]
