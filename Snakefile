@@ -84,7 +84,7 @@ rule patches:
 
 rule embeddings:
     input:
-        PLAN.outputs("embed_patches"),
+        PLAN.outputs(*EMBEDDINGS),
 
 
 rule selection:

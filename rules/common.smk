@@ -11,7 +11,7 @@ from snakemake.logging import logger
 
 from iqadistill import provenance
 from iqadistill.clusters.jobs import check_requests
-from iqadistill.config.jobs.layout import HEADLINE, beside, path_of
+from iqadistill.config.jobs.layout import EMBEDDINGS, HEADLINE, beside, path_of
 from iqadistill.errors import InputError
 
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
@@ -30,6 +30,7 @@ wildcard_constraints:
     sampler=r"[A-Za-z][\w.-]*",
     encoder=r"[A-Za-z][\w.-]*",
     selector=r"[A-Za-z][\w.~-]*",
+    shard=r"\d+-of-\d+",
     student=r"[A-Za-z][\w.-]*",
     teacher=r"[A-Za-z][\w.-]*",
     tested=r"[A-Za-z][\w.-]*",
@@ -111,11 +112,9 @@ def code(rule, script=None):
     )
 
 
-def experiments_read_by(rule):
-    """Wildcard constraint: names of the experiments that a rule draws."""
-    names = [
-        job.wildcards["experiment"] for job in PLAN.jobs.values() if job.rule == rule
-    ]
+def wildcards_of(rule, name):
+    """Wildcard constraint: the values of a wildcard in the jobs of a rule."""
+    names = [job.wildcards[name] for job in PLAN.jobs.values() if job.rule == rule]
     return "|".join(name.replace(".", r"\.") for name in names) or "none"
 
 
