@@ -45,6 +45,7 @@ include: "rules/report.smk"
 # Jobs that no node of a cluster can run would wait in its queue for ever.
 onstart:
     check_writable()
+    check_shards()
     check_cluster()
 
 

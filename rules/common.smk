@@ -61,8 +61,13 @@ def quick_to_ask(function):
 
 
 def reads(rule, name):
-    """Input function: the files that a job reads under a name."""
-    return quick_to_ask(lambda wildcards: PLAN.job(rule, wildcards).inputs[name])
+    """Input function: the files that a job reads under a name; none where another rule makes this path."""
+
+    def files(wildcards):
+        job = PLAN.job(rule, wildcards)
+        return job.inputs[name] if job.rule == rule else []
+
+    return quick_to_ask(files)
 
 
 @quick_to_ask

@@ -81,8 +81,6 @@ rule gather_shards:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        encoder=given("gather_shards", "encoder"),
-        weights_file=given("gather_shards", "weights_file"),
         code=code("gather_shards"),
     message:
         "Gathering the embeddings {wildcards.table}."
@@ -90,4 +88,16 @@ rule gather_shards:
         "../workflow_scripts/gather_shards.py"
 
 
+# Tables that are not embedded in parts match embed_patches alone.
 ruleorder: gather_shards > embed_patches
+
+
+def check_shards():
+    """Refuse a run that makes a table again in other parts than those that the study asks for."""
+    made = [
+        job.output[0]
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name in EMBEDDINGS
+    ]
+    if sentence := PLAN.made_in_other_shards(made):
+        raise WorkflowError(sentence)

@@ -11,7 +11,5 @@ with job_log(snakemake.log[0]):
     embeddings = gather_shards((read_table(file, "embeddings") for file in files), patches)
     seconds = sum(read_scoring_time(file).seconds for file in snakemake.input.times)
     embedded = len(embeddings["image_id"].unique())
-    write_scoring_time(
-        snakemake.output.time, seconds, images=embedded, patches=len(embeddings), shards=len(files)
-    )
+    write_scoring_time(snakemake.output.time, seconds, images=embedded, patches=len(embeddings), shards=len(files))
     write_table(embeddings, snakemake.output.embeddings, "embeddings")

@@ -14,6 +14,7 @@ from iqadistill.pricing.work import THUMBNAIL, StudyWork, Work
 
 ON_CARD = (
     "embed_patches",
+    "embed_shard",
     "pretrain_teacher",
     "train_mlps",
     "predict_mlps",

@@ -106,6 +106,8 @@ class StudyWork:
             "index_dataset": self._index,
             "sample_patches": self._sample,
             "embed_patches": self._embed,
+            "embed_shard": self._embed,
+            "gather_shards": self._gather,
             "select_patches": self._select,
             "pretrain_teacher": self._teacher,
             "train_mlps": self._train_mlps,
@@ -154,19 +156,31 @@ class StudyWork:
         return count_encoder(self.study.encoders[names["encoder"]], self.study.samplers[names["sampler"]].size)
 
     def _embed(self, job: Job) -> Work:
+        """All patches of a table, or the part of one of several jobs."""
         images, sampler = self.images(job.names["dataset"]), self.study.samplers[job.names["sampler"]]
-        patches, network = images.total * sampler.count, self._encoder(job.names)
+        network, embedded = self._encoder(job.names), images.total / job.params.get("shards", 1)
+        patches = embedded * sampler.count
         size = self.study.encoders[job.names["encoder"]].size or sampler.size
         scale = self.scale(job.names["dataset"], job.names["sampler"], size)
-        stored = patches * network.width * (2 if self.study.encoders[job.names["encoder"]].dtype == "float16" else 4)
+        stored = self._stored(job) / job.params.get("shards", 1)
         return Work(
             forward_passes=patches,
             encoder_flops=patches * network.flops,
-            decoded=images.total * images.effort_of(scale),
+            decoded=embedded * images.effort_of(scale),
             cut=patches * sampler.size**2 * cutting_effort(sampler),
             disk=stored,
             memory=PROCESS_WITH_TORCH + WORKSPACE + 2 * stored + 4 * network.parameters + 24 * images.pixels,
         )
+
+    def _gather(self, job: Job) -> Work:
+        stored = self._stored(job)
+        return Work(disk=stored, memory=PROCESS + 2 * stored)
+
+    def _stored(self, job: Job) -> float:
+        """Bytes of an embeddings table."""
+        images, sampler = self.images(job.names["dataset"]), self.study.samplers[job.names["sampler"]]
+        number = 2 if self.study.encoders[job.names["encoder"]].dtype == "float16" else 4
+        return number * images.total * sampler.count * self._encoder(job.names).width
 
     def _select(self, job: Job) -> Work:
         images, selector = self.images(job.names["dataset"]), self.study.selectors[job.names["selector"]]

@@ -57,11 +57,13 @@ def _sharded(job: Job, shards: int) -> Iterator[Job]:
     for number in range(shards):
         shard = {"shard": f"{number + 1}-of-{shards}"}
         params = {**job.params, "number": number, "shards": shards}
-        parts.append(Job("embed_shard", {**job.wildcards, **shard}, {**job.names, **shard}, job.inputs, params, job.modules))
+        parts.append(
+            Job("embed_shard", {**job.wildcards, **shard}, {**job.names, **shard}, job.inputs, params, job.modules)
+        )
     table = "/".join(job.wildcards[name] for name in ("dataset", "sampler", "encoder"))
     inputs = {
         "patches": job.inputs["patches"],
         "shards": [part.output for part in parts],
         "times": [part.file(".json") for part in parts],
     }
-    yield from [*parts, Job("gather_shards", {"table": table}, job.names, inputs, job.params)]
+    yield from [*parts, Job("gather_shards", {"table": table}, job.names, inputs)]
