@@ -94,10 +94,6 @@ ruleorder: gather_shards > embed_patches
 
 def check_shards():
     """Refuse a run that makes a table again in other parts than those that the study asks for."""
-    made = [
-        job.output[0]
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name in EMBEDDINGS
-    ]
+    made = {file for job in workflow.dag.needrun_jobs() for file in job.output}
     if sentence := PLAN.made_in_other_shards(made):
         raise WorkflowError(sentence)

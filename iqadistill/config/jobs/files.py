@@ -198,8 +198,10 @@ class Files(Trainings):
     def made_shards(self, table: EmbeddingTable) -> int:
         """Number of jobs that embedded a table; 0 if it does not exist."""
         file = self.folder / self.embeddings_file(table)
-        time = file.with_suffix(".json")
-        return read_scoring_time(time).shards if file.is_file() and time.is_file() else 0
+        try:
+            return read_scoring_time(file.with_suffix(".json")).shards if file.is_file() else 0
+        except OSError:  # without its time it is made again; what cannot be read is named where it is needed
+            return 0
 
     def selection_files(self, table: EmbeddingTable, selectors: Iterable[str]) -> list[str]:
         """Rankings of an embedding table, in the order of the selectors; all patches need none."""

@@ -1,13 +1,13 @@
 """The plan of a study: every job by its first output."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from iqadistill.config.jobs.dataset_jobs import dataset_jobs, sample_job
 from iqadistill.config.jobs.embedding_jobs import embedding_jobs
 from iqadistill.config.jobs.files import Files
 from iqadistill.config.jobs.job import Job
-from iqadistill.config.jobs.layout import HEADLINE, PATHS
+from iqadistill.config.jobs.layout import EMBEDDINGS, HEADLINE, PATHS
 from iqadistill.config.jobs.study_jobs import study_jobs
 from iqadistill.config.jobs.training_jobs import cross_job, image_job, jobs_of_mlp, jobs_of_student, teacher_job
 from iqadistill.errors import InputError
@@ -67,15 +67,17 @@ class Plan(Files):
         """First outputs of all jobs of some rules."""
         return [output for output, job in self.jobs.items() if job.rule in rules]
 
-    def made_in_other_shards(self, remade: Iterable[str]) -> str:
+    def made_in_other_shards(self, remade: Collection[str]) -> str:
         """A sentence on a table that is to be embedded again in other shards than its dataset now has, or "".
 
         It is planned as it was made; its jobs, however, plan anew once it was removed, and would look for other files.
 
         Args:
-            remade: Embedding tables that are made in this run.
+            remade: Files that are made in this run.
         """
-        for output in remade:
+        for output in self.outputs(*EMBEDDINGS):
+            if output not in remade:
+                continue
             table = EmbeddingTable(**self.jobs[output].names)
             made, asked = self.made_shards(table), self.study.datasets[table.dataset].shards
             if made not in (0, asked):

@@ -10,6 +10,8 @@ from small_study import refused, small_study
 from iqadistill.config import Plan, check_study
 from iqadistill.errors import InputError
 from iqadistill.evaluation.scoring_time import read_scoring_time, write_scoring_time
+from iqadistill.pricing.price import price_study
+from iqadistill.pricing.rates import card_rates
 from iqadistill.pricing.work import StudyWork
 
 EMBEDDING = {"embed_patches", "embed_shard", "gather_shards"}
@@ -122,3 +124,6 @@ def test_work_of_shards_is_that_of_one_job(folder):
         assert sum(getattr(work, name) for _, work in shards) == pytest.approx(getattr(whole, name))
     assert gathering.flops == 0 and gathering.disk == whole.disk
     assert all(work.memory < whole.memory for _, work in shards)
+    stages = {stage.name: stage for stage in price_study(plan(4), card_rates(), cores=4, cards=4).stages}
+    assert (stages["embed_shard"].jobs, stages["gather_shards"].jobs) == (4, 1) and "embed_patches" not in stages
+    assert 0 < stages["gather_shards"].seconds < stages["embed_shard"].largest
