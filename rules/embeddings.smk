@@ -59,6 +59,12 @@ rule embed_shard:
         "../workflow_scripts/embed_shard.py"
 
 
+@quick_to_ask
+def memory_of_gathering(wildcards, input, attempt):
+    """Resources function: MB for the embeddings of all parts, which take up to four times as much as their files."""
+    return attempt * (1000 + 4 * math.ceil(input.size_mb))
+
+
 # The same path as that of embed_patches, of the tables that are embedded in parts.
 rule gather_shards:
     input:
@@ -78,7 +84,7 @@ rule gather_shards:
         "../envs/light.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=memory_of_gathering,
         runtime=growing(60),
     params:
         code=code("gather_shards"),
