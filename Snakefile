@@ -31,6 +31,7 @@ if platform.libc_ver()[0] == "glibc" and tuple(
 
 include: "rules/study.smk"
 include: "rules/common.smk"
+include: "rules/checks.smk"
 include: "rules/datasets.smk"
 include: "rules/patches.smk"
 include: "rules/embeddings.smk"

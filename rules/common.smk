@@ -3,14 +3,11 @@ import functools
 import inspect
 import json
 import math
-import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from iqadistill import provenance
-from iqadistill.clusters.jobs import check_requests
 from iqadistill.config.jobs.layout import EMBEDDINGS, HEADLINE, beside, path_of
 from iqadistill.errors import InputError
 
@@ -109,6 +106,12 @@ def memory_of_training(rule, entry):
     return quick_to_ask(megabytes)
 
 
+@quick_to_ask
+def memory_of_gathering(wildcards, input, attempt):
+    """Resources function: MB for the embeddings of all parts, which take up to four times as much as their files."""
+    return attempt * (1000 + 4 * math.ceil(input.size_mb))
+
+
 def code(rule, script=None):
     """Params function: digest of the package code behind a job. Snakemake does not see edits in imported modules."""
     file = SCRIPTS / f"{script or rule}.py"
@@ -133,23 +136,3 @@ def main_tables(rule):
             raise WorkflowError(str(error)) from None
 
     return outputs
-
-
-def check_writable():
-    """Refuse a run whose results could not be written."""
-    results = Path("results")
-    if results.exists() and not os.access(results, os.W_OK):
-        raise WorkflowError(
-            "results: cannot be written to; change its permissions, mount it with write access, or run in another "
-            "folder (--directory)."
-        )
-
-
-def check_cluster():
-    """Refuse a run with jobs that no node of its cluster can run, and warn of those that wait for a node to return."""
-    try:
-        warnings = check_requests(workflow)
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
-    for sentence in warnings:
-        logger.warning(sentence)

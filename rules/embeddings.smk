@@ -59,12 +59,6 @@ rule embed_shard:
         "../workflow_scripts/embed_shard.py"
 
 
-@quick_to_ask
-def memory_of_gathering(wildcards, input, attempt):
-    """Resources function: MB for the embeddings of all parts, which take up to four times as much as their files."""
-    return attempt * (1000 + 4 * math.ceil(input.size_mb))
-
-
 # The same path as that of embed_patches, of the tables that are embedded in parts.
 rule gather_shards:
     input:
@@ -96,10 +90,3 @@ rule gather_shards:
 
 # Tables that are not embedded in parts match embed_patches alone.
 ruleorder: gather_shards > embed_patches
-
-
-def check_shards():
-    """Refuse a run that makes a table again in other parts than those that the study asks for."""
-    made = {file for job in workflow.dag.needrun_jobs() for file in job.output}
-    if sentence := PLAN.made_in_other_shards(made):
-        raise WorkflowError(sentence)
