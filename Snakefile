@@ -31,6 +31,7 @@ if platform.libc_ver()[0] == "glibc" and tuple(
 
 include: "rules/study.smk"
 include: "rules/common.smk"
+include: "rules/checks.smk"
 include: "rules/datasets.smk"
 include: "rules/patches.smk"
 include: "rules/embeddings.smk"
@@ -45,6 +46,7 @@ include: "rules/report.smk"
 # Jobs that no node of a cluster can run would wait in its queue for ever.
 onstart:
     check_writable()
+    check_shards()
     check_cluster()
 
 
@@ -84,7 +86,7 @@ rule patches:
 
 rule embeddings:
     input:
-        PLAN.outputs("embed_patches"),
+        PLAN.outputs(*EMBEDDINGS),
 
 
 rule selection:

@@ -3,15 +3,12 @@ import functools
 import inspect
 import json
 import math
-import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from iqadistill import provenance
-from iqadistill.clusters.jobs import check_requests
-from iqadistill.config.jobs.layout import HEADLINE, beside, path_of
+from iqadistill.config.jobs.layout import EMBEDDINGS, HEADLINE, beside, path_of
 from iqadistill.errors import InputError
 
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
@@ -30,6 +27,7 @@ wildcard_constraints:
     sampler=r"[A-Za-z][\w.-]*",
     encoder=r"[A-Za-z][\w.-]*",
     selector=r"[A-Za-z][\w.~-]*",
+    shard=r"\d+-of-\d+",
     student=r"[A-Za-z][\w.-]*",
     teacher=r"[A-Za-z][\w.-]*",
     tested=r"[A-Za-z][\w.-]*",
@@ -60,8 +58,13 @@ def with_signature(function):
 
 
 def reads(rule, name):
-    """Input function: the files that a job reads under a name."""
-    return with_signature(lambda wildcards: PLAN.job(rule, wildcards).inputs[name])
+    """Input function: the files that a job reads under a name; none where another rule makes this path."""
+
+    def files(wildcards):
+        job = PLAN.job(rule, wildcards)
+        return job.inputs[name] if job.rule == rule else []
+
+    return with_signature(files)
 
 
 @with_signature
@@ -104,6 +107,12 @@ def memory_of_training(rule, entry):
     return with_signature(megabytes)
 
 
+@with_signature
+def memory_of_gathering(wildcards, input, attempt):
+    """Resources function: MB for the embeddings of all parts, which take up to four times as much as their files."""
+    return attempt * (1000 + 4 * math.ceil(input.size_mb))
+
+
 def code(rule, script=None):
     """Params function: digest of the package code behind a job. Snakemake does not see edits in imported modules."""
     file = SCRIPTS / f"{script or rule}.py"
@@ -112,11 +121,9 @@ def code(rule, script=None):
     )
 
 
-def experiments_read_by(rule):
-    """Wildcard constraint: names of the experiments that a rule draws."""
-    names = [
-        job.wildcards["experiment"] for job in PLAN.jobs.values() if job.rule == rule
-    ]
+def wildcards_of(rule, name):
+    """Wildcard constraint: the values of a wildcard in the jobs of a rule."""
+    names = [job.wildcards[name] for job in PLAN.jobs.values() if job.rule == rule]
     return "|".join(name.replace(".", r"\.") for name in names) or "none"
 
 
@@ -130,23 +137,3 @@ def main_tables(rule):
             raise WorkflowError(str(error)) from None
 
     return outputs
-
-
-def check_writable():
-    """Refuse a run whose results could not be written."""
-    results = Path("results")
-    if results.exists() and not os.access(results, os.W_OK):
-        raise WorkflowError(
-            "results: cannot be written to; change its permissions, mount it with write access, or run in another "
-            "folder (--directory)."
-        )
-
-
-def check_cluster():
-    """Refuse a run with jobs that no node of its cluster can run, and warn of those that wait for a node to return."""
-    try:
-        warnings = check_requests(workflow)
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
-    for sentence in warnings:
-        logger.warning(sentence)

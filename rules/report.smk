@@ -22,7 +22,7 @@ rule plot_metrics:
     benchmark:
         benchmark_of("plot_metrics")
     wildcard_constraints:
-        experiment=experiments_read_by("plot_metrics"),
+        experiment=wildcards_of("plot_metrics", "experiment"),
     localrule: True
     conda:
         "../envs/light.yaml"
@@ -67,7 +67,7 @@ rule plot_selection:
     benchmark:
         benchmark_of("plot_selection")
     wildcard_constraints:
-        experiment=experiments_read_by("plot_selection"),
+        experiment=wildcards_of("plot_selection", "experiment"),
     localrule: True
     conda:
         "../envs/torch.yaml"
@@ -106,7 +106,7 @@ rule plot_budgets:
     benchmark:
         benchmark_of("plot_budgets")
     wildcard_constraints:
-        experiment=experiments_read_by("plot_budgets"),
+        experiment=wildcards_of("plot_budgets", "experiment"),
     localrule: True
     conda:
         "../envs/light.yaml"
@@ -147,7 +147,7 @@ rule plot_damage:
     benchmark:
         benchmark_of("plot_damage")
     wildcard_constraints:
-        experiment=experiments_read_by("plot_damage"),
+        experiment=wildcards_of("plot_damage", "experiment"),
     localrule: True
     conda:
         "../envs/light.yaml"

@@ -66,6 +66,14 @@ class DatasetSettings(Settings):
         description="Kinds of splits: random (drawn by content, see evaluation.protocol), official (the authors' own,"
         " numbered after the random ones).",
     )
+    shards: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        exclude=True,  # no dump that decides an identity or a param holds it, for results are the same
+        description="Number of jobs that share the embedding of each table of patches, for a large dataset on several"
+        " nodes or cards; results are the same.",
+    )
     on_error: Literal["stop", "quarantine"] = Field(
         "stop",
         description="What an image does that is missing, unreadable, without a score, too small for a crop or not a"

@@ -19,7 +19,8 @@ from iqadistill.doctor.needs import Needs
 from iqadistill.doctor.programs import can_unpack
 from iqadistill.pricing.price import weights_bytes
 
-WITH_WEIGHTS = ("embed_patches", "pretrain_teacher", "train_student")  # rules that begin with pretrained weights
+# Rules that begin with pretrained weights.
+WITH_WEIGHTS = ("embed_patches", "embed_shard", "pretrain_teacher", "train_student")
 PATIENCE = 3.0  # seconds until a server has answered
 UNREACHED = f"cannot be reached within {PATIENCE:.0f} s"
 

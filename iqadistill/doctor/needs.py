@@ -27,7 +27,7 @@ class Needs:
     def __init__(self, plan: Plan):
         counted = StudyWork(plan)
         self.plan = plan
-        self.work = [(job, counted.of(job)) for job in plan.jobs.values() if not is_there(job.output)]
+        self.work = [(job, counted.of(job)) for job in plan.jobs.values() if not is_there(job.lasting)]
         self.indexed = [job.names["dataset"] for job, _ in self.work if job.rule == "index_dataset"]
         self.uncounted = [name for name in self.indexed if counted.counts.images(name).missing]
         self.states = {

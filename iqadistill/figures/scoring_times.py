@@ -21,7 +21,9 @@ def scoring_times(costs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     key = [*PANEL, "student"]
     deep = _measured(costs, "predict", [*key, "selector"])
     deep = deep[deep.selector == ALL].groupby(key, as_index=False)[["milliseconds", "patches"]].median()
-    encoders = _measured(costs, "embed_patches", PANEL).assign(per_patch=lambda jobs: jobs.milliseconds / jobs.patches)
+    # a table that was gathered has the time of all of its shards
+    tables = costs.assign(rule=costs["rule"].replace("gather_shards", "embed_patches"))
+    encoders = _measured(tables, "embed_patches", PANEL).assign(per_patch=lambda jobs: jobs.milliseconds / jobs.patches)
     mlps = _measured(costs, "predict_mlps", key).merge(encoders[[*PANEL, "per_patch"]], on=PANEL)
     mlps["milliseconds"] += mlps.per_patch * mlps.patches
     whole = _measured(costs, "predict_images", ["dataset", "student"])

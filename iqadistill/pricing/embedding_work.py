@@ -14,20 +14,34 @@ RANK_ROW = 26  # bytes of a row of rankings, compressed
 
 
 def embed_patches(counts: CountedStudy, job: Job) -> Work:
-    """Decoding, cutting, and a pass of every patch."""
+    """Decoding, cutting, and a pass of every patch, of a whole dataset or of the part of one shard."""
     images, sampler = counts.images(job.names["dataset"]), counts.study.samplers[job.names["sampler"]]
-    patches, network = images.total * sampler.count, counts.encoder(job.names)
+    shards, network = job.params.get("shards", 1), counts.encoder(job.names)
+    embedded, stored = images.total / shards, stored_bytes(counts, job) / shards
+    patches = embedded * sampler.count
     size = counts.study.encoders[job.names["encoder"]].size or sampler.size
     scale = counts.scale(job.names["dataset"], job.names["sampler"], size)
-    stored = patches * network.width * (2 if counts.study.encoders[job.names["encoder"]].dtype == "float16" else 4)
     return Work(
         forward_passes=patches,
         encoder_flops=patches * network.flops,
-        decoded=images.total * images.effort_of(scale),
+        decoded=embedded * images.effort_of(scale),
         cut=patches * sampler.size**2 * cutting_effort(sampler),
         disk=stored,
         memory=PROCESS_WITH_TORCH + WORKSPACE + 2 * stored + 4 * network.parameters + 24 * images.pixels,
     )
+
+
+def gather_shards(counts: CountedStudy, job: Job) -> Work:
+    """The embeddings of all shards, read and written."""
+    stored = stored_bytes(counts, job)
+    return Work(disk=stored, memory=process_memory(job) + 2 * stored)
+
+
+def stored_bytes(counts: CountedStudy, job: Job) -> float:
+    """Bytes of an embeddings table."""
+    images, sampler = counts.images(job.names["dataset"]), counts.study.samplers[job.names["sampler"]]
+    number = 2 if counts.study.encoders[job.names["encoder"]].dtype == "float16" else 4
+    return number * images.total * sampler.count * counts.encoder(job.names).width
 
 
 def select_patches(counts: CountedStudy, job: Job) -> Work:

@@ -3,7 +3,10 @@
 from iqadistill.config.jobs.job import Job
 from iqadistill.pricing.rates import Rates
 
-WITH_TIMM = ("embed_patches", "pretrain_teacher", "train_student", "predict", "predict_cross", "time_budgets")
+WITH_TIMM = (
+    *("embed_patches", "embed_shard", "pretrain_teacher", "train_student"),
+    *("predict", "predict_cross", "time_budgets"),
+)
 """Rules of deep networks."""
 
 ON_CARD = (

@@ -15,6 +15,8 @@ _WORK_OF: Mapping[str, Callable[[CountedStudy, Job], Work]] = {
     "index_dataset": dataset_work.index_dataset,
     "sample_patches": dataset_work.sample_patches,
     "embed_patches": embedding_work.embed_patches,
+    "embed_shard": embedding_work.embed_patches,
+    "gather_shards": embedding_work.gather_shards,
     "select_patches": embedding_work.select_patches,
     "pretrain_teacher": deep_network_work.pretrain_teacher,
     "train_student": deep_network_work.train_student,

@@ -81,7 +81,11 @@ def write_study(workflow: Workflow, mirror: Path) -> str:
     cnn, lab = {**deep, "backbone": "test_resnet"}, {"datasets": ["lab"], "samplers": ["grid_crops"]}
     variant = {"dataset": "lab", "sampler": "grid_crops", "encoder": "tiny", "student": "mlp", "selector": "residual"}
     return workflow.study(
-        datasets={"lab": {"root": "unpacked"}, "own": {"source": "images", "root": "data"}, "noise360": {}},
+        datasets={
+            "lab": {"root": "unpacked"},
+            "own": {"source": "images", "root": "data", "shards": 2},
+            "noise360": {},
+        },
         samplers={"grid_crops": {"count": 6, "size": 32}, "lat": {"count": 20, "size": 32}},
         selectors={"residual": {"n_components": 3}, "random": {}},
         teachers={"cnn": {**cnn, "model": "regressor", "epochs": 8}},

@@ -20,7 +20,9 @@ def embedding_jobs(plan: Files) -> Iterator[Job]:
         }
         params = {"encoder": text(dump(settings)), "weights_file": plan.file_states(settings.files())}
         modules = (ENCODERS.module(settings.backend),)
-        yield Job("embed_patches", plan.table_ids(table), table._asdict(), inputs, params, modules)
+        job = Job("embed_patches", plan.table_ids(table), table._asdict(), inputs, params, modules)
+        shards = plan.shards_of(table)
+        yield from [job] if shards == 1 else _sharded(job, shards)
     for table, name in sorted(plan.rankings):
         selector = plan.study.selectors[name]
         placed = [table] if selector.needs_patches else []
@@ -47,3 +49,21 @@ def embedding_jobs(plan: Files) -> Iterator[Job]:
             {"selector": text(dump(control)), "seed": seed_of_draw(plan.study.seed, draw)},
             (SELECTORS.module(control.method),),
         )
+
+
+def _sharded(job: Job, shards: int) -> Iterator[Job]:
+    """Embed parts of a table in jobs of their own, and gather them at the path where one job would write the table."""
+    parts = []
+    for number in range(shards):
+        shard = {"shard": f"{number + 1}-of-{shards}"}
+        params = {**job.params, "number": number, "shards": shards}
+        parts.append(
+            Job("embed_shard", {**job.wildcards, **shard}, {**job.names, **shard}, job.inputs, params, job.modules)
+        )
+    table = "/".join(job.wildcards[name] for name in ("dataset", "sampler", "encoder"))
+    inputs = {
+        "patches": job.inputs["patches"],
+        "shards": [part.output for part in parts],
+        "times": [part.file(".json") for part in parts],
+    }
+    yield from [*parts, Job("gather_shards", {"table": table}, job.names, inputs)]

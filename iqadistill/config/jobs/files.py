@@ -10,6 +10,7 @@ from iqadistill.config.jobs.job import dump, short_digest, text
 from iqadistill.config.jobs.layout import PATHS
 from iqadistill.config.jobs.trainings import StudentJob, TeacherJob, Trainings
 from iqadistill.config.study import Study
+from iqadistill.evaluation.scoring_time import read_scoring_time
 from iqadistill.figures.experiment import EmbeddingTable
 from iqadistill.tables import ALL, RANDOM
 
@@ -186,6 +187,21 @@ class Files(Trainings):
     def embeddings_file(self, table: EmbeddingTable) -> str:
         """The embeddings of a dataset, sampler and encoder."""
         return self.path("embed_patches", **self.table_ids(table))
+
+    def shards_of(self, table: EmbeddingTable) -> int:
+        """Number of jobs that embed a table.
+
+        A table that exists keeps the number that it was made with: another one would make the same table again.
+        """
+        return self.made_shards(table) or self.study.datasets[table.dataset].shards
+
+    def made_shards(self, table: EmbeddingTable) -> int:
+        """Number of jobs that embedded a table; 0 if it does not exist."""
+        file = self.folder / self.embeddings_file(table)
+        try:
+            return read_scoring_time(file.with_suffix(".json")).shards if file.is_file() else 0
+        except OSError:  # without its time it is made again; what cannot be read is named where it is needed
+            return 0
 
     def selection_files(self, table: EmbeddingTable, selectors: Iterable[str]) -> list[str]:
         """Rankings of an embedding table, in the order of the selectors; all patches need none."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from iqadistill.config.jobs.layout import PATHS, TIMED, beside, path_of
+from iqadistill.config.jobs.layout import PATHS, TEMPORARY, TIMED, beside, path_of
 from iqadistill.settings import Settings
 
 
@@ -34,6 +34,11 @@ class Job:
     def output(self) -> str:
         """Its first output."""
         return PATHS[self.rule].format(**self.wildcards)
+
+    @property
+    def lasting(self) -> str:
+        """Its first output; of a job whose outputs are temporary, the file that holds them in the end."""
+        return PATHS[TEMPORARY.get(self.rule, self.rule)].format(**self.wildcards)
 
     def file(self, suffix: str) -> str:
         """Another output, by its suffix."""

@@ -16,6 +16,8 @@ PATHS = {
     "split_dataset": "results/split_dataset/{dataset}/{splits}.parquet",
     "sample_patches": "results/sample_patches/{dataset}/{sampler}.parquet",
     "embed_patches": "results/embed_patches/{dataset}/{sampler}/{encoder}.parquet",
+    "embed_shard": "results/embed_shard/{dataset}/{sampler}/{encoder}/{shard}.parquet",
+    "gather_shards": "results/embed_patches/{table}.parquet",
     "select_patches": "results/select_patches/{dataset}/{sampler}/{encoder}/{selector}.parquet",
     "pretrain_teacher": "results/pretrain_teacher/{dataset}/{sampler}/{teacher}/{split}.safetensors",
     "train_mlps": "results/train_mlps/{study}/{dataset}/{sampler}/{encoder}/{student}.safetensors",
@@ -52,6 +54,8 @@ SHARED = (
     "split_dataset",
     "sample_patches",
     "embed_patches",
+    "embed_shard",
+    "gather_shards",
     "select_patches",
     "pretrain_teacher",
 )
@@ -59,14 +63,20 @@ SHARED = (
 
 PREDICTIONS = ("predict_mlps", "predict", "predict_cross", "predict_images", "read_predictions")
 COUNTED = (
-    *("embed_patches", "select_patches", "pretrain_teacher"),
+    *("embed_patches", "embed_shard", "gather_shards", "select_patches", "pretrain_teacher"),
     *("train_mlps", "train_random_draws", "train_on_chosen", "train_student"),
     *PREDICTIONS,
 )
 """Rules whose jobs the costs table lists: those whose work grows with the study."""
 
-TIMED = ("embed_patches", "predict_mlps", "predict", "predict_cross", "predict_images")
+EMBEDDINGS = ("embed_patches", "gather_shards")
+"""Rules whose jobs write an embeddings table, either of them at the same path."""
+
+TIMED = (*EMBEDDINGS, "predict_mlps", "predict", "predict_cross", "predict_images")
 """Rules whose jobs leave the time to embed or score an image beside their table."""
+
+TEMPORARY = {"embed_shard": "embed_patches"}
+"""Rules whose outputs are removed, each with the rule whose output holds them in the end."""
 
 
 def path_of(rule: str, suffix: str | None = None) -> str:
@@ -78,7 +88,7 @@ def path_of(rule: str, suffix: str | None = None) -> str:
 def beside(rule: str, folder: str, suffix: str) -> str:
     """Path pattern of a rule's log ("logs", ".log") or benchmark ("benchmarks", ".tsv")."""
     stem = re.sub(r"\.\w+$", "", PATHS[rule]).removeprefix("results/")
-    stem = re.sub(r"^studies/", f"{rule}/", stem)
+    stem = re.sub(r"^(studies|embed_patches)/", f"{rule}/", stem)
     return f"results/{folder}/{stem}{suffix}"
 
 

@@ -1,16 +1,17 @@
 """The plan of a study: every job by its first output."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from iqadistill.config.jobs.dataset_jobs import dataset_jobs, sample_job
 from iqadistill.config.jobs.embedding_jobs import embedding_jobs
 from iqadistill.config.jobs.files import Files
 from iqadistill.config.jobs.job import Job
-from iqadistill.config.jobs.layout import HEADLINE, PATHS
+from iqadistill.config.jobs.layout import EMBEDDINGS, HEADLINE, PATHS
 from iqadistill.config.jobs.study_jobs import study_jobs
 from iqadistill.config.jobs.training_jobs import cross_job, image_job, jobs_of_mlp, jobs_of_student, teacher_job
 from iqadistill.errors import InputError
+from iqadistill.figures.experiment import EmbeddingTable
 
 
 class Plan(Files):
@@ -65,6 +66,27 @@ class Plan(Files):
     def outputs(self, *rules: str) -> list[str]:
         """First outputs of all jobs of some rules."""
         return [output for output, job in self.jobs.items() if job.rule in rules]
+
+    def made_in_other_shards(self, remade: Collection[str]) -> str:
+        """A sentence on a table that is to be embedded again in other shards than its dataset now has, or "".
+
+        It is planned as it was made; its jobs, however, plan anew once it was removed, and would look for other files.
+
+        Args:
+            remade: Files that are made in this run.
+        """
+        for output in self.outputs(*EMBEDDINGS):
+            if output not in remade:
+                continue
+            table = EmbeddingTable(**self.jobs[output].names)
+            made, asked = self.made_shards(table), self.study.datasets[table.dataset].shards
+            if made not in (0, asked):
+                return (
+                    f"{output}: has to be embedded again and was made with shards: {made}, but"
+                    f" datasets.{table.dataset} has shards: {asked}; delete this file, or set shards to {made}, and run"
+                    " again."
+                )
+        return ""
 
     def replaced_meanwhile(self) -> str:
         """A sentence on the user's folders of images, and files, that changed since the jobs were planned, or ""."""

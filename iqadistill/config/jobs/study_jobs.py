@@ -8,7 +8,7 @@ from iqadistill.config.experiments import reads_budgets, reads_damage, resolve
 from iqadistill.config.jobs.figure_jobs import budgets_jobs, damage_job, plot_job
 from iqadistill.config.jobs.files import Files
 from iqadistill.config.jobs.job import Job, has_sidecar, text
-from iqadistill.config.jobs.layout import COUNTED, PREDICTIONS, path_of
+from iqadistill.config.jobs.layout import COUNTED, PREDICTIONS, TEMPORARY, path_of
 from iqadistill.figures.registry import FIGURES
 
 
@@ -87,7 +87,7 @@ def _costs_job(plan: Files, work: Iterable[Job]) -> Job:
         }
         for job in jobs
     ]
-    inputs = {"files": [job.output for job in jobs]}
+    inputs = {"files": [job.output for job in jobs if job.rule not in TEMPORARY]}
     return Job("collect_costs", {"study": plan.results_name}, inputs=inputs, params={"jobs": text(facts)})
 
 

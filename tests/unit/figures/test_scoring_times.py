@@ -50,6 +50,16 @@ def test_time_of_a_student_on_embeddings_includes_its_encoder_for_the_patches_th
     assert row["milliseconds"] == pytest.approx(5 + 5 * 20)
 
 
+def test_time_of_an_encoder_is_that_of_all_shards():
+    (row,) = times(
+        job("embed_shard", float("nan"), float("nan"), float("nan"), **PATCHES, shard="1-of-2"),
+        job("embed_shard", float("nan"), float("nan"), float("nan"), **PATCHES, shard="2-of-2"),
+        job("gather_shards", 4.0, 20, 200, **PATCHES),
+        job("predict_mlps", 0.05, 10, 50, **PATCHES, student="mlp"),
+    )
+    assert row["milliseconds"] == pytest.approx(5 + 5 * 20)
+
+
 def test_method_on_whole_images_has_one_time_in_every_embedding_table():
     rows = times(job("predict_images", 3.0, 10, 0, dataset="own", student="brisque"))
     assert [(row["sampler"], row["milliseconds"], row["patches"]) for row in rows] == [("erp", 300, 0), ("lat", 300, 0)]
