@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from iqadistill.errors import InputError
 
 ROWS = 4096  # of a block, so that copies of it in other types stay small
-HELD_BYTES = 5 * 2**29  # embeddings of a file that are held in memory; larger ones are read at every pass
 
 
 class EmbeddingBlocks(Protocol):
@@ -147,10 +146,10 @@ class EmbeddingFile:
             filled += len(block)
         return HeldEmbeddings(matrix, self.rows)
 
-    def held_if_small(self) -> EmbeddingBlocks:
-        """The embeddings in memory if they take at most 2.5 GB there, else this file: decoding takes most of a pass."""
+    def held_within(self, size: float) -> EmbeddingBlocks:
+        """The embeddings in memory if they take at most so many bytes there, else this file."""
         n, d = self.shape
-        return self.held() if n * d * self.dtype.itemsize <= HELD_BYTES else self
+        return self.held() if n * d * self.dtype.itemsize <= size else self
 
     def _batches(self, file: pq.ParquetFile, rows: int, column: str) -> Iterator[pa.RecordBatch]:
         try:

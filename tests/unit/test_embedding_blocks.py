@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from iqadistill import embedding_blocks
 from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings, take_rows
 from iqadistill.errors import InputError
 from iqadistill.tables import embeddings_table, write_table
@@ -44,11 +43,10 @@ def test_lists_without_a_fixed_length_and_wider_numbers_are_read(tmp_path):
     assert EmbeddingFile(tmp_path / "x.parquet").held().matrix.tolist() == [[1, 2], [3, 4]]
 
 
-def test_files_too_large_for_memory_are_read_at_every_pass(tmp_path, monkeypatch):
+def test_files_too_large_for_memory_are_read_at_every_pass(tmp_path):
     file = EmbeddingFile(written(tmp_path / "x.parquet"))
-    assert isinstance(file.held_if_small(), HeldEmbeddings)
-    monkeypatch.setattr(embedding_blocks, "HELD_BYTES", X.nbytes - 1)
-    assert file.held_if_small() is file
+    assert isinstance(file.held_within(X.nbytes), HeldEmbeddings)
+    assert file.held_within(X.nbytes - 1) is file
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from iqadistill.choosing import CHOOSERS, choose_images, features, similarity
-from iqadistill.choosing.choose import check_resources
 from iqadistill.choosing.choosers import facility, v_optimal
 from iqadistill.choosing.features import image_features
 from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings
@@ -111,19 +110,6 @@ def test_the_factor_of_all_images_is_the_similarity(monkeypatch):
         np.testing.assert_array_equal(
             v_optimal.v_optimal_by_factor(F, 20, rated), v_optimal.v_optimal_design(K, 20, rated)
         )
-
-
-def test_choices_that_would_take_too_long_or_too_much_memory_are_refused_with_their_cost(monkeypatch):
-    monkeypatch.setattr("iqadistill.choosing.choose.usable_memory", lambda: 16e9)
-    check_resources("v_optimal", 1_000_000, 1000)
-    with pytest.raises(InputError, match=r"--count 500000: v_optimal passes over all 1,000,000 images .* 42 hours"):
-        check_resources("v_optimal", 1_000_000, 500_000)
-    with pytest.raises(
-        InputError, match=r"v_optimal: 10,000,000 images take about 24.0 GB .* by lcmd, which takes 3.0 GB"
-    ):
-        check_resources("v_optimal", 10_000_000, 1)
-    with pytest.raises(InputError, match=r"lcmd: 100,000,000 images take about 30.0 GB .* among fewer images\.$"):
-        check_resources("lcmd", 100_000_000, 1)
 
 
 def test_facility_location_says_where_landmarks_are_too_few(monkeypatch):

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from iqadistill.doctor import limits, machine
+from iqadistill import limits
+from iqadistill.doctor import machine
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_small_containers_are_named(groups, monkeypatch):
 
 def test_limit_of_the_shell_on_memory():
     code = (
-        "import resource; from iqadistill.doctor import limits;"
+        "import resource; from iqadistill import limits;"
         "resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, resource.RLIM_INFINITY)); print(limits.usable_memory())"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
