@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-EXACT = 5000  # images up to which the similarity of every pair is held
+from iqadistill.selection.landmarks import EXACT, squared_distances
+
 CACHED = 2**18  # similarities to landmarks that are computed together: they stay in the cache
 SAME = 1e-12  # squared distances below this share of the largest are those of duplicates
 
@@ -80,12 +81,6 @@ def rbf_similarity(features: np.ndarray, seed: int, *, landmarks: int, widths: f
     width = widths * _median_distance(features[targets])
     held = np.exp(squared_distances(features, features) / -width) if n <= EXACT else None
     return ImageSimilarity(features, targets, width, held)
-
-
-def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances (n, m) of rows of X (n, p) and Y (m, p)."""
-    squares = (X**2).sum(1)[:, None] + (Y**2).sum(1) - 2 * (X @ Y.T)
-    return np.maximum(squares, 0, out=squares)
 
 
 def _median_distance(features: np.ndarray) -> float:

@@ -25,12 +25,11 @@ from scipy.linalg import lapack
 from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
 from iqadistill.selection.cholesky import Cholesky, weighted_gram
-from iqadistill.selection.landmarks import landmark_target
-from iqadistill.selection.objective import huber, relative_gap, row_norms
+from iqadistill.selection.landmarks import EXACT, landmark_target
+from iqadistill.selection.objective import certified, huber, relative_gap, row_norms
 from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.selectors.residual import ResidualSettings
 
-EXACT = 5000  # rows up to which the similarity of every pair is held
 LANDMARKS = 1000  # rows that the similarity is known by where there are more
 SAMPLE = 16  # rows for each feature on which a start is found
 SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
@@ -88,18 +87,20 @@ def select_jointly(
             raise InputError(
                 f"{key} {given}: compares all pairs of {n:,} rows; above {EXACT:,} rows only {key} {needed} is there."
             )
-    Z = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
-    problem = _Problem(embeddings, Z, settings.alpha, settings.beta)
+    Z, scaled = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
+    # E / c with alpha / c has the solution c W
+    problem = _Problem(scaled, Z, np.ldexp(settings.alpha, -scaled.exponent), settings.beta)
     tol = TOLERANCE if settings.tol is None else settings.tol
     gap, passes = problem.solve(_start(problem, seed), tol, settings.max_iter or MAX_PASSES)
     if gap > tol:
         warnings.warn(
-            f"joint selection stopped before its tolerance {tol:g} after {passes} passes: the objective is certified "
-            f"to a relative duality gap of {gap:.1e} only; raise max_iter or tol.",
+            f"joint selection stopped before its tolerance {tol:g} after {passes} passes: {certified(gap)}; raise "
+            "max_iter or tol.",
             stacklevel=2,
         )
     residuals = row_norms(problem.P).astype(np.float64)
-    return JointSelection(residuals, np.argsort(residuals, kind="stable"), problem.W, gap, passes)
+    coef = np.ldexp(problem.W, -scaled.exponent)
+    return JointSelection(residuals, np.argsort(residuals, kind="stable"), coef, gap, passes)
 
 
 def _of_all_pairs(X: np.ndarray, settings: ResidualSettings) -> JointSelection:
@@ -108,7 +109,7 @@ def _of_all_pairs(X: np.ndarray, settings: ResidualSettings) -> JointSelection:
 
 
 class _Problem:
-    """The embeddings, their target, and what is known at the current W.
+    """The embeddings, float32, their target, and what is known at the current W.
 
     Attributes:
         W: (d, h), float64.
@@ -187,10 +188,10 @@ class _Problem:
         return dual
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Rows and their embeddings (r, d), float32."""
+        """Rows and their embeddings (r, d)."""
         start = 0
         for block in self.embeddings.blocks():
-            yield slice(start, start + len(block)), block.astype(np.float32, copy=False)
+            yield slice(start, start + len(block)), block
             start += len(block)
 
     def weights(self, P: np.ndarray) -> np.ndarray:
@@ -202,7 +203,7 @@ def _start(problem: _Problem, seed: int) -> np.ndarray:
     """W (d, h) that solves the problem of a sample of rows, nearly."""
     n, d = problem.embeddings.shape
     drawn = np.sort(np.random.default_rng([seed, 1]).choice(n, min(SAMPLE * d, n), replace=False))
-    E, Z = take_rows(problem.embeddings, drawn).astype(np.float32), problem.Z[drawn]
+    E, Z = take_rows(problem.embeddings, drawn), problem.Z[drawn]
     alpha = problem.alpha * len(drawn) / n
     W, weights = None, np.ones((len(drawn), 1), np.float32)
     for _ in range(SAMPLE_STEPS):

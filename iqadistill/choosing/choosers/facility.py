@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from iqadistill.choosing.settings import ChooserSettings
-from iqadistill.choosing.similarity import EXACT, ImageSimilarity, rbf_similarity
+from iqadistill.choosing.similarity import ImageSimilarity, rbf_similarity
 from iqadistill.embedding_blocks import ROWS
+from iqadistill.selection.landmarks import EXACT
 
 WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearly linear in the cosine of two images
 LANDMARKS = 5000  # images that are to be covered where there are more

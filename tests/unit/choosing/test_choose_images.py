@@ -232,7 +232,7 @@ def test_impossible_count_is_refused(count):
 
 
 def test_embeddings_that_are_not_finite_are_refused():
-    with pytest.raises(InputError, match="NaN or infinite"):
+    with pytest.raises(InputError, match="NaN, infinite"):
         choose_images(np.full((4, 2), np.nan), 1)
 
 

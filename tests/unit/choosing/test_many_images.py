@@ -112,6 +112,27 @@ def test_the_factor_of_all_images_is_the_similarity(monkeypatch):
         )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_factor_and_the_rated_images_stay_as_they_are(dtype):
+    F = np.random.default_rng(0).normal(0, 0.2, (60, 9)).astype(dtype)
+    rated = np.arange(5)
+    F.flags.writeable = rated.flags.writeable = False
+    expected = v_optimal.v_optimal_by_factor(F, 20, rated)
+    assert expected.base is None
+    np.testing.assert_array_equal(v_optimal.v_optimal_by_factor(F, 20, rated), expected)
+
+
+@pytest.mark.parametrize("method", COVERING)
+@pytest.mark.parametrize("exponent", [-120, -60, 60, 120])
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_choice_does_not_depend_on_the_unit_of_the_embeddings(monkeypatch, method, exponent, exact):
+    X = embeddings(300).astype(np.float32)
+    if not exact:
+        many(monkeypatch, 100)
+    expected = choose_images(X, 10, method=method, rated=[7])
+    np.testing.assert_array_equal(choose_images(np.ldexp(X, exponent), 10, method=method, rated=[7]), expected)
+
+
 def test_facility_location_says_where_landmarks_are_too_few(monkeypatch):
     many(monkeypatch, 20)
     with pytest.warns(UserWarning, match="covers 20 drawn images, and 11 are to be chosen"):
@@ -121,7 +142,7 @@ def test_facility_location_says_where_landmarks_are_too_few(monkeypatch):
 def test_an_embedding_that_is_not_finite_is_named_by_its_row():
     X = embeddings(50)
     X[41, 3] = np.inf
-    with pytest.raises(InputError, match="row 41 holds NaN or infinite"):
+    with pytest.raises(InputError, match="row 41 holds NaN, infinite or huge"):
         image_features(HeldEmbeddings(X, 7))
 
 
