@@ -31,10 +31,10 @@ def image_features(embeddings: np.ndarray | EmbeddingBlocks, contents: np.ndarra
     if isinstance(embeddings, np.ndarray):
         embeddings = HeldEmbeddings(embeddings)
     n, d = embeddings.shape
-    dtype = np.dtype(np.float64 if n <= EXACT else np.float32)
+    dtype = np.float64 if n <= EXACT else np.float32
     group = _groups(n, contents)
     means, largest = _means(embeddings, group)
-    scaled = ScaledEmbeddings(embeddings, largest, dtype)
+    scaled = ScaledEmbeddings(embeddings, largest, np.dtype(dtype))
     means = np.ldexp(means, -scaled.exponent)
     centres = means.astype(dtype)
     moments, start = np.zeros((d, d)), 0

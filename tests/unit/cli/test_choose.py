@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from tiny_results import write_image
 
+from iqadistill.choosing import CHOOSERS
 from iqadistill.cli import choose, main
 from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings
 from iqadistill.encoders.backends.timm import TimmSettings
@@ -233,6 +234,17 @@ def test_images_of_a_parquet_file_are_chosen_without_an_encoder(folder, monkeypa
     with open("chosen.csv", newline="") as file:
         numbers = [int(row["image"][5]) for row in csv.DictReader(file)]
     assert sorted(number // 2 for number in numbers) == [0, 2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", CHOOSERS.names)
+def test_a_choice_from_a_parquet_file_does_not_import_torch(folder, method):
+    write_embeddings(folder / "pool.parquet", 40)
+    code = "import sys, iqadistill.cli as cli\nfrom iqadistill.selection import landmarks\nlandmarks.EXACT = 20\n"
+    code += f"status = cli.main(['choose', 'pool.parquet', '--count', '2', '--method', '{method}'])\n"
+    code += "sys.exit(status or 'torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_invalid_arguments_with_a_parquet_file_are_refused(capsys, folder):
