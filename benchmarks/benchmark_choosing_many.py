@@ -160,7 +160,7 @@ def agreement(count: int) -> pd.DataFrame:
     for landmarks in (1000, facility.LANDMARKS):
         facility.LANDMARKS = landmarks
         near = facility.similarity_of_directions(found_features, 0)
-        gains = np.concatenate([block.sum(1) for block in near.blocks()])
+        gains = facility.gains(near, np.arange(COMPARED), np.zeros(COMPARED, np.float32))
         compare("facility", landmarks, gains, facility.facility_location(near, 2000, NONE), uncovered)
     for landmarks in (1000, v_optimal.LANDMARKS):
         F = v_optimal.similarity_factor(similarity.rbf_similarity(found_features, 0, landmarks=landmarks))

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from iqadistill.embedding_blocks import ROWS
 from iqadistill.selection.landmarks import EXACT, squared_distances
 
 CACHED = 2**18  # similarities to landmarks that are computed together: they stay in the cache
@@ -40,6 +41,16 @@ class ImageSimilarity:
         exponents = np.hstack([X, ones, (X**2).sum(1, keepdims=True)]) @ self._columns
         np.minimum(exponents, 0, out=exponents)
         return np.exp(exponents, out=exponents)
+
+    def to_nearest(self, others: np.ndarray) -> np.ndarray:
+        """Similarity (n,) of each image to the most similar of others (r,)."""
+        if self.held is not None:
+            return self.held[others].max(0)
+        distances = np.empty(len(self), self.features.dtype)
+        for start in range(0, len(self), ROWS):
+            rows = slice(start, start + ROWS)
+            distances[rows] = squared_distances(self.features[rows], self.features[others]).min(1)
+        return np.exp(distances / -distances.dtype.type(self.width))
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Similarity (r, q) of consecutive images to those that are to be covered, all images once."""

@@ -26,7 +26,6 @@ def many(monkeypatch, landmarks):
     """Take every number of images for many, and so many landmarks."""
     monkeypatch.setattr(similarity, "EXACT", 0)
     monkeypatch.setattr(features, "EXACT", 0)
-    monkeypatch.setattr(facility, "EXACT", 0)
     monkeypatch.setattr(facility, "LANDMARKS", landmarks)
     monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
@@ -133,10 +132,20 @@ def test_the_choice_does_not_depend_on_the_unit_of_the_embeddings(monkeypatch, m
     np.testing.assert_array_equal(choose_images(np.ldexp(X, exponent), 10, method=method, rated=[7]), expected)
 
 
-def test_facility_location_says_where_landmarks_are_too_few(monkeypatch):
-    many(monkeypatch, 20)
-    with pytest.warns(UserWarning, match="covers 20 drawn images, and 11 are to be chosen"):
-        choose_images(embeddings(60), 11)
+@pytest.mark.parametrize("count", [100, 500])
+def test_facility_location_does_not_choose_landmarks_for_being_landmarks(monkeypatch, count):
+    X = image_features(embeddings(600))
+    exact = facility.similarity_of_directions(X, 0)
+    many(monkeypatch, 100)
+    by_landmarks = facility.similarity_of_directions(X, 0)
+    chosen = facility.facility_location(by_landmarks, count, NONE)
+    drawn = np.random.default_rng(1).permutation(600)[:count]
+    best, found, random = (
+        600 - exact.held[:, some].max(1).sum()
+        for some in (facility.facility_location(exact, count, NONE), chosen, drawn)
+    )
+    assert np.isin(by_landmarks.targets, chosen).mean() < 1.2 * count / 600
+    assert found - best < 0.3 * (random - best)
 
 
 def test_an_embedding_that_is_not_finite_is_named_by_its_row():
