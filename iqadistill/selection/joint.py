@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
-from iqadistill.selection.cholesky import Cholesky, weighted_gram
+from iqadistill.selection.cholesky import Cholesky
 from iqadistill.selection.landmarks import EXACT, landmark_target
 from iqadistill.selection.objective import certified, huber, relative_gap, row_norms
 from iqadistill.selection.residual import ResidualSelector
@@ -151,18 +151,18 @@ class _Problem:
     def step(self) -> np.ndarray:
         """The W (d, h) that minimises the bound on Phi: re-weighted ridge regressions on sums alone."""
         gram = _definite(self.gram)
-        return _group_lasso(gram, gram @ self.W - self.gradient / 2, self.alpha, self.W)
+        return _group_lasso(gram, _product(gram, self.W) - self.gradient / 2, self.alpha, self.W)
 
     def evaluate(self, W: np.ndarray, *, new_gram: bool) -> float:
         """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
         first = self.value == np.inf
         if not first:
-            steepest = float(row_norms(self.gradient + 2 * self.gram @ (W - self.W)).max())  # of E^T U'
+            steepest = float(row_norms(self.gradient + 2 * _product(self.gram, W - self.W)).max())  # of E^T U'
         gram, gradient, W_single = np.zeros_like(self.gram, order="F"), np.zeros_like(W), W.astype(np.float32)
         value, energy, fit, longest = 0.0, 0.0, 0.0, 0.0
         for rows, E in self.blocks():
             Z, before = self.Z[rows], self.P[rows]
-            P = E @ W_single - Z
+            P = _product(E, W_single) - Z
             if not first:
                 U = 2 * (self.weights(before) * before + self.q[rows] * (P - before))
                 lengths = row_norms(U).astype(np.float64)
@@ -170,12 +170,12 @@ class _Problem:
                 fit += float((U.astype(np.float64) * Z).sum())
                 longest = max(longest, float(lengths.max()))
             weights = self.weights(P)
-            gradient += E.T @ (2 * weights * P)
+            gradient += _product(E, 2 * weights * P, transposed=True)
             value += float(huber(row_norms(P).astype(np.float64), self.beta).sum())
             self.P[rows] = P
             if new_gram:
                 self.q[rows] = weights
-                gram += weighted_gram(E, weights[:, 0])
+                gram += _lower_gram(E, weights)
         dual = -np.inf
         if not first:
             feasible = min(self.beta / max(longest, TINY), self.alpha / max(steepest, TINY))
@@ -207,13 +207,28 @@ def _start(problem: _Problem, seed: int) -> np.ndarray:
     alpha = problem.alpha * len(drawn) / n
     W, weights = None, np.ones((len(drawn), 1), np.float32)
     for _ in range(SAMPLE_STEPS):
-        gram = _definite(_symmetric(weighted_gram(E, weights[:, 0]).astype(np.float64)))
-        W = _group_lasso(gram, (E.T @ (weights * Z)).astype(np.float64), alpha, W, steps=1)
-        before, weights = weights, problem.weights(E @ W.astype(np.float32) - Z)
+        gram = _definite(_symmetric(_lower_gram(E, weights).astype(np.float64)))
+        product = _product(E, weights * Z, transposed=True).astype(np.float64)
+        W = _group_lasso(gram, product, alpha, W, steps=1)
+        before, weights = weights, problem.weights(_product(E, W.astype(np.float32)) - Z)
         if np.abs(weights - before).mean() < 1e-3:
             break
     assert W is not None
     return W
+
+
+def _product(A: np.ndarray, B: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+    """A B, or A^T B, by the BLAS of SciPy that factorises, too.
+
+    NumPy brings a BLAS of its own, and while the threads of one wait for work they take the cores from the other.
+    """
+    gemm = blas.dgemm if A.dtype == np.float64 else blas.sgemm
+    return gemm(1.0, np.ascontiguousarray(B).T, A.T, trans_b=transposed).T
+
+
+def _lower_gram(E: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Lower triangle of E^T diag(q) E (d, d) from E (r, d), float32, and weights q (r, 1); zeros above it."""
+    return blas.ssyrk(1.0, (E * np.sqrt(weights)).T, lower=1)
 
 
 def _symmetric(lower: np.ndarray) -> np.ndarray:
@@ -244,6 +259,6 @@ def _group_lasso(
         # symmetric, so that its transpose lies in memory as LAPACK wants it
         system = root[:, None] * gram * root
         W = root[:, None] * Cholesky(system.T, ones).solve((root[:, None] * product).T).T
-        if 2 * row_norms(product - gram @ W).max() <= alpha * (1 + 1e-4):
+        if 2 * row_norms(product - _product(gram, W)).max() <= alpha * (1 + 1e-4):
             break
     return W
