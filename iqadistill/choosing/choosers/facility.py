@@ -109,7 +109,7 @@ def gains(similarity: ImageSimilarity, images: np.ndarray, covered: np.ndarray) 
     Returns:
         Gains (r,), in images.
     """
-    n, targets = len(similarity), similarity.targets
+    n, targets, of_targets = len(similarity), similarity.targets, covered[similarity.targets]
     own = 1 - covered[images].astype(np.float64)
     others = np.empty(len(images))
     place = np.minimum(np.searchsorted(targets, images), len(targets) - 1)
@@ -117,7 +117,7 @@ def gains(similarity: ImageSimilarity, images: np.ndarray, covered: np.ndarray) 
     for start in range(0, len(images), similarity.rows):
         rows = slice(start, start + similarity.rows)
         added = similarity.to_targets(images[rows])
-        added = np.subtract(added, covered[targets], out=None if similarity.held is not None else added)
+        added = np.subtract(added, of_targets, out=None if similarity.held is not None else added)
         np.maximum(added, 0, out=added)
         added[landmark[rows], place[rows][landmark[rows]]] = 0
         others[rows] = added.sum(1)
