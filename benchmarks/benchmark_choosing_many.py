@@ -157,6 +157,7 @@ def agreement(count: int) -> pd.DataFrame:
             row[f"left_by_random_{first}"] = left(drawn) / left(order[:first]) if left else np.nan
         rows.append(row)
 
+    facility.SIMILARITIES = 0
     for landmarks in (1000, facility.LANDMARKS):
         facility.LANDMARKS = landmarks
         near = facility.similarity_of_directions(found_features, 0)

@@ -10,6 +10,7 @@ from iqadistill.embedding_blocks import ROWS
 from iqadistill.selection.landmarks import EXACT, squared_distances
 
 CACHED = 2**18  # similarities to landmarks that are computed together: they stay in the cache
+COMPARED = 5000  # images, at most, whose distances give the width of the kernel
 SAME = 1e-12  # squared distances below this share of the largest are those of duplicates
 
 
@@ -85,13 +86,13 @@ def rbf_similarity(features: np.ndarray, seed: int, *, landmarks: int, widths: f
     """
     n = len(features)
     if n <= EXACT:
-        features, targets = features.astype(np.float64), np.arange(n)
+        features, drawn = features.astype(np.float64), np.arange(n)
     else:
         features = features.astype(np.float32)
-        targets = np.sort(np.random.default_rng(seed).choice(n, min(landmarks, n), replace=False))
-    width = widths * _median_distance(features[targets])
+        drawn = np.random.default_rng(seed).choice(n, min(landmarks, n), replace=False)
+    width = widths * _median_distance(features[np.sort(drawn[:COMPARED])])
     held = np.exp(squared_distances(features, features) / -width) if n <= EXACT else None
-    return ImageSimilarity(features, targets, width, held)
+    return ImageSimilarity(features, np.sort(drawn), width, held)
 
 
 def _median_distance(features: np.ndarray) -> float:

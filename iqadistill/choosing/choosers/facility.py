@@ -11,7 +11,8 @@ from iqadistill.choosing.similarity import ImageSimilarity, rbf_similarity
 from iqadistill.embedding_blocks import ROWS
 
 WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearly linear in the cosine of two images
-LANDMARKS = 5000  # images that stand for all that are to be covered where there are more
+LANDMARKS = 5000  # images, at least, that stand for all that are to be covered where there are more,
+SIMILARITIES = 4e8  # and as many more as do not take longer than 80,000 images do with these
 FEWEST = 16  # images whose gains are computed together
 DIGITS = 9  # after the point of a gain, whose unit is one image; what lies beyond is rounding
 
@@ -43,7 +44,8 @@ def similarity_of_directions(features: np.ndarray, seed: int) -> ImageSimilarity
     """Similarity of images by the direction of their features; an image without any is as far from all others."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     directions = np.divide(features, length, out=np.zeros_like(features), where=length > 1e-9 * length.max())
-    return rbf_similarity(directions, seed, landmarks=LANDMARKS, widths=WIDTHS)
+    landmarks = max(LANDMARKS, int(SIMILARITIES / len(features)))
+    return rbf_similarity(directions, seed, landmarks=landmarks, widths=WIDTHS)
 
 
 def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray) -> np.ndarray:

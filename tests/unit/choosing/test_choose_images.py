@@ -34,6 +34,7 @@ def few_landmarks(monkeypatch, *, exact, landmarks):
     """Let so many landmarks stand for more images than `exact`."""
     monkeypatch.setattr(similarity, "EXACT", exact)
     monkeypatch.setattr(facility, "LANDMARKS", landmarks)
+    monkeypatch.setattr(facility, "SIMILARITIES", 0)
     monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
 

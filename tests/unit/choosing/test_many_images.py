@@ -27,6 +27,7 @@ def many(monkeypatch, landmarks):
     monkeypatch.setattr(similarity, "EXACT", 0)
     monkeypatch.setattr(features, "EXACT", 0)
     monkeypatch.setattr(facility, "LANDMARKS", landmarks)
+    monkeypatch.setattr(facility, "SIMILARITIES", 0)
     monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
 
@@ -130,6 +131,16 @@ def test_the_choice_does_not_depend_on_the_unit_of_the_embeddings(monkeypatch, m
         many(monkeypatch, 100)
     expected = choose_images(X, 10, method=method, rated=[7])
     np.testing.assert_array_equal(choose_images(np.ldexp(X, exponent), 10, method=method, rated=[7]), expected)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(200, 200), (400, 200), (800, 100), (1600, 100)])
+def test_fewer_images_have_more_landmarks_in_facility_location(monkeypatch, n, expected):
+    many(monkeypatch, 100)
+    monkeypatch.setattr(facility, "SIMILARITIES", 8e4)
+    monkeypatch.setattr(similarity, "COMPARED", 150)
+    found = facility.similarity_of_directions(np.random.default_rng(0).normal(0, 1, (n, 5)), 0)
+    assert len(found.targets) == expected and np.all(np.diff(found.targets) > 0)
+    assert found.width == pytest.approx(facility.WIDTHS * 2, rel=0.15)  # squared distance of unrelated directions
 
 
 @pytest.mark.parametrize("count", [100, 500])
