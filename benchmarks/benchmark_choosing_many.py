@@ -145,10 +145,11 @@ def agreement(count: int) -> pd.DataFrame:
             row[f"left_by_random_{first}"] = left(drawn) / left(order[:first]) if left else np.nan
         rows.append(row)
 
+    facility.SIMILARITIES = 0
     for landmarks in (1000, facility.LANDMARKS):
         facility.LANDMARKS = landmarks
         near = facility.similarity_of_directions(found_features, 0)
-        gains = np.concatenate([block.sum(1) for block in near.blocks()])
+        gains = facility.gains(near, np.arange(COMPARED), np.zeros(COMPARED, np.float32))
         compare("facility", landmarks, gains, facility.facility_location(near, 2000, NONE), uncovered)
     for landmarks in (1000, v_optimal.LANDMARKS):
         F = v_optimal.similarity_factor(similarity.rbf_similarity(found_features, 0, landmarks=landmarks))

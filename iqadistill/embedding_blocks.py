@@ -1,5 +1,6 @@
 """Embeddings of many images, passed over in blocks of rows: held in memory, or read from a Parquet file each time."""
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 from iqadistill.errors import InputError
 
 ROWS = 4096  # of a block, so that copies of it in other types stay small
-HELD_BYTES = 5 * 2**29  # embeddings of a file that are held in memory; larger ones are read at every pass
+SAFE = 2.0**40  # sums of squares of numbers from 1 / SAFE to SAFE are in the range of float32
+SINGLE: np.dtype = np.dtype(np.float32)
+LARGEST = 1e300  # sums of larger numbers may leave the range of float64
 
 
 class EmbeddingBlocks(Protocol):
@@ -43,6 +46,30 @@ class HeldEmbeddings:
         """Consecutive rows (r, d) of the matrix."""
         for start in range(0, len(self.matrix), self.rows):
             yield self.matrix[start : start + self.rows]
+
+
+class ScaledEmbeddings:
+    """Embeddings in one type, divided by a power of two where their squares would leave the range of float32.
+
+    Args:
+        embeddings: Embeddings (n, d).
+        largest: Largest magnitude among them, see `largest_magnitude`.
+        dtype: float32 or float64.
+
+    Attributes:
+        exponent: Exponent of the power of two, 0 for all but very large and very small embeddings.
+    """
+
+    def __init__(self, embeddings: EmbeddingBlocks, largest: float, dtype: np.dtype = SINGLE):
+        self.embeddings, self.dtype = embeddings, dtype
+        self.exponent = 0 if 1 / SAFE <= largest <= SAFE else math.frexp(largest)[1]
+        self.shape: tuple[int, int] = embeddings.shape
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Consecutive rows (r, d)."""
+        for block in self.embeddings.blocks():
+            scaled = np.ldexp(block, -self.exponent) if self.exponent else block
+            yield scaled.astype(self.dtype, copy=False)
 
 
 class EmbeddingFile:
@@ -147,10 +174,10 @@ class EmbeddingFile:
             filled += len(block)
         return HeldEmbeddings(matrix, self.rows)
 
-    def held_if_small(self) -> EmbeddingBlocks:
-        """The embeddings in memory if they take at most 2.5 GB there, else this file: decoding takes most of a pass."""
+    def held_within(self, size: float) -> EmbeddingBlocks:
+        """The embeddings in memory if they take at most so many bytes there, else this file."""
         n, d = self.shape
-        return self.held() if n * d * self.dtype.itemsize <= HELD_BYTES else self
+        return self.held() if n * d * self.dtype.itemsize <= size else self
 
     def _batches(self, file: pq.ParquetFile, rows: int, column: str) -> Iterator[pa.RecordBatch]:
         try:
@@ -161,6 +188,23 @@ class EmbeddingFile:
     def _damage(self, error: Exception) -> InputError:
         cause = str(error).split(". ")[0].rstrip(".")
         return InputError(f"{self.path}: a damaged Parquet file ({cause}); write it again.")
+
+
+def largest_magnitude(block: np.ndarray, start: int) -> float:
+    """Largest magnitude in a block (r, d) of embeddings whose first row is row `start` of all.
+
+    Raises:
+        InputError: A number is NaN, infinite or beyond 1e300; the message names its row.
+    """
+    wide = block.astype(SINGLE) if block.dtype == np.float16 else block  # float16 is compared slowly
+    largest = max(float(wide.max()), -float(wide.min()))
+    if not largest <= LARGEST:
+        row = start + int(np.argmin((np.abs(wide.astype(np.float64)) <= LARGEST).all(1)))
+        raise InputError(
+            f"embeddings: row {row} holds NaN, infinite or huge values (beyond {LARGEST:g}); embed this image again or "
+            "leave it out."
+        )
+    return largest
 
 
 def take_rows(embeddings: EmbeddingBlocks, images: np.ndarray) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from iqadistill.choosing.similarity import EXACT
-from iqadistill.embedding_blocks import EmbeddingBlocks, HeldEmbeddings
-from iqadistill.errors import InputError
+from iqadistill.embedding_blocks import EmbeddingBlocks, HeldEmbeddings, ScaledEmbeddings, largest_magnitude
+from iqadistill.selection.landmarks import EXACT
 
 COMPONENTS = 20
 
@@ -34,11 +33,13 @@ def image_features(embeddings: np.ndarray | EmbeddingBlocks, contents: np.ndarra
     n, d = embeddings.shape
     dtype = np.float64 if n <= EXACT else np.float32
     group = _groups(n, contents)
-    means = _means(embeddings, group)
+    means, largest = _means(embeddings, group)
+    scaled = ScaledEmbeddings(embeddings, largest, np.dtype(dtype))
+    means = np.ldexp(means, -scaled.exponent)
     centres = means.astype(dtype)
     moments, start = np.zeros((d, d)), 0
-    for block in embeddings.blocks():
-        centred = block.astype(dtype) - centres[group[start : start + len(block)]]
+    for block in scaled.blocks():
+        centred = block - centres[group[start : start + len(block)]]
         moments += centred.T @ centred
         start += len(block)
     deviation = np.sqrt(moments.diagonal() / n)
@@ -49,9 +50,9 @@ def image_features(embeddings: np.ndarray | EmbeddingBlocks, contents: np.ndarra
     axes = np.linalg.eigh(moments * np.outer(scale, scale))[1][:, : -COMPONENTS - 1 : -1]
     projection = (scale[:, None] * axes).astype(dtype)
     features, start = np.empty((n, projection.shape[1])), 0
-    for block in embeddings.blocks():
+    for block in scaled.blocks():
         rows = slice(start, start + len(block))
-        features[rows] = (block.astype(dtype) - centres[group[rows]]) @ projection
+        features[rows] = (block - centres[group[rows]]) @ projection
         start += len(block)
     return features
 
@@ -66,18 +67,14 @@ def _groups(n: int, contents: np.ndarray | None) -> np.ndarray:
     return group
 
 
-def _means(embeddings: EmbeddingBlocks, group: np.ndarray) -> np.ndarray:
-    """Mean embeddings (groups, d), float64, of the images of each group."""
-    means, start = np.zeros((group.max() + 1, embeddings.shape[1])), 0
+def _means(embeddings: EmbeddingBlocks, group: np.ndarray) -> tuple[np.ndarray, float]:
+    """Mean embeddings (groups, d), float64, of the images of each group, and the largest magnitude of all."""
+    means, largest, start = np.zeros((group.max() + 1, embeddings.shape[1])), 0.0, 0
     for block in embeddings.blocks():
-        if not np.isfinite(block).all():
-            row = start + int(np.argmin(np.isfinite(block).all(1)))
-            raise InputError(
-                f"embeddings: row {row} holds NaN or infinite values; embed this image again or leave it out."
-            )
+        largest = max(largest, largest_magnitude(block, start))
         number = group[start : start + len(block)]
         order = np.argsort(number, kind="stable")
         found, first = np.unique(number[order], return_index=True)
         means[found] += np.add.reduceat(block[order].astype(np.float64), first, axis=0)
         start += len(block)
-    return means / np.maximum(np.bincount(group), 1)[:, None]
+    return means / np.maximum(np.bincount(group), 1)[:, None], largest

@@ -21,7 +21,7 @@ class ChooserSettings(Settings):
         colour: Colour in figures, as "#rrggbb".
         marker: Marker in figures, one of matplotlib's.
         order: Position in legends; the lowest comes first.
-        image_bytes: Memory that it takes for each of many images, their features included.
+        image_bytes: Memory that it takes for each of many images, their features included, their embeddings not.
         pick_seconds: Time that choosing one more image takes for each of many images, on one core.
     """
 

@@ -6,8 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-EXACT = 5000  # images up to which the similarity of every pair is held
+from iqadistill.embedding_blocks import ROWS
+from iqadistill.selection.landmarks import EXACT, squared_distances
+
 CACHED = 2**18  # similarities to landmarks that are computed together: they stay in the cache
+COMPARED = 5000  # images, at most, whose distances give the width of the kernel
 SAME = 1e-12  # squared distances below this share of the largest are those of duplicates
 
 
@@ -39,6 +42,16 @@ class ImageSimilarity:
         exponents = np.hstack([X, ones, (X**2).sum(1, keepdims=True)]) @ self._columns
         np.minimum(exponents, 0, out=exponents)
         return np.exp(exponents, out=exponents)
+
+    def to_nearest(self, others: np.ndarray) -> np.ndarray:
+        """Similarity (n,) of each image to the most similar of others (r,)."""
+        if self.held is not None:
+            return self.held[others].max(0)
+        distances = np.empty(len(self), self.features.dtype)
+        for start in range(0, len(self), ROWS):
+            rows = slice(start, start + ROWS)
+            distances[rows] = squared_distances(self.features[rows], self.features[others]).min(1)
+        return np.exp(distances / -distances.dtype.type(self.width))
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Similarity (r, q) of consecutive images to those that are to be covered, all images once."""
@@ -73,19 +86,13 @@ def rbf_similarity(features: np.ndarray, seed: int, *, landmarks: int, widths: f
     """
     n = len(features)
     if n <= EXACT:
-        features, targets = features.astype(np.float64), np.arange(n)
+        features, drawn = features.astype(np.float64), np.arange(n)
     else:
         features = features.astype(np.float32)
-        targets = np.sort(np.random.default_rng(seed).choice(n, min(landmarks, n), replace=False))
-    width = widths * _median_distance(features[targets])
+        drawn = np.random.default_rng(seed).choice(n, min(landmarks, n), replace=False)
+    width = widths * _median_distance(features[np.sort(drawn[:COMPARED])])
     held = np.exp(squared_distances(features, features) / -width) if n <= EXACT else None
-    return ImageSimilarity(features, targets, width, held)
-
-
-def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances (n, m) of rows of X (n, p) and Y (m, p)."""
-    squares = (X**2).sum(1)[:, None] + (Y**2).sum(1) - 2 * (X @ Y.T)
-    return np.maximum(squares, 0, out=squares)
+    return ImageSimilarity(features, np.sort(drawn), width, held)
 
 
 def _median_distance(features: np.ndarray) -> float:

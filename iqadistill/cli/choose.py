@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from iqadistill.choosing.registry import CHOOSERS
 from iqadistill.errors import InputError
+from iqadistill.limits import usable_memory
 from iqadistill.paths import check_output, path_argument
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ Embed = Callable[[], "tuple[np.ndarray | EmbeddingBlocks, dict[int, InputError]]
 
 PACKAGED = "tf_efficientnet_lite0"
 SIDE = 224
+HELD_BYTES = 5 * 2**29  # embeddings of a file that are held in memory: decoding them takes most of a pass
+LONGEST = 24 * 3600  # seconds that a choice may take
 # a crop shows about the same share of every photograph, whatever its resolution
 CROPS = {"method": "placed_crops", "count": 3, "size": SIDE, "longer_side": 512, "small_images": "enlarge"}
 
@@ -92,7 +95,7 @@ def run(given: argparse.Namespace) -> int:
     import numpy as np
     import pandas as pd
 
-    from iqadistill.choosing.choose import check_resources, choose_images
+    from iqadistill.choosing.choose import choose_images
     from iqadistill.tables import write_csv
 
     of_folder = given.images.is_dir()
@@ -102,7 +105,6 @@ def run(given: argparse.Namespace) -> int:
         dict(zip(*_read_column(given.contents, "content", names, given.images), strict=True)) if given.contents else {}
     )
     _check_count(given.count, len(set(names) - rated), given.images)
-    check_resources(given.method, len(names), given.count)
     embeddings, failures = embed()
     for failure in failures.values():
         print(f"error: {failure}", file=sys.stderr)
@@ -137,7 +139,10 @@ def _images_of_folder(given: argparse.Namespace) -> tuple[list[str], Embed]:
         made_with = {"encoder": settings.model_dump(mode="json"), "crops": CROPS}
         kept = KeptEmbeddings(given.embeddings, made_with) if given.embeddings else None
         with lease_device(given.device) as device:
-            return embed_images(paths, settings.create(device), SAMPLERS.create(CROPS), kept=kept)
+            encoder = settings.create(device)
+            # float32, at first one by one beside their matrix
+            _check_resources(given, len(paths), 2 * 4 * len(paths) * encoder.width)
+            return embed_images(paths, encoder, SAMPLERS.create(CROPS), kept=kept)
 
     return [path.relative_to(given.images).as_posix() for path in paths], embed
 
@@ -150,7 +155,12 @@ def _images_of_file(given: argparse.Namespace) -> tuple[list[str], Embed]:
         if differs:
             raise InputError(f"{option}: {given.images} holds embeddings already; leave the option out.")
     file = EmbeddingFile(given.images)
-    return file.names(), lambda: (file.held_if_small(), {})
+
+    def embed() -> tuple["np.ndarray | EmbeddingBlocks", dict[int, InputError]]:
+        left = _check_resources(given, file.shape[0])
+        return file.held_within(min(left, HELD_BYTES)), {}
+
+    return file.names(), embed
 
 
 def encoder_settings(name: str) -> Any:
@@ -166,6 +176,38 @@ def _check_count(count: int, unrated: int, images: Path) -> None:
         raise InputError(
             f"--count {count}: {images} holds {unrated} readable images that are not rated; ask for fewer."
         )
+
+
+def _check_resources(given: argparse.Namespace, n: int, embeddings: int = 0) -> float:
+    """Refuse a choice among n images that would take more memory than there is, or more than a day.
+
+    Args:
+        given: Arguments of the command.
+        n: Number of images.
+        embeddings: Bytes of their embeddings, if these have to be in memory.
+
+    Returns:
+        Bytes that are left.
+
+    Raises:
+        InputError: It would; the message says how much, and what to do.
+    """
+    chooser, least = CHOOSERS[given.method], CHOOSERS["lcmd"]
+    needed, smallest, usable = *(embeddings + n * one.image_bytes for one in (chooser, least)), usable_memory()
+    if needed > usable:
+        instead = f", or by lcmd, which takes {smallest / 1e9:.1f} GB" if smallest <= usable else ""
+        raise InputError(
+            f"--method {given.method}: {n:,} images take about {needed / 1e9:.1f} GB, and "
+            f"{usable / 1e9:.1f} GB may be used; choose among fewer images{instead}."
+        )
+    seconds = n * given.count * chooser.pick_seconds
+    if seconds > LONGEST:
+        raise InputError(
+            f"--count {given.count}: {given.method} passes over all {n:,} images for each one that it chooses, about "
+            f"{seconds / 3600:.0f} hours in all; ask for at most {int(LONGEST / n / chooser.pick_seconds):,}, or "
+            "choose among fewer images."
+        )
+    return usable - needed
 
 
 def _read_column(file: Path, column: str, names: Sequence[str], images: Path) -> tuple[list[str], list[str | None]]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from iqadistill.doctor import limits
+from iqadistill import limits
 from iqadistill.doctor.finding import Finding, gigabytes
 
 LEAST_MEMORY = 3e9  # bytes; the demo's largest job takes 2.9 GB

@@ -7,12 +7,12 @@ from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
 
+from iqadistill import limits
 from iqadistill.config.experiments import source_of
 from iqadistill.config.jobs.layout import check_layout
 from iqadistill.config.jobs.plan import Plan
 from iqadistill.datasets.labels.label_files import read_variable
 from iqadistill.datasets.labels.registry import format_module
-from iqadistill.doctor import limits
 from iqadistill.doctor.downloads import check_archives, check_weights
 from iqadistill.doctor.finding import Finding, State, gigabytes, listed
 from iqadistill.doctor.folders import existing, is_there

@@ -20,16 +20,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from scipy.linalg import blas, lapack
 
 from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
-from iqadistill.selection.landmarks import landmark_target
-from iqadistill.selection.objective import huber, relative_gap
+from iqadistill.selection.cholesky import Cholesky
+from iqadistill.selection.landmarks import EXACT, landmark_target
+from iqadistill.selection.objective import certified, huber, relative_gap, row_norms
 from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.selectors.residual import ResidualSettings
 
-EXACT = 5000  # rows up to which the similarity of every pair is held
 LANDMARKS = 1000  # rows that the similarity is known by where there are more
 SAMPLE = 16  # rows for each feature on which a start is found
 SAMPLE_STEPS, MAX_PASSES, INNER_STEPS = 15, 50, 50
@@ -87,18 +87,20 @@ def select_jointly(
             raise InputError(
                 f"{key} {given}: compares all pairs of {n:,} rows; above {EXACT:,} rows only {key} {needed} is there."
             )
-    Z = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
-    problem = _Problem(embeddings, torch.from_numpy(Z), settings.alpha, settings.beta)
+    Z, scaled = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
+    # E / c with alpha / c has the solution c W
+    problem = _Problem(scaled, Z, np.ldexp(settings.alpha, -scaled.exponent), settings.beta)
     tol = TOLERANCE if settings.tol is None else settings.tol
     gap, passes = problem.solve(_start(problem, seed), tol, settings.max_iter or MAX_PASSES)
     if gap > tol:
         warnings.warn(
-            f"joint selection stopped before its tolerance {tol:g} after {passes} passes: the objective is certified "
-            f"to a relative duality gap of {gap:.1e} only; raise max_iter or tol.",
+            f"joint selection stopped before its tolerance {tol:g} after {passes} passes: {certified(gap)}; raise "
+            "max_iter or tol.",
             stacklevel=2,
         )
-    residuals = problem.P.norm(dim=1).numpy().astype(np.float64)
-    return JointSelection(residuals, np.argsort(residuals, kind="stable"), problem.W.numpy(), gap, passes)
+    residuals = row_norms(problem.P).astype(np.float64)
+    coef = np.ldexp(problem.W, -scaled.exponent)
+    return JointSelection(residuals, np.argsort(residuals, kind="stable"), coef, gap, passes)
 
 
 def _of_all_pairs(X: np.ndarray, settings: ResidualSettings) -> JointSelection:
@@ -107,142 +109,156 @@ def _of_all_pairs(X: np.ndarray, settings: ResidualSettings) -> JointSelection:
 
 
 class _Problem:
-    """The embeddings, their target, and what is known at the current W.
+    """The embeddings, float32, their target, and what is known at the current W.
 
     Attributes:
         W: (d, h), float64.
         P: E W - Z (n, h), float32, of the last pass, or at the best W once solved.
-        q: Weights (n,), float32, of the Gram matrix.
+        q: Weights (n, 1), float32, of the Gram matrix.
         gram: E^T Q E (d, d), float64.
         gradient: E^T U (d, h), float64, at W.
         value: Phi at W, R eliminated.
     """
 
-    def __init__(self, embeddings: EmbeddingBlocks, Z: torch.Tensor, alpha: float, beta: float):
+    def __init__(self, embeddings: EmbeddingBlocks, Z: np.ndarray, alpha: float, beta: float):
         self.embeddings, self.Z, self.alpha, self.beta = embeddings, Z, alpha, beta
         self.d = embeddings.shape[1]
-        self.P, self.q = torch.empty_like(Z), torch.ones(len(Z))
-        self.gram = torch.zeros(self.d, self.d, dtype=torch.float64)
-        self.W = self.gradient = torch.zeros(self.d, Z.shape[1], dtype=torch.float64)
-        self.value = torch.inf  # before the first pass
+        self.P, self.q = np.empty_like(Z), np.ones((len(Z), 1), Z.dtype)
+        self.gram = np.zeros((self.d, self.d))
+        self.W = self.gradient = np.zeros((self.d, Z.shape[1]))
+        self.value = np.inf  # before the first pass
 
-    def solve(self, W: torch.Tensor, tol: float, max_passes: int) -> tuple[float, int]:
+    def solve(self, W: np.ndarray, tol: float, max_passes: int) -> tuple[float, int]:
         """Minimise Phi from W (d, h); returns the relative duality gap and the number of passes.
 
         A step may increase Phi where rounding or an old Gram matrix spoils it: the best W stays at the end.
         """
         self.evaluate(W, new_gram=True)
-        best, best_dual, gap, slow = (self.value, self.W, self.P.clone()), -torch.inf, torch.inf, False
+        best, best_dual, gap, slow = (self.value, self.W, self.P.copy()), -np.inf, np.inf, False
         passes = 1
         while passes < max_passes and gap > tol:
             value_before, gap_before = self.value, gap
             W = self.step()
             best_dual = max(best_dual, self.evaluate(W, new_gram=slow))
             if self.value < best[0]:
-                best = self.value, self.W, self.P.clone()
+                best = self.value, self.W, self.P.copy()
             gap = relative_gap(best[0], best_dual)
             passes += 1
             slow = not slow and (gap > SLOW * gap_before or self.value > value_before)
         self.value, self.W, self.P = best
         return gap, passes
 
-    def step(self) -> torch.Tensor:
+    def step(self) -> np.ndarray:
         """The W (d, h) that minimises the bound on Phi: re-weighted ridge regressions on sums alone."""
         gram = _definite(self.gram)
-        return _group_lasso(gram, gram @ self.W - self.gradient / 2, self.alpha, self.W)
+        return _group_lasso(gram, _product(gram, self.W) - self.gradient / 2, self.alpha, self.W)
 
-    def evaluate(self, W: torch.Tensor, *, new_gram: bool) -> float:
+    def evaluate(self, W: np.ndarray, *, new_gram: bool) -> float:
         """Pass over E at a new W; returns the dual value that certifies it, minus infinity on the first pass."""
-        first = self.value == torch.inf
+        first = self.value == np.inf
         if not first:
-            steepest = float((self.gradient + 2 * self.gram @ (W - self.W)).norm(dim=1).max())  # of E^T U'
-        if new_gram:
-            gram = torch.zeros_like(self.gram)
-        gradient = torch.zeros_like(W)
-        W_single = W.float()
+            steepest = float(row_norms(self.gradient + 2 * _product(self.gram, W - self.W)).max())  # of E^T U'
+        gram, gradient, W_single = np.zeros_like(self.gram, order="F"), np.zeros_like(W), W.astype(np.float32)
         value, energy, fit, longest = 0.0, 0.0, 0.0, 0.0
         for rows, E in self.blocks():
             Z, before = self.Z[rows], self.P[rows]
-            P = E @ W_single - Z
+            P = _product(E, W_single) - Z
             if not first:
-                U = 2 * (self._weights(before) * before + self.q[rows, None] * (P - before))
-                energy += float(U.double().square().sum())
-                fit += float((U.double() * Z).sum())
-                longest = max(longest, float(U.norm(dim=1).max()))
-            weights = self._weights(P)
-            gradient += E.mT @ (2 * weights * P)
-            value += float(huber(P.norm(dim=1).double().numpy(), self.beta).sum())
+                U = 2 * (self.weights(before) * before + self.q[rows] * (P - before))
+                lengths = row_norms(U).astype(np.float64)
+                energy += float(lengths @ lengths)
+                fit += float((U.astype(np.float64) * Z).sum())
+                longest = max(longest, float(lengths.max()))
+            weights = self.weights(P)
+            gradient += _product(E, 2 * weights * P, transposed=True)
+            value += float(huber(row_norms(P).astype(np.float64), self.beta).sum())
             self.P[rows] = P
             if new_gram:
-                self.q[rows] = weights[:, 0]
-                E = E * weights.sqrt()
-                gram += E.mT @ E
-        dual = -torch.inf
+                self.q[rows] = weights
+                gram += _lower_gram(E, weights)
+        dual = -np.inf
         if not first:
             feasible = min(self.beta / max(longest, TINY), self.alpha / max(steepest, TINY))
             s = min(feasible, max(-2 * fit, 0.0) / max(energy, TINY))  # the dual of s U' is largest there
             dual = -(s**2) * energy / 4 - s * fit
         if new_gram:
-            self.gram = gram
+            self.gram = _symmetric(gram)
         self.W, self.gradient = W, gradient
-        self.value = value + self.alpha * float(W.norm(dim=1).sum())
+        self.value = value + self.alpha * float(row_norms(W).sum())
         return dual
 
-    def blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Rows and their embeddings (r, d), float32."""
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Rows and their embeddings (r, d)."""
         start = 0
         for block in self.embeddings.blocks():
-            yield slice(start, start + len(block)), torch.tensor(block).float()
+            yield slice(start, start + len(block)), block
             start += len(block)
 
-    def _weights(self, P: torch.Tensor) -> torch.Tensor:
+    def weights(self, P: np.ndarray) -> np.ndarray:
         """q (r, 1) of the rows of P."""
-        return (self.beta / (2 * P.norm(dim=1).clamp(min=self.beta / 2)))[:, None]
+        return (self.beta / (2 * np.maximum(row_norms(P), self.beta / 2)))[:, None]
 
 
-def _start(problem: _Problem, seed: int) -> torch.Tensor:
+def _start(problem: _Problem, seed: int) -> np.ndarray:
     """W (d, h) that solves the problem of a sample of rows, nearly."""
     n, d = problem.embeddings.shape
     drawn = np.sort(np.random.default_rng([seed, 1]).choice(n, min(SAMPLE * d, n), replace=False))
-    E, Z = torch.from_numpy(take_rows(problem.embeddings, drawn)).float(), problem.Z[drawn]
+    E, Z = take_rows(problem.embeddings, drawn), problem.Z[drawn]
     alpha = problem.alpha * len(drawn) / n
-    W, weights = None, torch.ones(len(drawn), 1)
+    W, weights = None, np.ones((len(drawn), 1), np.float32)
     for _ in range(SAMPLE_STEPS):
-        weighted = E * weights
-        gram, product = _definite((weighted.mT @ E).double()), (weighted.mT @ Z).double()
+        gram = _definite(_symmetric(_lower_gram(E, weights).astype(np.float64)))
+        product = _product(E, weights * Z, transposed=True).astype(np.float64)
         W = _group_lasso(gram, product, alpha, W, steps=1)
-        before, weights = weights, problem._weights(E @ W.float() - Z)
-        if (weights - before).abs().mean() < 1e-3:
+        before, weights = weights, problem.weights(_product(E, W.astype(np.float32)) - Z)
+        if np.abs(weights - before).mean() < 1e-3:
             break
     assert W is not None
     return W
 
 
-def _definite(gram: torch.Tensor) -> torch.Tensor:
+def _product(A: np.ndarray, B: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+    """A B, or A^T B, by the BLAS of SciPy that factorises, too.
+
+    NumPy brings a BLAS of its own, and while the threads of one wait for work they take the cores from the other.
+    """
+    gemm = blas.dgemm if A.dtype == np.float64 else blas.sgemm
+    return gemm(1.0, np.ascontiguousarray(B).T, A.T, trans_b=transposed).T
+
+
+def _lower_gram(E: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Lower triangle of E^T diag(q) E (d, d) from E (r, d), float32, and weights q (r, 1); zeros above it."""
+    return blas.ssyrk(1.0, (E * np.sqrt(weights)).T, lower=1)
+
+
+def _symmetric(lower: np.ndarray) -> np.ndarray:
+    """The matrix (d, d) whose lower triangle is given, with zeros above it."""
+    return lower + np.tril(lower, -1).T
+
+
+def _definite(gram: np.ndarray) -> np.ndarray:
     """A Gram matrix of float32 products plus as small a share of its diagonal as makes it positive definite."""
-    squares = torch.where(gram.diagonal() > 0, gram.diagonal(), 1)
-    correlation = gram / squares.sqrt() / squares.sqrt()[:, None]
+    squares = np.where(gram.diagonal() > 0, gram.diagonal(), 1)
+    correlation = gram / np.sqrt(squares) / np.sqrt(squares)[:, None]
     ridge = RIDGE
-    while ridge < 1 and torch.linalg.cholesky_ex(correlation + ridge * torch.eye(len(gram)).double()).info:
+    while ridge < 1 and lapack.dpotrf((correlation + ridge * np.eye(len(gram))).T, lower=1, overwrite_a=1)[1]:
         ridge *= 10
-    return gram + (ridge * squares).diag()
+    return gram + np.diag(ridge * squares)
 
 
 def _group_lasso(
-    gram: torch.Tensor, product: torch.Tensor, alpha: float, start: torch.Tensor | None, steps: int = INNER_STEPS
-) -> torch.Tensor:
+    gram: np.ndarray, product: np.ndarray, alpha: float, start: np.ndarray | None, steps: int = INNER_STEPS
+) -> np.ndarray:
     """W (d, h) that minimises tr(W^T G W) - 2 <B, W> + alpha sum_j ||w_j|| by re-weighting, G (d, d) and B (d, h)."""
-    if start is None:
-        start = torch.linalg.solve(gram, product)
-    W = start
+    W = np.linalg.solve(gram, product) if start is None else start
+    ones = np.ones(len(gram))
     for _ in range(steps):
-        norms = W.norm(dim=1)
-        root = (2 * norms.clamp(min=VANISHED * norms.max().clamp(min=TINY)) / alpha).sqrt()[:, None]
-        # (G + D^-1) W = B with D = root^2, scaled so that rows close to zero do not spoil the condition
-        system = root * gram * root.mT
-        system.diagonal().add_(1)
-        W = root * torch.cholesky_solve(root * product, torch.linalg.cholesky(system))
-        steepest = 2 * (product - gram @ W).norm(dim=1).max()
-        if steepest <= alpha * (1 + 1e-4):
+        norms = row_norms(W)
+        root = np.sqrt(2 / alpha * np.maximum(norms, VANISHED * max(norms.max(), TINY)))
+        # (G + D^-1) W = B with D = root^2, scaled so that rows close to zero do not spoil the condition;
+        # symmetric, so that its transpose lies in memory as LAPACK wants it
+        system = root[:, None] * gram * root
+        W = root[:, None] * Cholesky(system.T, ones).solve((root[:, None] * product).T).T
+        if 2 * row_norms(product - _product(gram, W)).max() <= alpha * (1 + 1e-4):
             break
     return W

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from iqadistill.embedding_blocks import EmbeddingBlocks
+from iqadistill.embedding_blocks import EmbeddingBlocks, ScaledEmbeddings, largest_magnitude
 from iqadistill.errors import InputError
 
+EXACT = 5000  # rows up to which the similarity of every pair is held; of more landmarks are drawn
 RANK_TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}  # of eigenvalues, beside the largest
 DIRECTIONS = 64  # columns of the factor within which leading eigenvectors are sought, or four for each of them
+WIDTHS = 1e-30, 1e30  # range of the kernel's width, in which float32 can divide by it
 SUPPORT = 0.5  # least length of the targets of other rows, relative to those of landmarks
 
 
@@ -28,7 +30,7 @@ def landmark_map(among: np.ndarray, rank: int | None = None) -> np.ndarray:
 
 def landmark_target(
     embeddings: EmbeddingBlocks, n_components: int, *, gamma: str, landmarks: int, seed: int
-) -> np.ndarray:
+) -> tuple[np.ndarray, ScaledEmbeddings]:
     """Target Z (n, h), float32, of joint residual selection: S ~ Z Z^T for the RBF similarity S of all rows.
 
     The leading eigenvectors are those of F F^T within a factor F of the landmarks' leading directions (Rayleigh-Ritz):
@@ -42,37 +44,40 @@ def landmark_target(
         landmarks: Number of rows that are drawn as landmarks.
         seed: Seed of the landmarks.
 
+    Returns:
+        Z, and the embeddings in float32, in the range of which they are.
+
     Raises:
         InputError: An embedding is not finite, or the kernel is so narrow that landmarks say nothing of other rows.
     """
     n, d = embeddings.shape
     drawn = np.sort(np.random.default_rng(seed).choice(n, min(landmarks, n), replace=False))
-    total, picked, start = np.zeros(d), [], 0
+    total, largest, start = np.zeros(d), 0.0, 0
     for block in embeddings.blocks():
-        sums = block.sum(0, dtype=np.float64)
-        if not np.isfinite(sums).all():
-            raise InputError(
-                f"embeddings: rows {start} to {start + len(block) - 1} hold NaN or infinite values; embed these images "
-                "again or leave them out."
-            )
-        total += sums
-        picked.append(block[drawn[slice(*np.searchsorted(drawn, [start, start + len(block)]))] - start])
+        largest = max(largest, largest_magnitude(block, start))
+        total += block.sum(0, dtype=np.float64)
         start += len(block)
-    mean = (total / n).astype(np.float32)
-    L = np.concatenate(picked).astype(np.float32) - mean
-    squares = sum(float(np.square(block - mean).sum(dtype=np.float64)) for block in embeddings.blocks()) / n
-    distances = _squared_distances(L, L.T.astype(np.float64), (L.astype(np.float64) ** 2).sum(1))
+    scaled = ScaledEmbeddings(embeddings, largest)
+    mean = np.ldexp(total / n, -scaled.exponent).astype(np.float32)
+    squares, picked, start = 0.0, [], 0
+    for block in scaled.blocks():
+        centred = block - mean
+        squares += float(np.square(centred).sum(dtype=np.float64)) / n
+        picked.append(centred[drawn[slice(*np.searchsorted(drawn, [start, start + len(block)]))] - start])
+        start += len(block)
+    L = np.concatenate(picked)
+    distances = squared_distances(L.astype(np.float64), L.astype(np.float64))
     np.fill_diagonal(distances, 0)
-    scale = (
-        2 * squares if gamma == "scale_free" else np.sqrt(distances).sum() / len(L) / max(len(L) - 1, 1) * (1 - 1 / n)
-    )
-    scale = scale or 1.0  # all rows are equal
-    mapped = landmark_map(np.exp(distances / (-2 * scale)), max(DIRECTIONS, 4 * n_components)).astype(np.float32)
-    columns, norms = np.ascontiguousarray(L.T), (L**2).sum(1)
+    if gamma == "scale_free":
+        scale = 2 * squares
+    else:  # a distance, not a squared one
+        scale = np.sqrt(distances).sum() / len(L) / max(len(L) - 1, 1) * (1 - 1 / n) * 2.0**-scaled.exponent
+    width = np.clip(2 * scale if scale else 1.0, *WIDTHS)  # 1 where all rows are equal
+    mapped = landmark_map(np.exp(distances / -width), max(DIRECTIONS, 4 * n_components)).astype(np.float32)
     F, moments, start = np.empty((n, mapped.shape[1]), np.float32), np.zeros((mapped.shape[1],) * 2), 0
-    for block in embeddings.blocks():
-        exponents = _squared_distances(block.astype(np.float32) - mean, columns, norms)
-        exponents /= np.float32(-2 * scale)
+    for block in scaled.blocks():
+        exponents = squared_distances(block - mean, L)
+        exponents /= np.float32(-width)
         rows = F[start : start + len(block)]
         np.matmul(np.exp(exponents, out=exponents), mapped, out=rows)
         moments += rows.T @ rows
@@ -87,13 +92,13 @@ def landmark_target(
             f"gamma {gamma}: the similarity is so narrow that {len(drawn)} landmarks say nothing of the other rows; "
             "give gamma scale_free, or more landmarks."
         )
-    return Z
+    return Z, scaled
 
 
-def _squared_distances(X: np.ndarray, columns: np.ndarray, norms: np.ndarray) -> np.ndarray:
-    """Squared distances (n, m) of rows X (n, d) to landmarks (d, m) with squared norms (m,)."""
-    squares = X.astype(columns.dtype, copy=False) @ columns
-    squares *= -2
-    squares += norms
-    squares += np.square(X).sum(1, dtype=columns.dtype)[:, None]
+def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances (n, m) of rows of X (n, p) and Y (m, p), in their type."""
+    products = X @ Y.T
+    products *= 2
+    squares = (X**2).sum(1)[:, None] + (Y**2).sum(1)
+    squares -= products
     return np.maximum(squares, 0, out=squares)

@@ -71,3 +71,10 @@ def duality_gap(E: np.ndarray, Z: np.ndarray, W: np.ndarray, alpha: float, beta:
 def relative_gap(value: float, dual: float) -> float:
     """(primal - dual) / primal; zero where both vanish."""
     return max(value - dual, 0.0) / max(value, np.finfo(np.float64).tiny)
+
+
+def certified(gap: float) -> str:
+    """What a relative duality gap that is larger than it should be says of the objective, in words."""
+    if round(gap, 2) < 1:
+        return f"the objective is certified to a relative duality gap of {gap:.1e} only"
+    return "nothing certifies the objective"

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from iqadistill.errors import InputError
 from iqadistill.selection.base import Selector, first_occurrence
 from iqadistill.selection.irls import solve_irls
-from iqadistill.selection.objective import Solution, duality_gap, row_norms
+from iqadistill.selection.objective import Solution, certified, duality_gap, row_norms
 from iqadistill.selection.published import EPS, solve_published
 from iqadistill.selection.selectors.residual import ResidualSettings
 from iqadistill.selection.similarity import similarity_matrix, spectral_target
@@ -119,8 +119,8 @@ class ResidualSelector(Selector):
             gap = max(one["duality_gap_"] for one in unfinished)
             warnings.warn(
                 f"solver {settings.solver} stopped before its tolerance {tol:g} on {len(unfinished)} of "
-                f"{len(matrices)} images after up to {max(one['n_iter_'] for one in unfinished)} iterations: the "
-                f"objective is certified to a relative duality gap of {gap:.1e} only; raise max_iter or tol.",
+                f"{len(matrices)} images after up to {max(one['n_iter_'] for one in unfinished)} iterations: "
+                f"{certified(gap)}; raise max_iter or tol.",
                 stacklevel=3,
             )
         return fitted

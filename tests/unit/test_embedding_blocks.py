@@ -5,8 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from iqadistill import embedding_blocks
-from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings, take_rows
+from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings, ScaledEmbeddings, largest_magnitude, take_rows
 from iqadistill.errors import InputError
 from iqadistill.tables import embeddings_table, write_table
 
@@ -44,11 +43,10 @@ def test_lists_without_a_fixed_length_and_wider_numbers_are_read(tmp_path):
     assert EmbeddingFile(tmp_path / "x.parquet").held().matrix.tolist() == [[1, 2], [3, 4]]
 
 
-def test_files_too_large_for_memory_are_read_at_every_pass(tmp_path, monkeypatch):
+def test_files_too_large_for_memory_are_read_at_every_pass(tmp_path):
     file = EmbeddingFile(written(tmp_path / "x.parquet"))
-    assert isinstance(file.held_if_small(), HeldEmbeddings)
-    monkeypatch.setattr(embedding_blocks, "HELD_BYTES", X.nbytes - 1)
-    assert file.held_if_small() is file
+    assert isinstance(file.held_within(X.nbytes), HeldEmbeddings)
+    assert file.held_within(X.nbytes - 1) is file
 
 
 @pytest.mark.parametrize(
@@ -97,3 +95,32 @@ def test_missing_and_damaged_files_are_refused(tmp_path):
     (tmp_path / "y.parquet").write_bytes(data)
     with pytest.raises(InputError, match="a damaged Parquet file"):
         EmbeddingFile(tmp_path / "y.parquet").held()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_largest_magnitude_and_the_row_without_one(dtype):
+    X = np.array([[1, -3], [2, 2]], dtype)
+    assert largest_magnitude(X, 40) == 3
+    for wrong in (np.nan, -np.inf):
+        X[1, 1] = wrong
+        with pytest.raises(InputError, match="row 41 holds NaN, infinite or huge values"):
+            largest_magnitude(X, 40)
+    if dtype == np.float64:
+        X[1, 1] = 1e301
+        with pytest.raises(InputError, match="row 41"):
+            largest_magnitude(X, 40)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -130, -10, 0, 10, 120, 900])
+def test_scaled_embeddings_have_squares_in_single_precision(exponent):
+    X = np.ldexp(np.array([[1.0, -3.0], [0.5, 0.0]]), exponent)
+    scaled = ScaledEmbeddings(HeldEmbeddings(X), largest_magnitude(X, 0))
+    (block,) = scaled.blocks()
+    assert block.dtype == np.float32 and scaled.shape == (2, 2)
+    assert scaled.exponent == 0 if abs(exponent) <= 10 else 0.5 <= np.abs(block).max() <= 1
+    np.testing.assert_array_equal(np.ldexp(block.astype(float), scaled.exponent), X)
+
+
+def test_zeros_and_half_precision_stay_as_they_are():
+    assert ScaledEmbeddings(HeldEmbeddings(np.zeros((2, 2))), 0.0).exponent == 0
+    assert ScaledEmbeddings(HeldEmbeddings(X), float(np.finfo(np.float16).max)).exponent == 0

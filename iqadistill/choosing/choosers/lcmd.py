@@ -6,8 +6,9 @@ import numpy as np
 from pydantic import Field
 
 from iqadistill.choosing.settings import ChooserSettings
-from iqadistill.choosing.similarity import SAME, squared_distances
+from iqadistill.choosing.similarity import SAME
 from iqadistill.embedding_blocks import ROWS
+from iqadistill.selection.landmarks import squared_distances
 
 
 class LcmdSettings(ChooserSettings):

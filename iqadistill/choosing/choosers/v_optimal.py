@@ -103,10 +103,10 @@ def v_optimal_by_factor(F: np.ndarray, count: int, rated: np.ndarray) -> np.ndar
         known = rated[start : start + ROWS]
         precision += F[known].T @ (F[known] / (NOISE + own[known])[:, None])
     A = np.linalg.inv(precision)
-    variance, squares = own, np.empty(n)
+    variance, squares = np.empty(n), np.empty(n)
     for start in range(0, n, ROWS):
         rows = slice(start, start + ROWS)
-        variance[rows] += ((F[rows] @ A.astype(F.dtype)) * F[rows]).sum(1)
+        variance[rows] = own[rows] + ((F[rows] @ A.astype(F.dtype)) * F[rows]).sum(1)
         squares[rows] = ((F[rows] @ (A @ M @ A).astype(F.dtype)) * F[rows]).sum(1)
     unrated = np.full(n, True)
     unrated[rated] = False

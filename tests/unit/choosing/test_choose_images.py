@@ -34,6 +34,7 @@ def few_landmarks(monkeypatch, *, exact, landmarks):
     """Let so many landmarks stand for more images than `exact`."""
     monkeypatch.setattr(similarity, "EXACT", exact)
     monkeypatch.setattr(facility, "LANDMARKS", landmarks)
+    monkeypatch.setattr(facility, "SIMILARITIES", 0)
     monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
 
@@ -232,7 +233,7 @@ def test_impossible_count_is_refused(count):
 
 
 def test_embeddings_that_are_not_finite_are_refused():
-    with pytest.raises(InputError, match="NaN or infinite"):
+    with pytest.raises(InputError, match="NaN, infinite"):
         choose_images(np.full((4, 2), np.nan), 1)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from iqadistill.choosing import CHOOSERS, choose_images, features, similarity
-from iqadistill.choosing.choose import check_resources
 from iqadistill.choosing.choosers import facility, v_optimal
 from iqadistill.choosing.features import image_features
 from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings
@@ -27,8 +26,8 @@ def many(monkeypatch, landmarks):
     """Take every number of images for many, and so many landmarks."""
     monkeypatch.setattr(similarity, "EXACT", 0)
     monkeypatch.setattr(features, "EXACT", 0)
-    monkeypatch.setattr(facility, "EXACT", 0)
     monkeypatch.setattr(facility, "LANDMARKS", landmarks)
+    monkeypatch.setattr(facility, "SIMILARITIES", 0)
     monkeypatch.setattr(v_optimal, "LANDMARKS", landmarks)
 
 
@@ -113,29 +112,57 @@ def test_the_factor_of_all_images_is_the_similarity(monkeypatch):
         )
 
 
-def test_choices_that_would_take_too_long_or_too_much_memory_are_refused_with_their_cost(monkeypatch):
-    monkeypatch.setattr("iqadistill.choosing.choose.usable_memory", lambda: 16e9)
-    check_resources("v_optimal", 1_000_000, 1000)
-    with pytest.raises(InputError, match=r"--count 500000: v_optimal passes over all 1,000,000 images .* 42 hours"):
-        check_resources("v_optimal", 1_000_000, 500_000)
-    with pytest.raises(
-        InputError, match=r"v_optimal: 10,000,000 images take about 24.0 GB .* by lcmd, which takes 3.0 GB"
-    ):
-        check_resources("v_optimal", 10_000_000, 1)
-    with pytest.raises(InputError, match=r"lcmd: 100,000,000 images take about 30.0 GB .* among fewer images\.$"):
-        check_resources("lcmd", 100_000_000, 1)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_factor_and_the_rated_images_stay_as_they_are(dtype):
+    F = np.random.default_rng(0).normal(0, 0.2, (60, 9)).astype(dtype)
+    rated = np.arange(5)
+    F.flags.writeable = rated.flags.writeable = False
+    expected = v_optimal.v_optimal_by_factor(F, 20, rated)
+    assert expected.base is None
+    np.testing.assert_array_equal(v_optimal.v_optimal_by_factor(F, 20, rated), expected)
 
 
-def test_facility_location_says_where_landmarks_are_too_few(monkeypatch):
-    many(monkeypatch, 20)
-    with pytest.warns(UserWarning, match="covers 20 drawn images, and 11 are to be chosen"):
-        choose_images(embeddings(60), 11)
+@pytest.mark.parametrize("method", COVERING)
+@pytest.mark.parametrize("exponent", [-120, -60, 60, 120])
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_choice_does_not_depend_on_the_unit_of_the_embeddings(monkeypatch, method, exponent, exact):
+    X = embeddings(300).astype(np.float32)
+    if not exact:
+        many(monkeypatch, 100)
+    expected = choose_images(X, 10, method=method, rated=[7])
+    np.testing.assert_array_equal(choose_images(np.ldexp(X, exponent), 10, method=method, rated=[7]), expected)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(200, 200), (400, 200), (800, 100), (1600, 100)])
+def test_fewer_images_have_more_landmarks_in_facility_location(monkeypatch, n, expected):
+    many(monkeypatch, 100)
+    monkeypatch.setattr(facility, "SIMILARITIES", 8e4)
+    monkeypatch.setattr(similarity, "COMPARED", 150)
+    found = facility.similarity_of_directions(np.random.default_rng(0).normal(0, 1, (n, 5)), 0)
+    assert len(found.targets) == expected and np.all(np.diff(found.targets) > 0)
+    assert found.width == pytest.approx(facility.WIDTHS * 2, rel=0.15)  # squared distance of unrelated directions
+
+
+@pytest.mark.parametrize("count", [100, 500])
+def test_facility_location_does_not_choose_landmarks_for_being_landmarks(monkeypatch, count):
+    X = image_features(embeddings(600))
+    exact = facility.similarity_of_directions(X, 0)
+    many(monkeypatch, 100)
+    by_landmarks = facility.similarity_of_directions(X, 0)
+    chosen = facility.facility_location(by_landmarks, count, NONE)
+    drawn = np.random.default_rng(1).permutation(600)[:count]
+    best, found, random = (
+        600 - exact.held[:, some].max(1).sum()
+        for some in (facility.facility_location(exact, count, NONE), chosen, drawn)
+    )
+    assert np.isin(by_landmarks.targets, chosen).mean() < 1.2 * count / 600
+    assert found - best < 0.3 * (random - best)
 
 
 def test_an_embedding_that_is_not_finite_is_named_by_its_row():
     X = embeddings(50)
     X[41, 3] = np.inf
-    with pytest.raises(InputError, match="row 41 holds NaN or infinite"):
+    with pytest.raises(InputError, match="row 41 holds NaN, infinite or huge"):
         image_features(HeldEmbeddings(X, 7))
 
 

@@ -7,12 +7,16 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_results import write_image
 
+from iqadistill.choosing import CHOOSERS
 from iqadistill.cli import choose, main
+from iqadistill.embedding_blocks import EmbeddingFile, HeldEmbeddings
 from iqadistill.encoders.backends.timm import TimmSettings
 from iqadistill.encoders.encoder import Encoder
+from iqadistill.errors import InputError
 from iqadistill.images.decoding import read_image
 from iqadistill.tables import embeddings_table, write_table
 
@@ -232,6 +236,17 @@ def test_images_of_a_parquet_file_are_chosen_without_an_encoder(folder, monkeypa
     assert sorted(number // 2 for number in numbers) == [0, 2, 3]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", CHOOSERS.names)
+def test_a_choice_from_a_parquet_file_does_not_import_torch(folder, method):
+    write_embeddings(folder / "pool.parquet", 40)
+    code = "import sys, iqadistill.cli as cli\nfrom iqadistill.selection import landmarks\nlandmarks.EXACT = 20\n"
+    code += f"status = cli.main(['choose', 'pool.parquet', '--count', '2', '--method', '{method}'])\n"
+    code += "sys.exit(status or 'torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_invalid_arguments_with_a_parquet_file_are_refused(capsys, folder):
     write_embeddings(folder / "pool.parquet")
     (folder / "rated.csv").write_text("image\n9.png\n")
@@ -246,3 +261,35 @@ def test_invalid_arguments_with_a_parquet_file_are_refused(capsys, folder):
     assert "pool.parquet: is a file that is read" in error_line(
         capsys, "pool.parquet", "--count", 2, "--out", "pool.parquet"
     )
+
+
+def given_for(method, count=1):
+    return parsed("--count", str(count), "--method", method)
+
+
+def test_choices_that_would_take_too_long_or_too_much_memory_are_refused_with_their_cost(monkeypatch):
+    monkeypatch.setattr(choose, "usable_memory", lambda: 16e9)
+    assert choose._check_resources(given_for("v_optimal", 1000), 1_000_000) == 16e9 - 2.4e9
+    assert choose._check_resources(given_for("lcmd"), 1_000_000, 2 * 10**9) == 16e9 - 2.3e9
+    with pytest.raises(InputError, match=r"--count 500000: v_optimal passes over all 1,000,000 images .* 42 hours"):
+        choose._check_resources(given_for("v_optimal", 500_000), 1_000_000)
+    with pytest.raises(InputError, match=r"v_optimal: 10,000,000 images take about 24.0 GB.* by lcmd, which takes 3.0"):
+        choose._check_resources(given_for("v_optimal"), 10_000_000)
+    with pytest.raises(InputError, match=r"lcmd: 100,000,000 images take about 30.0 GB.* among fewer images\.$"):
+        choose._check_resources(given_for("lcmd"), 100_000_000)
+
+
+def test_embeddings_of_a_folder_count_as_memory(capsys, monkeypatch):
+    width = TINY.create(torch.device("cpu")).width
+    monkeypatch.setattr(choose, "usable_memory", lambda: 6 * (600 + 8 * width) - 1)
+    assert "--method facility: 6 images take about 0.0 GB" in error_line(capsys, "photos", "--count", 2)
+
+
+def test_embeddings_of_a_file_are_held_only_where_they_fit_beside_the_choice(folder, monkeypatch):
+    write_embeddings(folder / "pool.parquet")
+    held = []
+    monkeypatch.setattr("iqadistill.choosing.choose.choose_images", lambda blocks, *_, **__: held.append(blocks) or [0])
+    for memory in (8 * 600 + 8 * 4 * 2, 8 * 600 + 8 * 4 * 2 - 1):
+        monkeypatch.setattr(choose, "usable_memory", lambda memory=memory: memory)
+        assert main(["choose", "pool.parquet", "--count", "1"]) == 0
+    assert [type(blocks) for blocks in held] == [HeldEmbeddings, EmbeddingFile]

@@ -8,8 +8,9 @@ import yaml
 from huggingface_hub import constants as hub
 from PIL import Image
 
+from iqadistill import limits
 from iqadistill.config import Plan, check_study
-from iqadistill.doctor import downloads, limits, machine, study
+from iqadistill.doctor import downloads, machine, study
 from iqadistill.doctor.study import check_study_needs, compare
 
 RAW = {

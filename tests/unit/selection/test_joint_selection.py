@@ -35,7 +35,7 @@ def options(**given):
 @pytest.mark.parametrize("gamma", ["published", "scale_free"])
 def test_all_rows_as_landmarks_give_the_exact_target(gamma):
     X = embeddings(150)
-    Z = landmark_target(HeldEmbeddings(X, 40), 5, gamma=gamma, landmarks=150, seed=0)
+    Z, _ = landmark_target(HeldEmbeddings(X, 40), 5, gamma=gamma, landmarks=150, seed=0)
     exact = spectral_target(similarity_matrix(X.astype(np.float64), gamma=gamma), 5)
     np.testing.assert_allclose(Z @ Z.T, exact @ exact.T, atol=2e-4)
 
@@ -60,7 +60,7 @@ def test_landmarks_rank_as_all_pairs_do(many):
 def test_the_gap_certifies_the_objective(many):
     X = embeddings(400)
     coarse, fine = (select_jointly(HeldEmbeddings(X), options(tol=tol), landmarks=100) for tol in (1e-1, 1e-4))
-    Z = landmark_target(HeldEmbeddings(X), 5, gamma="scale_free", landmarks=100, seed=0)
+    Z, _ = landmark_target(HeldEmbeddings(X), 5, gamma="scale_free", landmarks=100, seed=0)
 
     def objective(W):
         p = np.linalg.norm(X.astype(float) @ W - Z, axis=1)
@@ -121,13 +121,48 @@ def test_settings_that_need_all_pairs_are_refused(many, key, value):
 def test_embeddings_that_are_not_finite_are_refused(many):
     X = embeddings(60)
     X[41] = np.nan
-    with pytest.raises(InputError, match="rows 40 to 59 hold NaN or infinite values"):
+    with pytest.raises(InputError, match="row 41 holds NaN, infinite or huge values"):
         select_jointly(HeldEmbeddings(X, 20), options())
 
 
-def test_a_run_that_stops_early_says_so(many):
-    with pytest.warns(UserWarning, match="after 3 passes: .* raise max_iter or tol"):
-        select_jointly(HeldEmbeddings(embeddings(300)), options(tol=0, max_iter=3), landmarks=50)
+@pytest.mark.parametrize(
+    ("passes", "certified"), [(3, "certified to a relative"), (1, "nothing certifies the objective")]
+)
+def test_a_run_that_stops_early_says_so(many, passes, certified):
+    with pytest.warns(UserWarning, match=f"after {passes} passes: .*{certified}.*; raise max_iter or tol"):
+        select_jointly(HeldEmbeddings(embeddings(300)), options(tol=0, max_iter=passes), landmarks=50)
+
+
+@pytest.mark.parametrize("exponent", [-120, -60, 60, 120])
+def test_another_unit_is_another_alpha(many, exponent):
+    X, alpha = embeddings(300).astype(np.float32), 1e-3
+    expected = select_jointly(HeldEmbeddings(X), options(alpha=alpha), landmarks=80)
+    moved = np.ldexp(X.astype(np.float64), exponent)
+    found = select_jointly(HeldEmbeddings(moved), options(alpha=np.ldexp(alpha, exponent)), landmarks=80)
+    np.testing.assert_allclose(found.residuals, expected.residuals, atol=1e-3)
+    np.testing.assert_allclose(np.ldexp(found.coef, exponent), expected.coef, atol=1e-2)
+
+
+def test_huge_embeddings_are_ranked_as_without_a_penalty(many):
+    X = embeddings(300).astype(np.float32)
+    expected = select_jointly(HeldEmbeddings(X), options(alpha=1e-4), landmarks=80)
+    with pytest.warns(UserWarning, match="nothing certifies the objective"):
+        found = select_jointly(HeldEmbeddings(np.ldexp(X, 120)), options(), landmarks=80)
+    assert spearmanr(found.residuals, expected.residuals).statistic > 0.999
+
+
+@pytest.mark.parametrize("exponent", [20, 60, 120])
+def test_huge_embeddings_have_too_narrow_a_similarity_with_the_published_gamma(many, exponent):
+    X = HeldEmbeddings(np.ldexp(embeddings(300).astype(np.float32), exponent))
+    with pytest.raises(InputError, match="gamma published: the similarity is so narrow"):
+        select_jointly(X, options(gamma="published"), landmarks=80)
+
+
+def test_the_largest_numbers_of_half_precision(many):
+    X = embeddings(300).astype(np.float32)
+    found = select_jointly(HeldEmbeddings((X * (65000 / X.max())).astype(np.float16)), options(), landmarks=80)
+    expected = select_jointly(HeldEmbeddings(X), options(alpha=0.1 * X.max() / 65000), landmarks=80)
+    assert spearmanr(found.residuals, expected.residuals).statistic > 0.999
 
 
 def test_the_map_of_all_landmarks_gives_the_similarity():
