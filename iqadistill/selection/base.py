@@ -12,6 +12,8 @@ from iqadistill.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LARGEST = 1e150  # magnitude of embeddings whose squares are finite
+
 
 def keep_count(n: int, keep: float) -> int:
     """Number of patches that a keep rate retains out of `n`: max(1, round(keep * n)), halves rounded to even.
@@ -46,7 +48,7 @@ class Selector(ABC):
         """Rank the patches of one image from their embeddings `X` (n, d).
 
         Raises:
-            InputError: The embeddings are empty, not finite, or too few for this selector.
+            InputError: The embeddings are empty, not finite, huge, or too few for this selector.
         """
         X = self.check(X, "embeddings")
         (fitted,) = self._fit([X], [self.random_state])
@@ -92,13 +94,16 @@ class Selector(ABC):
             Finite float64 matrix (n, d).
 
         Raises:
-            InputError: The embeddings are empty, not finite, or too few for this selector.
+            InputError: The embeddings are empty, not finite, huge, or too few for this selector.
         """
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or 0 in X.shape:
             raise InputError(f"{name}: has shape {X.shape}, expected (patches, features) with at least one of each.")
-        if not np.isfinite(X).all():
-            raise InputError(f"{name}: holds NaN or infinite values; embed these patches again or leave the image out.")
+        if not max(X.max(), -X.min()) <= LARGEST:  # false for NaN as well
+            raise InputError(
+                f"{name}: holds NaN, infinite or huge values (beyond {LARGEST:g}); embed these patches again or leave "
+                "the image out."
+            )
         return X
 
     def vectors(self, embeddings: "pa.Table", patches: "pa.Table | None", images: "pa.Table | None") -> np.ndarray:

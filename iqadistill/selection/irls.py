@@ -25,7 +25,7 @@ import numpy as np
 
 from iqadistill.selection.cholesky import Cholesky, weighted_gram
 from iqadistill.selection.newton import newton_weights
-from iqadistill.selection.objective import Solution, column_norms, huber
+from iqadistill.selection.objective import Solution, column_norms, huber, soft_threshold
 from iqadistill.selection.reweighting import reweighted_patches, sorted_weights
 
 KEEP_RATIO = 0.7  # a row whose 2 ||g|| / lambda is lower is about to vanish and is left out
@@ -77,8 +77,9 @@ def solve_irls(
         if image.gap <= tol or image.idle > PATIENCE or iteration == max_iter - 1:
             break
         image.step()
-    W, R, P = (x.T.astype(Z.dtype, copy=False) for x in image.solution())
-    return Solution(W, R, P, objective, gaps, gaps[-1] <= tol)
+    W, P = image.solution()
+    solution = (x.astype(Z.dtype, copy=False) for x in (W, soft_threshold(P, beta), P))
+    return Solution(*solution, objective, gaps, gaps[-1] <= tol)
 
 
 def _transposed(E: np.ndarray) -> np.ndarray:
@@ -129,12 +130,11 @@ class _Image:
                 return weights.astype(np.float64)
         return t
 
-    def solution(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """W^T (h, d), R and (E W - Z)^T, both (h, n)."""
-        W = np.zeros((len(self.targets), self.d))
-        W[:, self.best_rows] = self.best_W
-        p = np.maximum(column_norms(self.best_P), self.beta / 2)
-        return W, self.best_P * (1 - self.beta / (2 * p)), self.best_P
+    def solution(self) -> tuple[np.ndarray, np.ndarray]:
+        """W (d, h) and E W - Z (n, h)."""
+        W = np.zeros((self.d, len(self.targets)))
+        W[self.best_rows] = self.best_W.T
+        return W, self.best_P.T
 
     def evaluate(self) -> None:
         """Solve for the current weights; update the best W, the dual bound and whether the weights are accepted."""
