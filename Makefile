@@ -66,6 +66,11 @@ benchmarks: $(WITH_PEERS:%=benchmark-%) $(BENCHMARKS:%=benchmark-%) benchmark-co
 $(BENCHMARKS:%=benchmark-%): benchmark-%: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_$*.py --csv $(RESULTS) $(if $(QUICK),$(QUICK_$*))
 
+# The workflow's jobs keep freed memory, see the Snakefile.
+benchmark-embedding: export MALLOC_ARENA_MAX = 1
+benchmark-embedding: export MALLOC_MMAP_THRESHOLD_ = 268435456
+benchmark-embedding: export MALLOC_TRIM_THRESHOLD_ = 1073741824
+
 benchmark-compiled: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/benchmark_engine.py --compile --csv $(RESULTS) $(if $(QUICK),$(QUICK_compiled))
 

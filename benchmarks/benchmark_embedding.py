@@ -10,7 +10,8 @@ where all else can be done meanwhile. Rule and stages take turns; medians over t
 from the folders, or drawn from a seed. With --precision, another arithmetic is measured as well, and the smallest
 Spearman correlation over images of its rankings by `residual` with those of float32 is told.
 
-The workflow's jobs keep freed memory; for their rates on panoramas, set the variables MALLOC_* as the Snakefile does.
+The workflow's jobs keep freed memory; for their rates on panoramas, set the variables MALLOC_* as the Snakefile does,
+or run `make benchmark-embedding`.
 """
 
 import argparse
