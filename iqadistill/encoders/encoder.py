@@ -62,13 +62,12 @@ class Encoder:
     ) -> None:
         self._forward = pool_stages if pooling == "stages" else pool_last
         example = torch.rand(2, *network.pretrained_cfg["input_size"], generator=torch.Generator().manual_seed(0))
+        mean, std = (torch.tensor(network.pretrained_cfg[key]).view(-1, 1, 1) for key in ("mean", "std"))
         self.device = torch.device(device)
+        self._mean, self._std = mean.to(self.device), std.to(self.device)
         quicker = speed_up_inference if self.device.type == "cpu" else fold_batchnorm
-        model = quicker(network, self._forward, example)
+        model = quicker(network, self._forward, (example - mean) / std)
         self._model = model.to(self.device).to(memory_format=torch.channels_last).requires_grad_(False)
-        self._mean, self._std = (
-            torch.tensor(network.pretrained_cfg[key], device=self.device).view(-1, 1, 1) for key in ("mean", "std")
-        )
         self.size, self._precision = size, precision
         self.width = self.embed(example[:1]).shape[1]
 

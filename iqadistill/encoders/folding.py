@@ -18,7 +18,7 @@ def fold_batchnorm(model: N, forward: Callable[[N, Tensor], Tensor], example: Te
     On CPU most of a small network's time is memory traffic. One forward pass shows which normalisation follows which
     convolution. A network in which anything else uses a folded convolution's output would change: its outputs are
     compared, and if any differs the network is returned unchanged. They are compared on the example and on noise of
-    its shape: in a plain patch, such as one of the sky, the maps that differ may be zero.
+    both signs: in a plain patch, such as one of the sky, or behind a rectifier, the maps that differ may be zero.
 
     Args:
         model: Network in eval mode; not changed.
@@ -29,7 +29,7 @@ def fold_batchnorm(model: N, forward: Callable[[N, Tensor], Tensor], example: Te
         A copy with folded normalisations, or `model` where there is none to fold.
     """
     folded = copy.deepcopy(model)
-    noise = torch.rand(example.shape, generator=torch.Generator().manual_seed(1)).to(example)
+    noise = 2 * torch.randn(example.shape, generator=torch.Generator().manual_seed(1)).to(example)
     batch = torch.cat([example, noise])
     pairs, expected = _convolutions_with_norm(folded, forward, batch)
     if not pairs:

@@ -73,7 +73,7 @@ def test_network_with_reused_features_is_not_folded(network):
     assert fold_batchnorm(model, apply, torch.rand(2, 3, 8, 8)) is model
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("shift", [0.0, 0.5, 1.0])
 def test_wrong_fold_is_noticed_where_the_example_is_plain(shift):
     model = Dead(shift).eval()
     assert fold_batchnorm(model, apply, torch.full((1, 3, 8, 8), shift)) is model
