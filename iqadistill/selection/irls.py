@@ -35,8 +35,7 @@ SINGLE_GAP = 1e-6  # gap down to which systems are factorised in single precisio
 SLOW_GAP, SLOW = 1e-2, 0.3  # or from this gap on, once a step leaves more than this part of it,
 SINGLE_PATIENCE = 3  # or as many iterations did not reduce it
 REFINEMENTS = 4  # largest number of corrections of Y
-REFINED, SINGLE_REFINED = 1e-12, (1e-4, 1e-2)  # residual of Y relative to E W - Z that suffices: in single precision
-REFINED_PART = 0.1  # this part of the gap, within these bounds, as Phi is wrong by the square of it
+REFINED = 1e-4, 1e-12  # residual of Y relative to E W - Z that suffices, in single and in double precision
 PATIENCE = 30  # iterations that may pass while the gap shrinks by less than a thousandth
 SLACK = 1e-10  # relative increase of J that is put down to rounding
 LEAP = 3.0  # ratio from which a re-weighting grows a weight faster than a Newton step
@@ -175,7 +174,6 @@ class _Image:
         """Set the factor of A, Y and P for weights t_w of the rows `index` of E^T; returns their columns of G."""
         while True:
             double = self.factors == DOUBLE
-            sufficient = REFINED if double else float(np.clip(REFINED_PART * self.gap, *SINGLE_REFINED))
             source = rows if double else self.single.take(index, 0)
             self.factor = Cholesky(weighted_gram(source.T, t_w.astype(self.factors)), (1 + t_r).astype(self.factors))
             self.Y, self.P, best = np.zeros_like(self.targets), -self.targets, np.zeros((len(self.targets), len(index)))
@@ -190,7 +188,7 @@ class _Image:
                 if not error < last:  # also where single precision overflows
                     break
                 self.Y, self.P, best = Y, P, G
-                if error <= sufficient * float(np.linalg.norm(exact)):
+                if error <= REFINED[double] * float(np.linalg.norm(exact)):
                     return best
             if double:
                 return best
