@@ -121,3 +121,10 @@ def test_single_precision_that_does_not_suffice_is_solved_in_double_precision():
     assert there.converged
     assert there.coef.dtype == there.misfit.dtype == np.float32
     assert there.objective[-1] == pytest.approx(solve(E, Z).objective[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0, 10.0])
+def test_w_alone_certifies_the_gap_that_was_asked_for(scale):
+    E, Z = problem("relu", 90, 500, 10, scale=scale)
+    W = solve(E, Z, tol=1e-3).coef
+    assert duality_gap(E, Z, W, 0.1, 0.1)[1] <= 1.2e-3
