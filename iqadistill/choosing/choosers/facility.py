@@ -31,6 +31,7 @@ class FacilitySettings(ChooserSettings):
     marker: ClassVar[str] = "o"
     order: ClassVar[int] = 0
     image_bytes: ClassVar[int] = 600
+    pair_bytes: ClassVar[int] = 21
     pick_seconds: ClassVar[float] = 6e-8
 
     method: Literal["facility"] = Field("facility", description="Name of the chooser.")
