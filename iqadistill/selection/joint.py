@@ -76,7 +76,8 @@ def select_jointly(
         seed: Seed of the landmarks and of the sample.
 
     Raises:
-        InputError: An embedding is not finite, there are fewer rows than components, or a setting needs all pairs.
+        InputError: An embedding is not finite or beyond 1e140, there are fewer rows than components, or a setting
+            needs all pairs.
     """
     settings = settings or ResidualSettings(gamma="scale_free")
     n, h = embeddings.shape[0], settings.n_components

@@ -282,7 +282,7 @@ def test_choices_that_would_take_too_long_or_too_much_memory_are_refused_with_th
 @pytest.mark.parametrize(("method", "gigabytes"), [("facility", "0.5"), ("v_optimal", "0.6"), ("residual", "1.5")])
 def test_memory_of_all_pairs_is_counted(monkeypatch, method, gigabytes):
     monkeypatch.setattr(choose, "usable_memory", lambda: 0.4e9)
-    with pytest.raises(InputError, match=rf"{method}: 5,000 images take about {gigabytes} GB.* by lcmd, which takes 0.0"):
+    with pytest.raises(InputError, match=rf"{method}: 5,000 images take about {gigabytes} GB.* by lcmd"):
         choose._check_resources(given_for(method), 5000)
     for smaller, n in ((method, 2000), (method, 5001), ("lcmd", 5000)):
         assert choose._check_resources(given_for(smaller), n) < 0.4e9
