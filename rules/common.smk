@@ -58,11 +58,15 @@ def with_signature(function):
 
 
 def reads(rule, name):
-    """Input function: the files that a job reads under a name; none where another rule makes this path."""
+    """Input function: the files that a job reads under a name.
+
+    Where another rule makes this path, all that its job reads: if that is missing, Snakemake tries this rule, and then
+    misses the same files instead of running it.
+    """
 
     def files(wildcards):
         job = PLAN.job(rule, wildcards)
-        return job.inputs[name] if job.rule == rule else []
+        return job.inputs[name] if job.rule == rule else job.input_files
 
     return with_signature(files)
 

@@ -51,3 +51,11 @@ def test_each_shard_asks_for_a_card_and_the_gathering_for_none(workflow):
     planned = workflow.dry_run(*ARGUMENTS, workflow.study(device="auto", datasets={"own": own})).jobs
     assert [job.resources["gpu"] for job in planned if job.rule == "embed_shard"] == [1, 1, 1]
     assert [job.resources.get("gpu") for job in planned if job.rule == "gather_shards"] == [None]
+
+
+def test_missing_weights_of_a_table_in_parts_are_named(workflow):
+    workflow.write_images()
+    encoders = {"tiny": {"model": "test_resnet", "weights": "missing.pth"}}
+    own = {"source": "images", "root": "data", "shards": 3}
+    refused = workflow.dry_run(*ARGUMENTS, workflow.study(datasets={"own": own}, encoders=encoders), check=False)
+    assert not refused.succeeded and "MissingInputException" in refused.text and "missing.pth" in refused.text
