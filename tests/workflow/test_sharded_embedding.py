@@ -2,6 +2,8 @@
 
 import pytest
 
+from iqadistill import provenance
+
 GRID = {"grid_crops": {"count": 48, "size": 16}}  # of 15 images: three blocks of 256 patches, cut within images
 ARGUMENTS = ("embeddings", "--cores", "2", "--configfile")
 
@@ -14,7 +16,7 @@ def study(workflow, name, **shards):
 
 
 @pytest.mark.slow
-def test_shards_make_the_table_of_one_job_and_only_lost_ones_are_made_again(workflow):
+def test_shards_make_the_table_of_one_job_and_only_lost_ones_are_made_again(workflow, monkeypatch):
     workflow.write_images()
     asked = study(workflow, "asked", whole=1, parts=3)
     workflow.run_forked(*ARGUMENTS, asked)
@@ -23,6 +25,16 @@ def test_shards_make_the_table_of_one_job_and_only_lost_ones_are_made_again(work
     assert parts.read_bytes() == whole.read_bytes()
     assert not [file for file in (results / "embed_shard").rglob("*") if file.is_file()]  # they were temporary
     assert not workflow.dry_run(*ARGUMENTS, asked).jobs
+
+    digest = provenance.code_digest
+    with monkeypatch.context() as edited:
+        edited.setattr(
+            provenance,
+            "code_digest",
+            lambda file, *rest: digest(file, *rest) + " edited" * (file.stem == "embed_patches"),
+        )
+        planned = workflow.dry_run(*ARGUMENTS, asked).counts
+    assert planned == {"embed_patches": 1, "embed_shard": 3, "gather_shards": 1, "embeddings": 1}
 
     other = study(workflow, "other", whole=3, parts=2)
     assert not workflow.dry_run(*ARGUMENTS, other).jobs  # another number of shards makes no other table
