@@ -74,12 +74,9 @@ def test_shards_read_what_one_job_reads_and_are_gathered_in_order(folder):
 
 
 def test_gathering_is_given_what_decides_its_parts(folder):
-    whole = next(job for job in plan().jobs.values() if job.rule == "embed_patches")
-    job = gathered(plan(3))
-    assert (job.params, job.modules) == (whole.params, whole.modules) and {
-        "encoder",
-        "weights_file",
-    } <= job.params.keys()
+    job, (whole,) = gathered(plan(3)), [job for job in plan().jobs.values() if job.rule == "embed_patches"]
+    assert (job.params, job.modules) == (whole.params, whole.modules)
+    assert job.modules and {"encoder", "weights_file"} <= job.params.keys()
 
 
 def test_costs_list_shards_but_do_not_keep_their_files(folder):
@@ -103,6 +100,7 @@ def test_table_that_exists_keeps_the_number_of_its_shards(folder):
             sentence = planned.made_in_other_shards([str(table)])
             assert bool(sentence) == (asked != made)
             assert not sentence or f"delete this file, or set shards to {made}" in sentence
+            assert bool(list(planned.tables_of_other_shards())) == (asked != made)
         table.unlink()
         assert plan(3).jobs == three  # no table, whatever lies beside it
     time.unlink()
