@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from iqadistill.errors import InputError
 
 BLOCK = 256  # patches; a multiple of the batches of `embed_patches` on every device
+GATHERED, MOVED = 4, 20  # bytes of memory for each number of a gathered table, and of the part that is read or written
 
 
 def shard_of(patches: pa.Table, number: int, shards: int) -> pa.Table:
@@ -49,7 +50,7 @@ def gather_shards(parts: Iterable[pa.Table], patches: pa.Table) -> pa.Table:
 
 
 def gathering_bytes(parts: Iterable[str | Path]) -> int:
-    """Memory in which the embeddings of some parts are gathered: 4 bytes for each number, and 20 for those of one part.
+    """Bytes of memory in which the embeddings of some parts are gathered.
 
     A part takes most while it is read or written, of float16 as much as of float32. Numbers are counted by what the
     ends of files state, for their sizes say little: where a network ends in a ReLU, zeros are compressed to nothing.
@@ -67,4 +68,4 @@ def gathering_bytes(parts: Iterable[str | Path]) -> int:
             vectors = facts.num_columns - 1  # the last column
             groups = (facts.row_group(index) for index in range(facts.num_row_groups))
             numbers.append(sum(group.column(vectors).num_values for group in groups))
-    return 4 * sum(numbers) + 20 * max(numbers)
+    return GATHERED * sum(numbers) + MOVED * max(numbers)
