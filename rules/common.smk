@@ -116,7 +116,9 @@ def memory_of_training(rule, entry):
 def memory_of_gathering(wildcards, input, attempt):
     """Resources function: MB for the embeddings of all parts; where a storage holds them, four times their size."""
     here = [file for file in input.shards if Path(file).is_file()]
-    return attempt * (1000 + math.ceil(max(4 * input.size_mb, gathering_bytes(here) / 1e6)))
+    return attempt * (
+        1000 + math.ceil(max(4 * input.size_mb, gathering_bytes(here) / 1e6))
+    )
 
 
 def code(rule, script=None):
