@@ -16,7 +16,8 @@ from iqadistill.errors import InputError
 ROWS = 4096  # of a block, so that copies of it in other types stay small
 SAFE = 2.0**40  # sums of squares of numbers from 1 / SAFE to SAFE are in the range of float32
 SINGLE: np.dtype = np.dtype(np.float32)
-LARGEST = 1e300  # sums of larger numbers may leave the range of float64
+# magnitude of embeddings up to which sums of their squared distances, manhattan too, are in the range of a type
+LARGEST = {"float64": 1e140, "float32": 1e12}
 
 
 class EmbeddingBlocks(Protocol):
@@ -194,14 +195,15 @@ def largest_magnitude(block: np.ndarray, start: int) -> float:
     """Largest magnitude in a block (r, d) of embeddings whose first row is row `start` of all.
 
     Raises:
-        InputError: A number is NaN, infinite or beyond 1e300; the message names its row.
+        InputError: A number is NaN, infinite or beyond 1e140; the message names its row.
     """
     wide = block.astype(SINGLE) if block.dtype == np.float16 else block  # float16 is compared slowly
     largest = max(float(wide.max()), -float(wide.min()))
-    if not largest <= LARGEST:
-        row = start + int(np.argmin((np.abs(wide.astype(np.float64)) <= LARGEST).all(1)))
+    limit = LARGEST["float64"]
+    if not largest <= limit:
+        row = start + int(np.argmin((np.abs(wide.astype(np.float64)) <= limit).all(1)))
         raise InputError(
-            f"embeddings: row {row} holds NaN, infinite or huge values (beyond {LARGEST:g}); embed this image again or "
+            f"embeddings: row {row} holds NaN, infinite or huge values (beyond {limit:g}); embed this image again or "
             "leave it out."
         )
     return largest

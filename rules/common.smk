@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from iqadistill import provenance
 from iqadistill.config.jobs.layout import EMBEDDINGS, HEADLINE, beside, path_of
+from iqadistill.encoders.shards import gathering_bytes
 from iqadistill.errors import InputError
 
 # Unset, not 0, for a CPU study: some executors demand more settings wherever gpu is given at all.
@@ -58,11 +59,15 @@ def with_signature(function):
 
 
 def reads(rule, name):
-    """Input function: the files that a job reads under a name; none where another rule makes this path."""
+    """Input function: the files that a job reads under a name.
+
+    Where another rule makes this path, all that its job reads: if that is missing, Snakemake tries this rule, and then
+    misses the same files instead of running it.
+    """
 
     def files(wildcards):
         job = PLAN.job(rule, wildcards)
-        return job.inputs[name] if job.rule == rule else []
+        return job.inputs[name] if job.rule == rule else job.input_files
 
     return with_signature(files)
 
@@ -109,8 +114,11 @@ def memory_of_training(rule, entry):
 
 @with_signature
 def memory_of_gathering(wildcards, input, attempt):
-    """Resources function: MB for the embeddings of all parts, which take up to four times as much as their files."""
-    return attempt * (1000 + 4 * math.ceil(input.size_mb))
+    """Resources function: MB for the embeddings of all parts; where a storage holds them, four times their size."""
+    here = [file for file in input.shards if Path(file).is_file()]
+    return attempt * (
+        1000 + math.ceil(max(4 * input.size_mb, gathering_bytes(here) / 1e6))
+    )
 
 
 def code(rule, script=None):

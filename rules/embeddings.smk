@@ -52,11 +52,11 @@ rule embed_shard:
         weights_file=given("embed_shard", "weights_file"),
         number=given("embed_shard", "number"),
         shards=given("embed_shard", "shards"),
-        code=code("embed_shard"),
+        code=code("embed_shard", "embed_patches"),
     message:
         "Embedding {wildcards.sampler} patches of {wildcards.dataset} with {wildcards.encoder}, part {wildcards.shard}."
     script:
-        "../workflow_scripts/embed_shard.py"
+        "../workflow_scripts/embed_patches.py"
 
 
 # The same path as that of embed_patches, of the tables that are embedded in parts.
@@ -81,7 +81,10 @@ rule gather_shards:
         mem_mb=memory_of_gathering,
         runtime=growing(60),
     params:
+        encoder=given("gather_shards", "encoder"),
+        weights_file=given("gather_shards", "weights_file"),
         code=code("gather_shards"),
+        embedding_code=code("gather_shards", "embed_patches"),
     message:
         "Gathering the embeddings {wildcards.table}."
     script:

@@ -33,7 +33,7 @@ def choose_images(
 
     Raises:
         InputError: The method is unknown, fewer images are unrated than are to be chosen, or an embedding is not
-            finite.
+            finite or beyond 1e140.
     """
     rated = np.unique(np.asarray(rated, dtype=np.int64))
     unrated = embeddings.shape[0] - len(rated)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from iqadistill.choosing.features import image_features
 from iqadistill.embedding_blocks import EmbeddingBlocks
+from iqadistill.selection.landmarks import EXACT
 from iqadistill.settings import Settings
 
 
@@ -22,6 +23,7 @@ class ChooserSettings(Settings):
         marker: Marker in figures, one of matplotlib's.
         order: Position in legends; the lowest comes first.
         image_bytes: Memory that it takes for each of many images, their features included, their embeddings not.
+        pair_bytes: Memory that it takes for each pair of up to 5,000 images; 0 if it compares no pairs.
         pick_seconds: Time that choosing one more image takes for each of many images, on one core.
     """
 
@@ -30,9 +32,15 @@ class ChooserSettings(Settings):
     marker: ClassVar[str]
     order: ClassVar[int]
     image_bytes: ClassVar[int]
+    pair_bytes: ClassVar[int] = 0
     pick_seconds: ClassVar[float]
 
     method: str = Field(description="Name of the chooser.")
+
+    @classmethod
+    def memory(cls, n: int) -> int:
+        """Bytes that a choice among n images takes beside their embeddings."""
+        return n * cls.image_bytes + (n**2 * cls.pair_bytes if n <= EXACT else 0)
 
     def choose_from(
         self, embeddings: EmbeddingBlocks, contents: np.ndarray | None, count: int, rated: np.ndarray, seed: int

@@ -193,7 +193,7 @@ def _check_resources(given: argparse.Namespace, n: int, embeddings: int = 0) -> 
         InputError: It would; the message says how much, and what to do.
     """
     chooser, least = CHOOSERS[given.method], CHOOSERS["lcmd"]
-    needed, smallest, usable = *(embeddings + n * one.image_bytes for one in (chooser, least)), usable_memory()
+    needed, smallest, usable = *(embeddings + one.memory(n) for one in (chooser, least)), usable_memory()
     if needed > usable:
         instead = f", or by lcmd, which takes {smallest / 1e9:.1f} GB" if smallest <= usable else ""
         raise InputError(

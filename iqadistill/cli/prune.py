@@ -66,6 +66,7 @@ def unused_results(studies: Iterable[Path], results: Path = RESULTS) -> list[Pat
     Raises:
         InputError: A study file is missing or not valid.
     """
+    from iqadistill.config.jobs.layout import TEMPORARY
     from iqadistill.config.jobs.plan import Plan
 
     stems: set[Path] = set()
@@ -76,10 +77,14 @@ def unused_results(studies: Iterable[Path], results: Path = RESULTS) -> list[Pat
         plan = Plan(study)
         headline = plan.headline.jobs if plan.has_headline else {}
         for job in [*plan.jobs.values(), *headline.values()]:
-            paths = [results / Path(path).relative_to("results") for path in (job.output, job.benchmark, job.log)]
-            stems |= set(map(_stem, paths))
+            output, lasting, *kept = (
+                results / Path(path).relative_to("results")
+                for path in (job.output, job.lasting, job.benchmark, job.log)
+            )
+            left_over = job.rule in TEMPORARY and lasting.exists()
+            stems |= set(map(_stem, kept if left_over else [output, *kept]))
             if job.rule == "render_dataset":
-                folders.add(paths[0].parent)
+                folders.add(output.parent)
     files = [path for path in sorted(results.rglob("*")) if path.is_file() and path.name != ".gitkeep"]
     used = {file for file in files if _stem(file) in stems or folders & set(file.parents)}
     kept_folders = {folder for file in used for folder in file.parents} | {results, *results.parents}

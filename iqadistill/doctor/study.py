@@ -1,6 +1,7 @@
 """What one study needs of a machine: files, room on the disk, memory."""
 
 import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
@@ -37,12 +38,14 @@ def check_study_needs(plan: Plan, *, card: float = 0.0, here: bool = True, store
     done = len(plan.jobs) - len(needs.work)
     yield Finding("ok", "jobs", f"{len(plan.jobs):,}" + f", of which {done:,} are done" * (done > 0))
     yield from _layout()
+    yield from _shards(plan)
     yield from _files(needs)
     yield from check_archives(needs)
     yield from check_weights(needs)
     if stored:
         yield from _space(needs)
     if here:
+        yield from _temporary(needs)
         yield from _memory(needs, card)
 
 
@@ -53,6 +56,17 @@ def _layout() -> Iterator[Finding]:
         yield Finding("problem", "results", str(error).rstrip("."))
     except PermissionError:  # reported among the folders
         return
+
+
+def _shards(plan: Plan) -> Iterator[Finding]:
+    """Embeddings tables that a run would refuse to make again, which a dry run does not say."""
+    for output, dataset, made, asked in plan.tables_of_other_shards():
+        yield Finding(
+            "warning",
+            "shards",
+            f"{output} was made with shards: {made}, but datasets.{dataset} has shards: {asked}; it stays as it is, but"
+            " where it has to be embedded again, delete it first",
+        )
 
 
 def _files(needs: Needs) -> Iterator[Finding]:
@@ -99,6 +113,22 @@ def _space(needs: Needs) -> Iterator[Finding]:
         yield Finding(
             state, "disk", text + ADVICE[state].format("free some, or link the folder to one on a larger disk")
         )
+
+
+def _temporary(needs: Needs) -> Iterator[Finding]:
+    """Compare the largest temporary file of a job with what is free in the folder for such files."""
+    size = max((work.temporary for _, work in needs.work), default=0.0)
+    if not size:
+        return
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:  # reported among the folders
+        return
+    free = shutil.disk_usage(folder).free
+    state = compare(size, free)
+    text = f"{gigabytes(size)} estimated for the temporary file of a training in {folder}, {gigabytes(free)} free"
+    advice = "set TMPDIR to a folder on a larger disk, or lower teacher_disk_gb"
+    yield Finding(state, "temporary", text + ADVICE[state].format(advice))
 
 
 def _memory(needs: Needs, card: float) -> Iterator[Finding]:

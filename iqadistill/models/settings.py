@@ -99,8 +99,9 @@ class TrainingSettings(Settings):
     )
     compile: bool = Field(
         False,
-        description="Compile the network with torch.compile before its first step, which takes minutes and needs a C++"
-        " compiler; results differ from those without in rounding only.",
+        description="Compile the network with torch.compile before its first step, which takes a minute or more"
+        " and needs a C++ compiler; results differ from those without by rounding, and on a CPU many networks become"
+        " slower.",
     )
     ema: float | None = Field(
         None,

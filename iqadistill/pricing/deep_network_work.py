@@ -6,7 +6,6 @@ from iqadistill.config.experiments import sampler_for
 from iqadistill.config.jobs.job import Job
 from iqadistill.config.jobs.trainings import EVERY_IMAGE, StudentJob, TeacherJob
 from iqadistill.models.settings import DeepStudentSettings, TeacherSettings, TrainingSettings
-from iqadistill.models.students.rkiqt import RkiqtSettings
 from iqadistill.pricing.counted_study import CountedStudy, cutting_effort
 from iqadistill.pricing.networks import NetworkCount, count_backbone, count_network
 from iqadistill.pricing.processes import PROCESS_WITH_TORCH
@@ -130,19 +129,21 @@ def _add_teachers(
 ) -> None:
     """Passes of frozen teachers: a patch that comes again, flipped the same way, is found in their cache.
 
-    Fresh crops never come again. The cache is in memory and beyond that in a temporary file, see `TeacherOutputCache`.
+    Fresh crops never come again. The cache is in memory and beyond that in a temporary file, see `TeacherOutputCache`;
+    a student whose settings give it neither has none.
     """
-    if not isinstance(settings, RkiqtSettings):
-        return
     teachers = [counts.study.teachers[name] for name in settings.teachers().values()]
+    if not teachers:
+        return
+    memory, disk = (2**30 * getattr(settings, name, 0.0) for name in ("teacher_memory_gb", "teacher_disk_gb"))
     train, _ = counts.shares(job.dataset)
     distinct = seen = work.training_passes / settings.views
     if settings.crops == "fixed" and train:
         looks = 2 ** len(settings.flips)
         distinct = train * kept * looks * (1 - (1 - 1 / looks) ** (seen / (train * kept)))
-    outputs = CACHED_PATCH * distinct if teachers else 0.0
-    held = min(settings.teacher_memory_gb * 2**30, outputs)
-    filed = min(settings.teacher_disk_gb * 2**30, outputs - held)
+    outputs = CACHED_PATCH * distinct
+    held = min(memory, outputs)
+    filed = min(disk, outputs - held)
     share = (held + filed) / outputs if outputs else 0.0
     passes = seen - share * (seen - distinct)
     for teacher in teachers:

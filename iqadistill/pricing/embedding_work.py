@@ -1,6 +1,7 @@
 """The work of embedding patches, and of ranking them by their embeddings."""
 
 from iqadistill.config.jobs.job import Job
+from iqadistill.encoders.shards import GATHERED, MOVED
 from iqadistill.pricing.counted_study import CountedStudy, cutting_effort
 from iqadistill.pricing.processes import PROCESS_WITH_TORCH, process_memory
 from iqadistill.pricing.work import WORKSPACE, Work
@@ -33,15 +34,20 @@ def embed_patches(counts: CountedStudy, job: Job) -> Work:
 
 def gather_shards(counts: CountedStudy, job: Job) -> Work:
     """The embeddings of all shards, read and written."""
-    stored = stored_bytes(counts, job)
-    return Work(disk=stored, memory=process_memory(job) + 2 * stored)
+    held = GATHERED + MOVED / len(job.inputs["shards"])
+    return Work(disk=stored_bytes(counts, job), memory=process_memory(job) + held * embedded_numbers(counts, job))
 
 
 def stored_bytes(counts: CountedStudy, job: Job) -> float:
     """Bytes of an embeddings table."""
-    images, sampler = counts.images(job.names["dataset"]), counts.study.samplers[job.names["sampler"]]
     number = 2 if counts.study.encoders[job.names["encoder"]].dtype == "float16" else 4
-    return number * images.total * sampler.count * counts.encoder(job.names).width
+    return number * embedded_numbers(counts, job)
+
+
+def embedded_numbers(counts: CountedStudy, job: Job) -> float:
+    """Number of values in an embeddings table."""
+    images, sampler = counts.images(job.names["dataset"]), counts.study.samplers[job.names["sampler"]]
+    return images.total * sampler.count * counts.encoder(job.names).width
 
 
 def select_patches(counts: CountedStudy, job: Job) -> Work:

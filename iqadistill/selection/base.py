@@ -12,8 +12,6 @@ from iqadistill.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LARGEST = 1e150  # magnitude of embeddings whose squares are finite
-
 
 def keep_count(n: int, keep: float) -> int:
     """Number of patches that a keep rate retains out of `n`: max(1, round(keep * n)), halves rounded to even.
@@ -43,6 +41,7 @@ class Selector(ABC):
     gaps_: list[float]
     duality_gap_: float
     random_state: int = 0
+    dtype: str = "float64"  # in which it computes
 
     def fit(self, X: np.ndarray) -> Self:
         """Rank the patches of one image from their embeddings `X` (n, d).
@@ -96,13 +95,15 @@ class Selector(ABC):
         Raises:
             InputError: The embeddings are empty, not finite, huge, or too few for this selector.
         """
+        from iqadistill.embedding_blocks import LARGEST
+
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or 0 in X.shape:
             raise InputError(f"{name}: has shape {X.shape}, expected (patches, features) with at least one of each.")
-        if not max(X.max(), -X.min()) <= LARGEST:  # false for NaN as well
+        if not max(X.max(), -X.min()) <= LARGEST[self.dtype]:  # false for NaN as well
             raise InputError(
-                f"{name}: holds NaN, infinite or huge values (beyond {LARGEST:g}); embed these patches again or leave "
-                "the image out."
+                f"{name}: holds NaN, infinite or huge values (beyond {LARGEST[self.dtype]:g} in {self.dtype}); embed "
+                "these patches again or leave the image out."
             )
         return X
 

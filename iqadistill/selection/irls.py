@@ -77,8 +77,8 @@ def solve_irls(
             break
         image.step()
     W, P = image.solution()
-    solution = (x.astype(Z.dtype, copy=False) for x in (W, soft_threshold(P, beta), P))
-    return Solution(*solution, objective, gaps, gaps[-1] <= tol)
+    W, R, P = (x.astype(Z.dtype, copy=False) for x in (W, soft_threshold(P, beta), P))
+    return Solution(W, R, P, objective, gaps, gaps[-1] <= tol)
 
 
 def _transposed(E: np.ndarray) -> np.ndarray:

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
+from iqadistill.embedding_blocks import LARGEST, EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
 from iqadistill.selection.cholesky import Cholesky
 from iqadistill.selection.landmarks import EXACT, landmark_target
-from iqadistill.selection.objective import certified, huber, relative_gap, row_norms
+from iqadistill.selection.objective import certified, huber, huber_weights, relative_gap, row_norms
 from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.selectors.residual import ResidualSettings
 
@@ -76,7 +76,8 @@ def select_jointly(
         seed: Seed of the landmarks and of the sample.
 
     Raises:
-        InputError: An embedding is not finite, there are fewer rows than components, or a setting needs all pairs.
+        InputError: An embedding is not finite or beyond 1e140, there are fewer rows than components, or a setting
+            needs all pairs.
     """
     settings = settings or ResidualSettings(gamma="scale_free")
     n, h = embeddings.shape[0], settings.n_components
@@ -88,8 +89,9 @@ def select_jointly(
                 f"{key} {given}: compares all pairs of {n:,} rows; above {EXACT:,} rows only {key} {needed} is there."
             )
     Z, scaled = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
-    # E / c with alpha / c has the solution c W
-    problem = _Problem(scaled, Z, np.ldexp(settings.alpha, -scaled.exponent), settings.beta)
+    with np.errstate(over="ignore"):  # E / c with alpha / c has the solution c W, which is zero for alpha beyond 1e140
+        alpha = min(np.ldexp(settings.alpha, -scaled.exponent), LARGEST["float64"])
+    problem = _Problem(scaled, Z, alpha, settings.beta)
     tol = TOLERANCE if settings.tol is None else settings.tol
     gap, passes = problem.solve(_start(problem, seed), tol, settings.max_iter or MAX_PASSES)
     if gap > tol:
@@ -196,7 +198,7 @@ class _Problem:
 
     def weights(self, P: np.ndarray) -> np.ndarray:
         """q (r, 1) of the rows of P."""
-        return (self.beta / (2 * np.maximum(row_norms(P), self.beta / 2)))[:, None]
+        return huber_weights(row_norms(P), self.beta)[:, None]
 
 
 def _start(problem: _Problem, seed: int) -> np.ndarray:

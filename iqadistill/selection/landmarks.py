@@ -71,7 +71,9 @@ def landmark_target(
     if gamma == "scale_free":
         scale = 2 * squares
     else:  # a distance, not a squared one
-        scale = np.sqrt(distances).sum() / len(L) / max(len(L) - 1, 1) * (1 - 1 / n) * 2.0**-scaled.exponent
+        mean_distance = np.sqrt(distances).sum() / len(L) / max(len(L) - 1, 1) * (1 - 1 / n)
+        with np.errstate(over="ignore"):  # infinite for tiny embeddings, which are all alike
+            scale = np.ldexp(mean_distance, -scaled.exponent)
     width = np.clip(2 * scale if scale else 1.0, *WIDTHS)  # 1 where all rows are equal
     mapped = landmark_map(np.exp(distances / -width), max(DIRECTIONS, 4 * n_components)).astype(np.float32)
     F, moments, start = np.empty((n, mapped.shape[1]), np.float32), np.zeros((mapped.shape[1],) * 2), 0

@@ -44,14 +44,19 @@ def column_norms(M: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("ij,ij->j", M, M))
 
 
-def soft_threshold(P: np.ndarray, beta: float) -> np.ndarray:
-    """The R^T that minimises Phi given P = E W - Z: r_i = p_i max(0, 1 - beta / (2 ||p_i||))."""
-    return P * (1 - beta / (2 * np.maximum(row_norms(P), beta / 2)))[:, None]
-
-
 def huber(p: np.ndarray, beta: float) -> np.ndarray:
     """Group-Huber loss of row norms p: the terms of Phi of a row whose residual is eliminated."""
     return np.where(p <= beta / 2, p**2, beta * p - beta**2 / 4)
+
+
+def huber_weights(p: np.ndarray, beta: float) -> np.ndarray:
+    """Weights min(1, beta / (2 p)) of row norms p: H'(p) is 2 p times its weight."""
+    return beta / (2 * np.maximum(p, beta / 2))
+
+
+def soft_threshold(P: np.ndarray, beta: float) -> np.ndarray:
+    """The R^T that minimises Phi given P = E W - Z: r_i = p_i max(0, 1 - beta / (2 ||p_i||))."""
+    return P * (1 - huber_weights(row_norms(P), beta))[:, None]
 
 
 def primal(P: np.ndarray, W: np.ndarray, alpha: float, beta: float) -> float:
@@ -63,7 +68,7 @@ def duality_gap(E: np.ndarray, Z: np.ndarray, W: np.ndarray, alpha: float, beta:
     """Phi at W with R eliminated, and an upper bound on how far it is above its minimum, relative to Phi."""
     P = E @ W - Z
     value = primal(P, W, alpha, beta)
-    U = 2 * P * (beta / (2 * np.maximum(row_norms(P), beta / 2)))[:, None]
+    U = 2 * P * huber_weights(row_norms(P), beta)[:, None]
     U *= alpha / max(float(row_norms(E.T @ U).max()), alpha)
     return value, relative_gap(value, -float(np.vdot(U, U)) / 4 - float(np.vdot(U, Z)))
 

@@ -3,7 +3,8 @@ r"""The first weights of certified residual selection: a few re-weightings that 
 In the notation of `iqadistill.selection.irls`, with the ratios r_j = 2 ||g_j|| / lambda_j:
 
 1. One factor brings all weights of features to the right size. While A ~ E' diag(t) E'^T the ratios fall as the weights
-   grow, so the factor is the root of the mean of r_j^2, weighted by t_j.
+   grow, so the factor is the root of the mean of r_j^2, weighted by t_j. The weights of the patches in this step are
+   those of Y without the factor: dividing Y by it is no faster, and slower on standardised features.
 2. Powers r_j^p sort the rows faster than the ratios themselves. The sum of the weights is kept to that of the plain
    step t_j r_j, as a common factor answers in full and must not be over-relaxed.
 3. After the first step only the rows of largest weight are kept, a few for each patch: the Newton steps that follow

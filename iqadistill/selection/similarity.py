@@ -19,6 +19,8 @@ def pairwise_distances(X: np.ndarray, metric: str) -> np.ndarray:
     if metric == "manhattan":
         return _manhattan(X)
     X = X - X.mean(0)  # leaves the distances as they are and reduces cancellation
+    if metric == "mahalanobis":  # does not depend on the unit: in this one, fourth powers are in the range of any type
+        X = np.ldexp(X, -np.frexp(np.abs(X).max())[1])
     gram = X @ X.T
     if metric == "mahalanobis":
         gram = _whiten(gram, X.shape[1])

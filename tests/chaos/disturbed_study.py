@@ -68,6 +68,10 @@ def write_study(workflow: Workflow, mirror: Path) -> str:
         mirror: Folder of the archive, the same one for all studies that are compared.
     """
     workflow.write_images()
+    blocks = workflow.folder / "iqadistill/encoders/shards.py"
+    blocks.write_text(
+        blocks.read_text().replace("BLOCK = 256", "BLOCK = 16")
+    )  # so that no shard of few patches is empty
     labels = pd.read_csv(workflow.folder / "data/images.csv")
     labels["region"] = ["half 0 0 0.5 1", "half 0.5 0 0.5 1", ""] * 5
     labels.to_csv(workflow.folder / "data/images.csv", index=False)

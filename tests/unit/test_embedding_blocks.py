@@ -106,12 +106,12 @@ def test_the_largest_magnitude_and_the_row_without_one(dtype):
         with pytest.raises(InputError, match="row 41 holds NaN, infinite or huge values"):
             largest_magnitude(X, 40)
     if dtype == np.float64:
-        X[1, 1] = 1e301
+        X[1, 1] = 1e141
         with pytest.raises(InputError, match="row 41"):
             largest_magnitude(X, 40)
 
 
-@pytest.mark.parametrize("exponent", [-1000, -130, -10, 0, 10, 120, 900])
+@pytest.mark.parametrize("exponent", [-1000, -130, -10, 0, 10, 120, 460])
 def test_scaled_embeddings_have_squares_in_single_precision(exponent):
     X = np.ldexp(np.array([[1.0, -3.0], [0.5, 0.0]]), exponent)
     scaled = ScaledEmbeddings(HeldEmbeddings(X), largest_magnitude(X, 0))

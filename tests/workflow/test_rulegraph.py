@@ -29,5 +29,5 @@ def test_every_rule_has_log_benchmark_message_threads_resources_and_environment(
             ):
                 assert directive in rule, f"{file.name}: {rule.splitlines()[0]} {directive}"
             name = rule.split(":")[0]
-            script = {"predict_cross": "predict"}.get(name, name)
+            script = {"predict_cross": "predict", "embed_shard": "embed_patches"}.get(name, name)
             assert f'log_of("{name}")' in rule and f'benchmark_of("{name}")' in rule and f"/{script}.py" in rule

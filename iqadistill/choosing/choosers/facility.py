@@ -14,7 +14,7 @@ WIDTHS = 16.0  # of the kernel, in medians: so wide that the similarity is nearl
 LANDMARKS = 5000  # images, at least, that stand for all that are to be covered where there are more,
 SIMILARITIES = 4e8  # and as many more as do not take longer than 80,000 images do with these
 FEWEST = 16  # images whose gains are computed together
-DIGITS = 9  # after the point of a gain, whose unit is one image; what lies beyond is rounding
+DIGITS = 9  # after the point of a gain, whose unit is one image; what lies beyond is rounding in float64
 
 
 class FacilitySettings(ChooserSettings):
@@ -31,6 +31,7 @@ class FacilitySettings(ChooserSettings):
     marker: ClassVar[str] = "o"
     order: ClassVar[int] = 0
     image_bytes: ClassVar[int] = 600
+    pair_bytes: ClassVar[int] = 21
     pick_seconds: ClassVar[float] = 6e-8
 
     method: Literal["facility"] = Field("facility", description="Name of the chooser.")
@@ -49,7 +50,10 @@ def similarity_of_directions(features: np.ndarray, seed: int) -> ImageSimilarity
 
 
 def facility_location(similarity: ImageSimilarity, count: int, rated: np.ndarray) -> np.ndarray:
-    """Indices (count,) of the images that greedy facility location chooses; ties go to the lower index.
+    """Indices (count,) of the images that greedy facility location chooses.
+
+    Ties go to the lower index where all pairs are compared; of more images gains are sums of float32 numbers, and ties
+    go by their rounding.
 
     The gain of an image never grows while others are chosen, so it is computed again only when the image has the
     largest of the gains known so far (lazy evaluation, Minoux 1978), together with the next in line: the more of them,
@@ -91,7 +95,7 @@ def _candidates(
 ) -> list[tuple[float, int, int]]:
     """Candidates for the queue: minus what each image adds to the coverage, its index, how many are chosen so far.
 
-    Gains are rounded: two images that cover each other only are an exact tie.
+    Gains of float64 similarities are rounded: two images that cover each other only are an exact tie.
     """
     rounded = gains(similarity, images, covered).round(DIGITS)
     return list(zip((-rounded).tolist(), images.tolist(), [chosen] * len(images), strict=True))
@@ -119,7 +123,7 @@ def gains(similarity: ImageSimilarity, images: np.ndarray, covered: np.ndarray) 
     for start in range(0, len(images), similarity.rows):
         rows = slice(start, start + similarity.rows)
         added = similarity.to_targets(images[rows])
-        added = np.subtract(added, of_targets, out=None if similarity.held is not None else added)
+        added -= of_targets
         np.maximum(added, 0, out=added)
         added[landmark[rows], place[rows][landmark[rows]]] = 0
         others[rows] = added.sum(1)

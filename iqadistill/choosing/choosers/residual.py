@@ -21,6 +21,7 @@ class ResidualSettings(ChooserSettings):
     marker: ClassVar[str] = "v"
     order: ClassVar[int] = 3
     image_bytes: ClassVar[int] = 800
+    pair_bytes: ClassVar[int] = 60
     pick_seconds: ClassVar[float] = 0.0
 
     method: Literal["residual"] = Field("residual", description="Name of the chooser.")

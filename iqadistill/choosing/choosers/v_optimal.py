@@ -28,6 +28,7 @@ class VOptimalSettings(ChooserSettings):
     marker: ClassVar[str] = "s"
     order: ClassVar[int] = 1
     image_bytes: ClassVar[int] = 2400
+    pair_bytes: ClassVar[int] = 25
     pick_seconds: ClassVar[float] = 3e-7
 
     method: Literal["v_optimal"] = Field("v_optimal", description="Name of the chooser.")

@@ -52,7 +52,10 @@ def embedding_jobs(plan: Files) -> Iterator[Job]:
 
 
 def _sharded(job: Job, shards: int) -> Iterator[Job]:
-    """Embed parts of a table in jobs of their own, and gather them at the path where one job would write the table."""
+    """Embed parts of a table in jobs of their own, and gather them at the path where one job would write the table.
+
+    The job that gathers is given what the parts are: they are removed, and so is what Snakemake knows of them.
+    """
     parts = []
     for number in range(shards):
         shard = {"shard": f"{number + 1}-of-{shards}"}
@@ -66,4 +69,4 @@ def _sharded(job: Job, shards: int) -> Iterator[Job]:
         "shards": [part.output for part in parts],
         "times": [part.file(".json") for part in parts],
     }
-    yield from [*parts, Job("gather_shards", {"table": table}, job.names, inputs)]
+    yield from [*parts, Job("gather_shards", {"table": table}, job.names, inputs, job.params, job.modules)]

@@ -10,6 +10,7 @@ from iqadistill.config.jobs.job import dump, short_digest, text
 from iqadistill.config.jobs.layout import PATHS
 from iqadistill.config.jobs.trainings import StudentJob, TeacherJob, Trainings
 from iqadistill.config.study import Study
+from iqadistill.errors import InputError
 from iqadistill.evaluation.scoring_time import read_scoring_time
 from iqadistill.figures.experiment import EmbeddingTable
 from iqadistill.tables import ALL, RANDOM
@@ -35,7 +36,8 @@ class Files(Trainings):
 
     Args:
         study: The study.
-        folder: Where the workflow runs; only looked at for datasets of the user's and for what was retrieved.
+        folder: Where the workflow runs; only looked at for datasets of the user's, for what was retrieved, and for the
+            number of jobs that embedded a table.
         part: Folder within the study's results, "headline" for its main tables alone; empty for the whole study.
     """
 
@@ -196,11 +198,11 @@ class Files(Trainings):
         return self.made_shards(table) or self.study.datasets[table.dataset].shards
 
     def made_shards(self, table: EmbeddingTable) -> int:
-        """Number of jobs that embedded a table; 0 if it does not exist."""
+        """Number of jobs that embedded a table; 0 if it does not exist or its JSON does not say."""
         file = self.folder / self.embeddings_file(table)
         try:
             return read_scoring_time(file.with_suffix(".json")).shards if file.is_file() else 0
-        except OSError:  # without its time it is made again; what cannot be read is named where it is needed
+        except (OSError, InputError):  # without its time it is made again; a damaged one is named where it is needed
             return 0
 
     def selection_files(self, table: EmbeddingTable, selectors: Iterable[str]) -> list[str]:

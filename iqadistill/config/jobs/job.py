@@ -20,7 +20,7 @@ class Job:
         names: The names behind them: of dataset, sampler and so on, without digests.
         inputs: Files by the name of the input; a list where there may be none or several.
         params: What the script is given, plain or as JSON text.
-        modules: Registered files whose code it runs, as dotted names.
+        modules: Registered files whose code it runs, or ran in the jobs whose parts it gathers, as dotted names.
     """
 
     rule: str

@@ -1,7 +1,7 @@
 """The plan of a study: every job by its first output."""
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from iqadistill.config.jobs.dataset_jobs import dataset_jobs, sample_job
 from iqadistill.config.jobs.embedding_jobs import embedding_jobs
@@ -75,18 +75,22 @@ class Plan(Files):
         Args:
             remade: Files that are made in this run.
         """
-        for output in self.outputs(*EMBEDDINGS):
-            if output not in remade:
-                continue
-            table = EmbeddingTable(**self.jobs[output].names)
-            made, asked = self.made_shards(table), self.study.datasets[table.dataset].shards
-            if made not in (0, asked):
+        for output, dataset, made, asked in self.tables_of_other_shards():
+            if output in remade:
                 return (
                     f"{output}: has to be embedded again and was made with shards: {made}, but"
-                    f" datasets.{table.dataset} has shards: {asked}; delete this file, or set shards to {made}, and run"
+                    f" datasets.{dataset} has shards: {asked}; delete this file, or set shards to {made}, and run"
                     " again."
                 )
         return ""
+
+    def tables_of_other_shards(self) -> Iterator[tuple[str, str, int, int]]:
+        """Embeddings tables that exist, their datasets, the shards they were made with and those that are set now."""
+        for output in self.outputs(*EMBEDDINGS):
+            table = EmbeddingTable(**self.jobs[output].names)
+            made, asked = self.made_shards(table), self.study.datasets[table.dataset].shards
+            if made not in (0, asked):
+                yield output, table.dataset, made, asked
 
     def replaced_meanwhile(self) -> str:
         """A sentence on the user's folders of images, and files, that changed since the jobs were planned, or ""."""

@@ -279,9 +279,18 @@ def test_choices_that_would_take_too_long_or_too_much_memory_are_refused_with_th
         choose._check_resources(given_for("lcmd"), 100_000_000)
 
 
+@pytest.mark.parametrize(("method", "gigabytes"), [("facility", "0.5"), ("v_optimal", "0.6"), ("residual", "1.5")])
+def test_memory_of_all_pairs_is_counted(monkeypatch, method, gigabytes):
+    monkeypatch.setattr(choose, "usable_memory", lambda: 0.4e9)
+    with pytest.raises(InputError, match=rf"{method}: 5,000 images take about {gigabytes} GB.* by lcmd"):
+        choose._check_resources(given_for(method), 5000)
+    for smaller, n in ((method, 2000), (method, 5001), ("lcmd", 5000)):
+        assert choose._check_resources(given_for(smaller), n) < 0.4e9
+
+
 def test_embeddings_of_a_folder_count_as_memory(capsys, monkeypatch):
     width = TINY.create(torch.device("cpu")).width
-    monkeypatch.setattr(choose, "usable_memory", lambda: 6 * (600 + 8 * width) - 1)
+    monkeypatch.setattr(choose, "usable_memory", lambda: CHOOSERS["facility"].memory(6) + 6 * 8 * width - 1)
     assert "--method facility: 6 images take about 0.0 GB" in error_line(capsys, "photos", "--count", 2)
 
 
@@ -289,7 +298,8 @@ def test_embeddings_of_a_file_are_held_only_where_they_fit_beside_the_choice(fol
     write_embeddings(folder / "pool.parquet")
     held = []
     monkeypatch.setattr("iqadistill.choosing.choose.choose_images", lambda blocks, *_, **__: held.append(blocks) or [0])
-    for memory in (8 * 600 + 8 * 4 * 2, 8 * 600 + 8 * 4 * 2 - 1):
+    needed = CHOOSERS["facility"].memory(8) + 8 * 4 * 2
+    for memory in (needed, needed - 1):
         monkeypatch.setattr(choose, "usable_memory", lambda memory=memory: memory)
         assert main(["choose", "pool.parquet", "--count", "1"]) == 0
     assert [type(blocks) for blocks in held] == [HeldEmbeddings, EmbeddingFile]

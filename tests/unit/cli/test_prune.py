@@ -72,6 +72,22 @@ def test_prune_lists_and_deletes_unused_results(folder, capsys):
     assert not (folder / "results/train_network").exists()
 
 
+def test_prune_lists_parts_that_were_left_of_a_finished_table(folder, capsys):
+    study = {**STUDY, "datasets": {**STUDY["datasets"], "own": {"source": "images", "root": "data", "shards": 2}}}
+    (folder / "small.yaml").write_text(yaml.safe_dump(study))
+    assert main(["prune", "--delete"]) == 0  # the log of the single job that made the table
+    part, _ = (job for job in Plan(check_study(study)).jobs.values() if job.rule == "embed_shard")
+    for path in (part.output, part.file(".json"), part.log, part.benchmark):
+        write(folder / path)
+    before = files(folder)
+    assert main(["prune", "--delete"]) == 0
+    assert before - files(folder) == {part.output, part.file(".json")}
+    write(folder / part.output)
+    (folder / part.lasting).unlink()  # it waits for the other part
+    assert main(["prune", "--delete"]) == 0
+    assert (folder / part.output).exists()
+
+
 def test_prune_keeps_checkpoints_of_killed_trainings(folder):
     write(folder / "results/checkpoints/train_student/0123/newest.safetensors")
     before = files(folder)

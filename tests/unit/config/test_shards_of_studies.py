@@ -73,6 +73,12 @@ def test_shards_read_what_one_job_reads_and_are_gathered_in_order(folder):
     assert len(logs) == len(planned.jobs) + 1
 
 
+def test_gathering_is_given_what_decides_its_parts(folder):
+    job, (whole,) = gathered(plan(3)), [job for job in plan().jobs.values() if job.rule == "embed_patches"]
+    assert (job.params, job.modules) == (whole.params, whole.modules)
+    assert job.modules and {"encoder", "weights_file"} <= job.params.keys()
+
+
 def test_costs_list_shards_but_do_not_keep_their_files(folder):
     (costs,) = [job for job in plan(3).jobs.values() if job.rule == "collect_costs"]
     listed = [(fact["rule"], bool(fact["sidecar"])) for fact in json.loads(costs.params["jobs"])]
@@ -94,11 +100,15 @@ def test_table_that_exists_keeps_the_number_of_its_shards(folder):
             sentence = planned.made_in_other_shards([str(table)])
             assert bool(sentence) == (asked != made)
             assert not sentence or f"delete this file, or set shards to {made}" in sentence
+            assert bool(list(planned.tables_of_other_shards())) == (asked != made)
         table.unlink()
         assert plan(3).jobs == three  # no table, whatever lies beside it
     time.unlink()
     table.touch()
     assert plan(3).jobs == three and not plan(3).made_in_other_shards([str(table)])
+    for damaged in ("", "{", "[]", '{"cost": {}}'):
+        time.write_text(damaged)
+        assert plan(3).jobs == three and not plan(3).made_in_other_shards([str(table)])
 
 
 def test_time_of_a_table_names_its_shards_if_there_are_several(tmp_path):

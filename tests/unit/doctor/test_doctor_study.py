@@ -12,6 +12,9 @@ from iqadistill import limits
 from iqadistill.config import Plan, check_study
 from iqadistill.doctor import downloads, machine, study
 from iqadistill.doctor.study import check_study_needs, compare
+from iqadistill.evaluation.scoring_time import write_scoring_time
+from iqadistill.pricing.study_work import StudyWork
+from iqadistill.pricing.work import Work
 
 RAW = {
     "name": "small",
@@ -248,3 +251,23 @@ def test_weights_of_the_hub(folder, monkeypatch):
 def test_results_of_an_older_layout():
     Path("results/train_network").mkdir(parents=True)
     assert "older layout" in found(plan_of())["problem", "results"]
+
+
+def test_tables_of_another_number_of_shards(folder):
+    (table,) = (job.output for job in plan_of().jobs.values() if job.rule == "embed_patches")
+    Path(table).parent.mkdir(parents=True)
+    Path(table).touch()
+    write_scoring_time(Path(table).with_suffix(".json"), 2.0, images=3, patches=24)
+    assert not any(subject == "shards" for _, subject in found(plan_of()))
+    text = found(plan_of(datasets={"gallery2d": {"shards": 3}}))["warning", "shards"]
+    assert table in text and "shards: 1, but datasets.gallery2d has shards: 3" in text
+
+
+def test_temporary_files_of_trainings(disk, monkeypatch):
+    plan = plan_of()
+    assert ("ok", "temporary") not in found(plan)
+    monkeypatch.setattr(StudyWork, "of", lambda self, job: Work(temporary=5e9 * (job.rule == "train_mlps")))
+    assert "5.0 GB estimated for the temporary file" in found(plan)["ok", "temporary"]
+    disk(10**9)
+    assert "set TMPDIR to a folder on a larger disk" in found(plan)["problem", "temporary"]
+    assert ("problem", "temporary") not in found(plan, here=False)

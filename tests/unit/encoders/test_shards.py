@@ -1,11 +1,13 @@
+import numpy as np
 import pyarrow as pa
 import pytest
 from timm_encoders import create_encoder
 
 from iqadistill.encoders import embed_patches, embedding, shards
-from iqadistill.encoders.shards import gather_shards, shard_of
+from iqadistill.encoders.shards import gather_shards, gathering_bytes, shard_of
 from iqadistill.errors import InputError
 from iqadistill.sampling import sample_crops, sample_latitude
+from iqadistill.tables import embeddings_table, write_table
 
 BATCH = 4
 
@@ -61,3 +63,15 @@ def test_shards_of_other_patches_are_refused(images, encoder, small_blocks):
     for wrong in (embedded[:2], [embedded[1], embedded[0], embedded[2]], [*embedded, embedded[2]]):
         with pytest.raises(InputError, match="results/embed_shard"):
             gather_shards(wrong, patches)
+
+
+def test_memory_to_gather_is_that_of_all_numbers_however_small_their_files(tmp_path):
+    files = [tmp_path / f"{number}.parquet" for number in range(3)]
+    for rows, dtype, file in zip((300, 100, 0), ("float32", "float16", "float32"), files, strict=True):
+        vectors = np.zeros((rows, 64), dtype)  # as of a network that ends in a ReLU, many times smaller on the disk
+        write_table(embeddings_table(np.arange(rows), ["a"] * rows, vectors), file, "embeddings")
+    assert gathering_bytes(files) == 64 * (4 * 400 + 20 * 300)
+    files[1].write_bytes(b"")
+    assert gathering_bytes(files) == 64 * (4 * 300 + 20 * 300)  # the job that reads the damaged part names it
+    with pytest.raises(FileNotFoundError):
+        gathering_bytes([tmp_path / "absent.parquet"])

@@ -5,6 +5,7 @@ import copy
 import pytest
 from tiny_study import IMAGES, RAW, SCORED, TRAIN, one, plan_of, works_of
 
+from iqadistill.models.students.adtrs import AdtrsSettings
 from iqadistill.pricing.deep_network_work import CACHED_PATCH
 from iqadistill.pricing.embedding_work import RESIDUAL_CALLS
 from iqadistill.pricing.evaluation_work import EIGENVECTORS
@@ -147,6 +148,19 @@ def test_teachers_outputs_are_kept_in_memory_and_then_on_disk(works):
     assert ample.memory - none.memory == pytest.approx(outputs)
     assert filed.temporary == pytest.approx(outputs / 4) == filed.memory - none.memory
     assert none.temporary == half.temporary == ample.temporary == 0
+
+
+def test_teachers_of_any_student_are_counted(works):
+    class TaughtSettings(AdtrsSettings):
+        def teachers(self):
+            return {"any": "cnn"}
+
+    plan = plan_of(RAW)
+    (job,) = (job for job in plan.jobs.values() if job.rule == "train_student" and job.names["student"] == "adtrs")
+    plan.study.students["adtrs"] = TaughtSettings(**plan.study.students["adtrs"].model_dump())
+    alone, taught = one(works, "train_student", student="adtrs"), StudyWork(plan).of(job)
+    assert taught.forward_passes - alone.forward_passes == pytest.approx(3 * TRAIN * 2)  # every look at a patch
+    assert taught.memory > alone.memory and taught.temporary == 0
 
 
 def test_rankings_of_few_patches_take_what_calling_takes(works):

@@ -4,12 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from iqadistill.cli.study_files import read_plan
+from iqadistill.config import Plan, check_study
 from iqadistill.pricing.processes import ON_CARD, WITH_TIMM, imports_torch
 from iqadistill.provenance import code_modules
 
 REPOSITORY = Path(__file__).parents[3]
+SCRIPTS = {"predict_cross": "predict", "embed_shard": "embed_patches"}
+NOT_IMPORTED = {"render_report", "gather_shards"}  # name files for captions, or for what other jobs did with them
 
 
 def imports(package, script, modules):
@@ -21,15 +25,21 @@ def imports(package, script, modules):
     return any(statement.search(file.read_text()) for file in [*files, script])
 
 
-@pytest.mark.parametrize("study", ["config.yaml", "studies/paper_selection360.yaml"])
-def test_jobs_start_with_torch_where_their_code_imports_it(study):
-    jobs = {(job.rule, job.modules): job for job in read_plan(REPOSITORY / study).jobs.values()}
+@pytest.mark.parametrize("study", ["config.yaml", "studies/paper_selection360.yaml", "in parts"])
+def test_jobs_start_with_torch_where_their_code_imports_it(study, tmp_path):
+    if study == "in parts":
+        raw = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+        raw["datasets"] = {name: {**(entry or {}), "shards": 2} for name, entry in raw["datasets"].items()}
+        plan = Plan(check_study(raw), tmp_path)
+        assert {"embed_shard", "gather_shards"} <= {job.rule for job in plan.jobs.values()}
+    else:
+        plan = read_plan(REPOSITORY / study)
+    jobs = {(job.rule, job.modules): job for job in plan.jobs.values()}
     for job in jobs.values():
-        if job.rule == "render_report":  # names the files of figures for their captions, which it does not import
-            continue
-        script = REPOSITORY / "workflow_scripts" / f"{job.rule.replace('_cross', '')}.py"
-        assert imports_torch(job) == imports("torch", script, job.modules), job.output
-        assert (job.rule in WITH_TIMM) == imports("timm", script, job.modules), job.output
+        script = REPOSITORY / "workflow_scripts" / f"{SCRIPTS.get(job.rule, job.rule)}.py"
+        modules = () if job.rule in NOT_IMPORTED else job.modules
+        assert imports_torch(job) == imports("torch", script, modules), job.output
+        assert (job.rule in WITH_TIMM) == imports("timm", script, modules), job.output
 
 
 def test_cards_are_priced_for_the_rules_that_ask_for_one():

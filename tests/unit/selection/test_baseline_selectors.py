@@ -47,7 +47,7 @@ def test_joint_fit_of_many_images_equals_separate_fits(method):
     ("X", "match"),
     [
         (np.full((12, 3), np.nan), "embeddings.*NaN"),
-        (np.full((12, 3), -1e200), r"embeddings.*huge values \(beyond 1e\+150\)"),
+        (np.full((12, 3), -1e200), r"embeddings.*huge values \(beyond 1e\+140 in float64\)"),
         (np.full((12, 3), np.inf), "embeddings.*infinite"),
         (np.ones(12), r"shape \(12,\)"),
         (np.ones((0, 3)), r"shape \(0, 3\)"),

@@ -158,6 +158,24 @@ def test_huge_embeddings_have_too_narrow_a_similarity_with_the_published_gamma(m
         select_jointly(X, options(gamma="published"), landmarks=80)
 
 
+@pytest.mark.filterwarnings("error:overflow")
+@pytest.mark.parametrize("unit", [1e-300, 1e-310, 1e-322])
+def test_tiny_embeddings_are_all_alike_with_the_published_gamma(many, unit):
+    X = embeddings(60).astype(np.float64) * unit
+    found = select_jointly(HeldEmbeddings(X), options(gamma="published"), landmarks=30)
+    assert np.ptp(found.residuals) < 1e-5
+
+
+@pytest.mark.parametrize("exact", [0, 60])
+def test_embeddings_beyond_the_limit_are_refused_whatever_their_number(monkeypatch, exact):
+    monkeypatch.setattr(joint, "EXACT", exact)
+    X = embeddings(60).astype(np.float64)
+    X *= 1e140 / X.max()
+    assert np.isfinite(select_jointly(HeldEmbeddings(X), options(alpha=1e140)).residuals).all()
+    with pytest.raises(InputError, match=r"huge values \(beyond 1e\+140"):
+        select_jointly(HeldEmbeddings(1.01 * X), options())
+
+
 def test_the_largest_numbers_of_half_precision(many):
     X = embeddings(300).astype(np.float32)
     found = select_jointly(HeldEmbeddings((X * (65000 / X.max())).astype(np.float16)), options(), landmarks=80)

@@ -127,6 +127,18 @@ def test_float32_reaches_the_same_objective():
     assert single.objective_[-1] == pytest.approx(exact.objective_[-1], rel=2e-3)
 
 
+@pytest.mark.filterwarnings("error:overflow")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "mahalanobis"])
+@pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e12), ("float64", 1e140)])
+def test_embeddings_up_to_the_limit_of_the_type_are_ranked_and_larger_ones_refused(solver, metric, dtype, largest):
+    X = features() / features().max() * largest
+    selector = ResidualSelector(solver=solver, metric=metric, gamma="scale_free", dtype=dtype, max_iter=3)
+    assert np.isfinite(selector.fit(X).residuals_).all() and np.isfinite(selector.objective_).all()
+    with pytest.raises(InputError, match=rf"huge values \(beyond 1e\+{round(np.log10(largest))} in {dtype}\)"):
+        selector.fit(1.01 * X)
+
+
 @pytest.mark.parametrize("similarity", ["rbf", "negative_distance"])
 def test_identical_patches_are_ranked_by_index(similarity):
     fitted = ResidualSelector(n_components=2, similarity=similarity).fit(np.ones((6, 4)))

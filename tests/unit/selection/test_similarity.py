@@ -48,6 +48,17 @@ def test_mahalanobis_uses_ledoit_wolf_precision(shape):
     np.testing.assert_allclose(D, cdist(X, X, "mahalanobis", VI=precision), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("error:overflow")
+@pytest.mark.parametrize("exponent", [-460, -260, -1, 10, 260, 460])
+def test_mahalanobis_does_not_depend_on_the_unit_of_the_embeddings(exponent):
+    expected = pairwise_distances(features(), "mahalanobis")
+    np.testing.assert_array_equal(pairwise_distances(np.ldexp(features(), exponent), "mahalanobis"), expected)
+    if abs(exponent) < 60:
+        X = features().astype(np.float32)
+        found = pairwise_distances(np.ldexp(X, exponent), "mahalanobis")
+        np.testing.assert_array_equal(found, pairwise_distances(X, "mahalanobis"))
+
+
 def test_published_gamma_uses_mean_distance_of_all_pairs():
     D = cdist(features(), features())
     np.testing.assert_allclose(similarity_matrix(features()), np.exp(-(D**2) / (2 * D.mean())), atol=1e-9)
