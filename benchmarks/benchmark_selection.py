@@ -164,14 +164,14 @@ def compare(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.Dat
 def scaling(options: argparse.Namespace, methods: dict[str, Callable]) -> pd.DataFrame:
     """Seconds and gaps of every method over the number of patches, the width and h, one at a time.
 
-    A method that took longer than `--limit` seconds for one image is left out from then on.
+    A method that took longer than `--limit` seconds for one image is left out of the rest of its axis.
     """
     print("\nscaling, ReLU features, gamma scale_free")
     standard = {"n": options.patches, "d": options.width, "h": options.components}
     steps = {"n": (1 / 9, 2 / 9, 1 / 2, 1, 2), "d": (1 / 8, 1 / 4, 1 / 2, 1, 2), "h": (1 / 5, 1 / 2, 1, 2, 4)}
     rows = []
-    slow: set[str] = set()
     for axis in options.axes:
+        slow: set[str] = set()
         for step in steps[axis]:
             size = standard | {axis: round(standard[axis] * step)}
             E = synthetic_features(size["n"], size["d"], 1)
