@@ -61,7 +61,7 @@ def with_signature(function):
 def reads(rule, name):
     """Input function: the files that a job reads under a name.
 
-    Where another rule makes this path, all that its job reads: if that is missing, Snakemake tries this rule, and then
+    Where another rule makes this path, all that its job reads; if that is missing, Snakemake tries this rule, and then
     misses the same files instead of running it.
     """
 
