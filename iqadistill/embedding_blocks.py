@@ -12,12 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from iqadistill.errors import InputError
+from iqadistill.table_schemas import LARGEST_EMBEDDING
 
 ROWS = 4096  # of a block, so that copies of it in other types stay small
 SAFE = 2.0**40  # sums of squares of numbers from 1 / SAFE to SAFE are in the range of float32
 SINGLE: np.dtype = np.dtype(np.float32)
-# magnitude of embeddings up to which sums of their squared distances, manhattan too, are in the range of a type
-LARGEST = {"float64": 1e140, "float32": 1e12}
 
 
 class EmbeddingBlocks(Protocol):
@@ -199,7 +198,7 @@ def largest_magnitude(block: np.ndarray, start: int) -> float:
     """
     wide = block.astype(SINGLE) if block.dtype == np.float16 else block  # float16 is compared slowly
     largest = max(float(wide.max()), -float(wide.min()))
-    limit = LARGEST["float64"]
+    limit = LARGEST_EMBEDDING["float64"]
     if not largest <= limit:
         row = start + int(np.argmin((np.abs(wide.astype(np.float64)) <= limit).all(1)))
         raise InputError(

@@ -3,6 +3,8 @@
 import pyarrow as pa
 
 SCHEMA_VERSION = "1"
+# magnitude of embeddings up to which sums of their squared distances, manhattan too, are in the range of a type
+LARGEST_EMBEDDING = {"float64": 1e140, "float32": 1e12}
 
 VARIANT = [
     ("train_dataset", pa.string()),

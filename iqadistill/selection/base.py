@@ -95,15 +95,16 @@ class Selector(ABC):
         Raises:
             InputError: The embeddings are empty, not finite, huge, or too few for this selector.
         """
-        from iqadistill.embedding_blocks import LARGEST
+        from iqadistill.table_schemas import LARGEST_EMBEDDING
 
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or 0 in X.shape:
             raise InputError(f"{name}: has shape {X.shape}, expected (patches, features) with at least one of each.")
-        if not max(X.max(), -X.min()) <= LARGEST[self.dtype]:  # false for NaN as well
+        largest = LARGEST_EMBEDDING[self.dtype]
+        if not max(X.max(), -X.min()) <= largest:  # false for NaN as well
             raise InputError(
-                f"{name}: holds NaN, infinite or huge values (beyond {LARGEST[self.dtype]:g} in {self.dtype}); embed "
-                "these patches again or leave the image out."
+                f"{name}: holds NaN, infinite or huge values (beyond {largest:g} in {self.dtype}); embed these patches "
+                "again or leave the image out."
             )
         return X
 

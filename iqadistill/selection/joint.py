@@ -22,13 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from iqadistill.embedding_blocks import LARGEST, EmbeddingBlocks, take_rows
+from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
 from iqadistill.selection.cholesky import Cholesky
 from iqadistill.selection.landmarks import EXACT, landmark_target
 from iqadistill.selection.objective import certified, huber, huber_weights, relative_gap, row_norms
 from iqadistill.selection.residual import ResidualSelector
 from iqadistill.selection.selectors.residual import ResidualSettings
+from iqadistill.table_schemas import LARGEST_EMBEDDING
 
 LANDMARKS = 1000  # rows that the similarity is known by where there are more
 SAMPLE = 16  # rows for each feature on which a start is found
@@ -90,7 +91,7 @@ def select_jointly(
             )
     Z, scaled = landmark_target(embeddings, h, gamma=settings.gamma, landmarks=landmarks, seed=seed)
     with np.errstate(over="ignore"):  # E / c with alpha / c has the solution c W, which is zero for alpha beyond 1e140
-        alpha = min(np.ldexp(settings.alpha, -scaled.exponent), LARGEST["float64"])
+        alpha = min(np.ldexp(settings.alpha, -scaled.exponent), LARGEST_EMBEDDING["float64"])
     problem = _Problem(scaled, Z, alpha, settings.beta)
     tol = TOLERANCE if settings.tol is None else settings.tol
     gap, passes = problem.solve(_start(problem, seed), tol, settings.max_iter or MAX_PASSES)
