@@ -24,7 +24,7 @@ from scipy.linalg import blas, lapack
 
 from iqadistill.embedding_blocks import EmbeddingBlocks, take_rows
 from iqadistill.errors import InputError
-from iqadistill.selection.cholesky import Cholesky
+from iqadistill.selection.cholesky import Cholesky, weighted_gram
 from iqadistill.selection.landmarks import EXACT, landmark_target
 from iqadistill.selection.objective import certified, huber, huber_weights, relative_gap, row_norms
 from iqadistill.selection.residual import ResidualSelector
@@ -178,7 +178,7 @@ class _Problem:
             self.P[rows] = P
             if new_gram:
                 self.q[rows] = weights
-                gram += _lower_gram(E, weights)
+                gram += weighted_gram(E.T, weights[:, 0])
         dual = -np.inf
         if not first:
             feasible = min(self.beta / max(longest, TINY), self.alpha / max(steepest, TINY))
@@ -210,7 +210,7 @@ def _start(problem: _Problem, seed: int) -> np.ndarray:
     alpha = problem.alpha * len(drawn) / n
     W, weights = None, np.ones((len(drawn), 1), np.float32)
     for _ in range(SAMPLE_STEPS):
-        gram = _definite(_symmetric(_lower_gram(E, weights).astype(np.float64)))
+        gram = _definite(_symmetric(weighted_gram(E.T, weights[:, 0]).astype(np.float64)))
         product = _product(E, weights * Z, transposed=True).astype(np.float64)
         W = _group_lasso(gram, product, alpha, W, steps=1)
         before, weights = weights, problem.weights(_product(E, W.astype(np.float32)) - Z)
@@ -227,11 +227,6 @@ def _product(A: np.ndarray, B: np.ndarray, *, transposed: bool = False) -> np.nd
     """
     gemm = blas.dgemm if A.dtype == np.float64 else blas.sgemm
     return gemm(1.0, np.ascontiguousarray(B).T, A.T, trans_b=transposed).T
-
-
-def _lower_gram(E: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Lower triangle of E^T diag(q) E (d, d) from E (r, d), float32, and weights q (r, 1); zeros above it."""
-    return blas.ssyrk(1.0, (E * np.sqrt(weights)).T, lower=1)
 
 
 def _symmetric(lower: np.ndarray) -> np.ndarray:
